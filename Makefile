@@ -1,0 +1,47 @@
+# make demo    from nothing to a trained and evaluated two-view model, with a report to look at
+# make test    everything built and tested
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+DEMO_OUT ?= runs/demo
+DEMO_SEED ?= 0
+DEMO_FLAGS ?=
+
+.PHONY: setup configure build demo test bench format lint evidence-demo clean
+
+setup:
+	@tools/setup
+
+configure: setup
+	@cmake --preset $(PRESET) $(CMAKE_FLAGS)
+
+build: configure
+	@cmake --build $(BUILD) --parallel $(JOBS)
+
+# Only the programs: a demo does not wait for the tests to compile.
+programs: configure
+	@cmake --build $(BUILD) --parallel $(JOBS) --target biplane biplane_model
+
+demo: programs
+	$(BUILD)/bin/biplane demo --out $(DEMO_OUT) --seed $(DEMO_SEED) $(DEMO_FLAGS)
+
+test: build
+	ctest --test-dir $(BUILD) --output-on-failure $(CTEST_FLAGS)
+
+# The three-seed figures of the demo (docs/evidence/demo.md).
+evidence-demo: programs
+	tools/evidence_demo $(BUILD)
+
+bench: setup
+	@cmake --preset $(PRESET) -DBIPLANE_BENCH=ON $(CMAKE_FLAGS)
+	@cmake --build $(BUILD) --parallel $(JOBS) --target benchmarks
+	@for b in $(BUILD)/bin/bench_*; do $$b || exit 1; done
+
+format:
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+lint: configure
+	@git ls-files 'biplane/*.cpp' 'apps/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+
+clean:
+	rm -rf build

@@ -1,0 +1,175 @@
+#include "biplane/core/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <ostream>
+#include <streambuf>
+#include <utility>
+
+#include "biplane/core/error.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void throw_io(const fs::path& path, const std::string& what) {
+  throw Error(ErrorKind::kIo, path.string() + ": " + what + ": " + std::strerror(errno));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+  // Closing can report a write error (network file systems), so success is only known after it.
+  int close() { return ::close(std::exchange(descriptor_, -1)); }
+
+ private:
+  int descriptor_;
+};
+
+bool write_all(int descriptor, const char* data, std::size_t size) {
+  while (size > 0) {
+    const ssize_t written = ::write(descriptor, data, size);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return false;
+    }
+    data += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+// A stream buffer over a descriptor that remembers the error number of the first failed write.
+class DescriptorBuffer : public std::streambuf {
+ public:
+  explicit DescriptorBuffer(int descriptor) : descriptor_(descriptor), buffer_(1 << 16) {
+    setp(buffer_.data(), buffer_.data() + buffer_.size());
+  }
+  int error() const { return error_; }
+
+ protected:
+  int_type overflow(int_type c) override {
+    if (sync() != 0) return traits_type::eof();
+    if (!traits_type::eq_int_type(c, traits_type::eof())) sputc(traits_type::to_char_type(c));
+    return traits_type::not_eof(c);
+  }
+  int sync() override {
+    if (error_ == 0 && !write_all(descriptor_, pbase(), static_cast<std::size_t>(pptr() - pbase()))) {
+      error_ = errno;
+    }
+    setp(buffer_.data(), buffer_.data() + buffer_.size());
+    return error_ == 0 ? 0 : -1;
+  }
+
+ private:
+  int descriptor_;
+  int error_ = 0;
+  std::vector<char> buffer_;
+};
+
+// After a rename the folder must reach the disk too, or a crash can bring the old name back.
+void sync_folder(const fs::path& folder) {
+  const Descriptor descriptor(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
+  if (descriptor.get() >= 0) ::fsync(descriptor.get());
+}
+
+fs::path temporary_beside(const fs::path& path) {
+  static std::atomic<unsigned> counter{0};
+  return path.parent_path() / ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()) +
+                               "-" + std::to_string(counter++));
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) throw Error(ErrorKind::kMissingInput, path.string() + ": no such file");
+  if (fs::is_directory(status)) {
+    throw Error(ErrorKind::kUsage, path.string() + ": is a folder, a file is needed");
+  }
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw_io(path, "cannot be opened for reading");
+  std::string content;
+  std::vector<char> buffer(1 << 18);
+  while (stream) {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    content.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+    if (content.size() > max_bytes) {
+      throw Error(ErrorKind::kBadContent,
+                  path.string() + ": larger than the limit of " + std::to_string(max_bytes) + " bytes");
+    }
+  }
+  if (stream.bad()) throw_io(path, "reading failed");
+  return content;
+}
+
+void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+  const fs::path temporary = temporary_beside(path);
+  Descriptor descriptor(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (descriptor.get() < 0) throw_io(path, "cannot be written");
+  try {
+    DescriptorBuffer buffer(descriptor.get());
+    std::ostream stream(&buffer);
+    write(stream);
+    stream.flush();
+    if (buffer.error() != 0 || !stream) {
+      errno = buffer.error();
+      throw_io(path, "writing failed");
+    }
+    if (::fsync(descriptor.get()) != 0 || descriptor.close() != 0) throw_io(path, "writing failed");
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_io(path, "cannot be put in place");
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_folder(path.parent_path());
+}
+
+void write_file_atomically(const fs::path& path, std::string_view content) {
+  write_file_atomically(path, [content](std::ostream& stream) {
+    stream.write(content.data(), static_cast<std::streamsize>(content.size()));
+  });
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw Error(ErrorKind::kIo, folder.string() + ": the folder cannot be made: " + error.message());
+  }
+}
+
+LineAppender::LineAppender(const fs::path& path, bool truncate)
+    : path_(path),
+      descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncate ? O_TRUNC : 0), 0666)) {
+  if (descriptor_ < 0) throw_io(path_, "cannot be opened for appending");
+}
+
+LineAppender::~LineAppender() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+LineAppender::LineAppender(LineAppender&& other) noexcept
+    : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+void LineAppender::append(std::string_view line) {
+  std::string text(line);
+  text += '\n';
+  if (!write_all(descriptor_, text.data(), text.size())) throw_io(path_, "appending failed");
+}
+
+}  // namespace biplane

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace biplane {
+
+// One filter of a preparation: items in, items out, and why the others did not pass.
+// Always in() == out() + sum of the reasons' counts; a stage has no other way to lose an item.
+class FunnelStage {
+ public:
+  struct Reason {
+    std::string name;
+    std::int64_t count = 0;
+    std::vector<std::string> examples;  // the first few
+    bool bad = false;                   // counts against --max-bad
+  };
+
+  FunnelStage(std::string name, std::string unit) : name_(std::move(name)), unit_(std::move(unit)) {}
+
+  void pass(std::int64_t count = 1) { out_ += count; }
+  // An item left out as intended (an empty report, a row merged into a study already seen).
+  void drop(const std::string& reason, const std::string& example) { lose(reason, example, false); }
+  // An item lost because it is damaged or missing.
+  void reject(const std::string& reason, const std::string& example) { lose(reason, example, true); }
+
+  const std::string& name() const { return name_; }
+  const std::string& unit() const { return unit_; }
+  std::int64_t in() const;
+  std::int64_t out() const { return out_; }
+  std::int64_t bad() const;
+  const std::vector<Reason>& reasons() const { return reasons_; }
+
+ private:
+  void lose(const std::string& reason, const std::string& example, bool bad);
+
+  std::string name_, unit_;
+  std::int64_t out_ = 0;
+  std::vector<Reason> reasons_;
+};
+
+// Counts of every filter of a preparation, in order: the content of funnel.json.
+class Funnel {
+ public:
+  // The stage of that name; made at the end when it does not exist. References stay valid.
+  FunnelStage& stage(const std::string& name, const std::string& unit = "rows");
+  const std::deque<FunnelStage>& stages() const { return stages_; }
+
+  std::string json() const;
+  std::string table() const;  // for people, one line a stage and one a reason
+  void write(const std::filesystem::path& path) const;  // atomic; throws Error kIo
+  // Throws Error kBadContent when more than `max_fraction` of a stage's items were rejected, naming the first example.
+  void check_bad(double max_fraction) const;
+
+ private:
+  std::deque<FunnelStage> stages_;
+};
+
+}  // namespace biplane

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace biplane {
+
+enum class ViewPosition { kPA, kAP, kLateral, kUnknown };
+enum class Split { kTrain, kValidate, kTest };
+
+const char* view_name(ViewPosition view);  // "PA", "AP", "LATERAL", "UNKNOWN"
+const char* split_name(Split split);       // "train", "validate", "test"
+std::optional<ViewPosition> parse_view(const std::string& name);
+std::optional<Split> parse_split(const std::string& name);
+inline bool is_frontal(ViewPosition v) { return v == ViewPosition::kPA || v == ViewPosition::kAP; }
+
+// One image of a study.
+struct View {
+  std::string path;  // relative to the manifest's folder (or to data.root)
+  ViewPosition view = ViewPosition::kUnknown;
+  std::string laterality;  // as the source gives it; empty if unknown
+  std::int64_t rows = 0, cols = 0;
+  std::string sha256;  // of the file; empty if not computed
+};
+
+struct Report {
+  std::string findings, impression, other;
+  std::string text;  // what training uses; empty: the study has no usable report
+};
+
+// Ground truth rectangle in pixels of the original image, 0-based corner.
+struct Box {
+  std::int64_t view = 0;  // index into Study::views
+  std::string label;
+  double x = 0, y = 0, w = 0, h = 0;
+  std::string reader;
+};
+
+// Ground truth mask: COCO run lengths (column-major, starting with zeros).
+struct Mask {
+  std::int64_t view = 0;
+  std::string label;
+  std::vector<std::int64_t> rle;
+  std::int64_t rows = 0, cols = 0;
+};
+
+// One line of manifest.jsonl (format 1; data.md section 1).
+struct Study {
+  std::string study_id, patient_id;
+  std::string sex;            // "M", "F" or empty
+  std::optional<double> age;  // years
+  Split split = Split::kTrain;
+  std::vector<View> views;
+  Report report;
+  // Label -> 1 present, 0 absent, -1 uncertain; a label that is null in the file is left out.
+  std::map<std::string, int> labels;
+  std::map<std::string, int> labels_chexpert;
+  // Finding -> views in which an ideal observer sees it ("frontal", "lateral"); phantom only.
+  std::map<std::string, std::vector<std::string>> visible_in;
+  std::vector<Box> boxes;
+  std::vector<Mask> masks;
+  std::string source_file;
+  std::int64_t source_row = 0;
+};
+
+}  // namespace biplane

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "biplane/imaging/image.h"
+#include "biplane/imaging/limits.h"
+
+namespace biplane {
+
+// Header fields of a DICOM image; a text that is absent is empty, a number that is absent is nullopt.
+struct DicomInfo {
+  std::int64_t bytes = 0;
+  std::string modality, body_part, view_position, photometric;
+  int rows = 0, cols = 0, bits_allocated = 0, bits_stored = 0, pixel_representation = 0;
+  int samples = 1, frames = 1;
+  std::optional<double> window_center, window_width;  // the first pair
+  std::string voi_function;                           // LINEAR when absent
+  std::optional<double> rescale_slope, rescale_intercept;
+  std::string presentation_lut_shape;
+  int voi_luts = 0, modality_luts = 0;  // items of the two LUT sequences
+  std::string transfer_syntax, transfer_syntax_name;
+  std::string sop_class, study_uid, series_uid, instance_uid, laterality, burned_in;
+};
+
+// Stored values, before any LUT: (rows, cols) row-major.
+struct DicomPixels {
+  int rows = 0, cols = 0;
+  std::vector<std::int32_t> values;
+};
+
+// True if the content looks like DICOM: "DICM" at byte 128, or a data set without preamble.
+bool is_dicom(std::span<const std::byte> bytes);
+
+// Walks over the data elements without decoding, and before DCMTK sees them: iterative, nothing allocated from declared lengths.
+// Refuses (Error kBadContent naming the file) sequences nested deeper than the limit, elements longer than
+// what is left, too many elements, unknown transfer syntaxes, RLE fragments or offset tables that are too short.
+void prescan_dicom(std::span<const std::byte> bytes, const std::string& name,
+                   const DecodeLimits& limits = {});
+
+// All of the following pre-scan first and throw Error kBadContent naming the file.
+DicomInfo dicom_info(std::span<const std::byte> bytes, const std::string& name,
+                     const DecodeLimits& limits = {});
+// Supported transfer syntaxes: uncompressed, deflated, RLE, JPEG (baseline, extended, lossless), JPEG-LS; JPEG 2000 is refused by name.
+DicomPixels dicom_pixels(std::span<const std::byte> bytes, const std::string& name,
+                         const DecodeLimits& limits = {});
+// Display values in [0, 1]: stored -> modality LUT or rescale -> VOI LUT or window (LINEAR, LINEAR_EXACT, SIGMOID; else
+// min-max) -> polarity (MONOCHROME1 or presentation LUT shape INVERSE). data.md section 4.
+FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& name,
+                         const DecodeLimits& limits = {});
+
+}  // namespace biplane

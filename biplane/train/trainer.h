@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "biplane/model/objective.h"
+#include "biplane/train/config.h"
+
+namespace biplane {
+
+// Where batches come from.
+struct BatchSource {
+  // Batch `index`, a pure function of it: batch index % batches_per_epoch of epoch index / batches_per_epoch, of
+  // train.batch studies. Called with consecutive numbers, from the first one of this start of the run.
+  std::function<StudyBatch(std::int64_t index)> batch;
+  std::int64_t batches_per_epoch = 1;
+};
+
+// How a run talks to the program around it. Called from the thread that called train().
+struct TrainHooks {
+  std::function<bool()> stop_requested = [] { return false; };  // asked after every step
+  std::function<void(const std::string& line)> log = [](const std::string&) {};
+  std::function<double()> wall_seconds = [] { return 0.0; };  // since 1970, for TensorBoard and out.log
+  bool progress = false;                                      // draw a progress bar on standard error
+};
+
+// What must be the same for a run to go on from a checkpoint.
+struct RunIdentity {
+  std::string config_yaml;                    // written to RUN/config.yaml
+  std::map<std::string, std::string> config;  // dotted key -> value
+  std::string data_fingerprint;               // of the studies and the vocabulary
+};
+
+struct TrainJob {
+  std::function<std::unique_ptr<Objective>()> make_objective;  // called once per thread; the first one's weights count
+  BatchSource batches;
+  TrainConfig config;
+  std::uint64_t seed = 0;
+  std::filesystem::path run;  // folder; made where absent
+  RunIdentity identity;
+};
+
+enum class TrainOutcome {
+  kDone,          // all steps are done
+  kCheckpointed,  // stopped on request with a checkpoint: the same call goes on from there
+};
+
+struct TrainResult {
+  TrainOutcome outcome = TrainOutcome::kDone;
+  std::int64_t steps = 0;           // done in all
+  std::int64_t resumed_from = 0;    // step of the checkpoint this call started from
+  std::map<std::string, double> last;  // values of the last step by their names in metrics.jsonl
+  // The trained objective; after kDone with train.ema > 0 its parameters are the average.
+  std::unique_ptr<Objective> objective;
+};
+
+// Trains an objective and keeps the run folder (metrics.jsonl, TensorBoard events, state, checkpoints). Goes on from the
+// newest whole checkpoint of the folder. Data-parallel over config.threads threads of this process: each computes its
+// rows of the batch, gradients are summed in the order of the threads, so a run is bit-identical for a fixed number.
+//
+// What counts when a run goes on:
+//  1. A checkpoint of the run folder wins over initial weights (init.*).
+//  2. The configuration must be the one of the checkpoint; a key that differs is an error (kUsage) that names it.
+//  3. Except for keys that do not change the result: train.checkpoint_every, train.keep, train.log_every,
+//     the place of the data (data.manifest, data.root) and the loader's own (data.workers, data.prefetch); the new value holds.
+//  4. The studies and the vocabulary must be those of the checkpoint (fingerprint), wherever they lie now.
+//  5. train.threads: a number given must be the checkpoint's; 0 takes the checkpoint's.
+//
+// Throws Error: kFailure for a non-finite loss or gradient, naming the studies of the batch; kUsage; kIo.
+TrainResult train(const TrainJob& job, const TrainHooks& hooks);
+
+}  // namespace biplane

@@ -1,0 +1,90 @@
+#include "biplane/core/files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <stdexcept>
+
+#include "biplane/core/error.h"
+#include "biplane/core/sha256.h"
+#include "tests/test_data.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+ErrorKind kind_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  ADD_FAILURE() << "no error";
+  return ErrorKind::kFailure;
+}
+
+TEST(Files, AtomicWriteReplacesTheOldContent) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "a", "one");
+  write_file_atomically(folder / "a", "two");
+  EXPECT_EQ(read_file(folder / "a"), "two");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(Files, AFailingWriterLeavesTheOldContentAndNoRest) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "a", "old");
+  EXPECT_THROW(write_file_atomically(folder / "a",
+                                     [](std::ostream& stream) {
+                                       stream << std::string(200000, 'x');
+                                       throw std::runtime_error("stopped");
+                                     }),
+               std::runtime_error);
+  EXPECT_EQ(read_file(folder / "a"), "old");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(Files, FullDiskIsAnIoError) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
+  LineAppender full("/dev/full");
+  EXPECT_EQ(kind_of([&] { full.append("x"); }), ErrorKind::kIo);
+}
+
+TEST(Files, ErrorsHaveTheirKinds) {
+  const testing::TemporaryFolder folder;
+  EXPECT_EQ(kind_of([&] { read_file(folder / "none"); }), ErrorKind::kMissingInput);
+  EXPECT_EQ(kind_of([&] { read_file(folder.path()); }), ErrorKind::kUsage);
+  write_file_atomically(folder / "big", std::string(1000, 'x'));
+  EXPECT_EQ(kind_of([&] { read_file(folder / "big", 999); }), ErrorKind::kBadContent);
+  EXPECT_EQ(kind_of([&] { write_file_atomically(folder / "no/such/folder", "x"); }), ErrorKind::kIo);
+  EXPECT_EQ(kind_of([&] { make_folder(folder / "big/sub"); }), ErrorKind::kIo);
+  EXPECT_EQ(kind_of([&] { sha256_file(folder / "none"); }), ErrorKind::kMissingInput);
+}
+
+TEST(Files, AppenderGoesOnOrStartsEmpty) {
+  const testing::TemporaryFolder folder;
+  LineAppender(folder / "log").append("one");
+  LineAppender(folder / "log").append("two");
+  EXPECT_EQ(read_file(folder / "log"), "one\ntwo\n");
+  LineAppender(folder / "log", true).append("three");
+  EXPECT_EQ(read_file(folder / "log"), "three\n");
+}
+
+TEST(Sha256, AgreesWithThePublishedTestVectors) {
+  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "million", std::string(1000000, 'a'));
+  EXPECT_EQ(sha256_file(folder / "million"), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+}  // namespace
+}  // namespace biplane
