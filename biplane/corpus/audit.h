@@ -35,7 +35,7 @@ struct AuditReport {
 
 struct AuditOptions {
   int threads = 1;
-  bool decode = true;            // false: files are only hashed
+
   Progress* progress = nullptr;  // advanced by one per study
 };
 

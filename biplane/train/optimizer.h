@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "biplane/model/checkpoint.h"
 #include "biplane/model/objective.h"
+#include "biplane/nn/tensor_file.h"
 
 namespace biplane {
 
@@ -56,9 +56,9 @@ class AdamW {
   const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
 
   // Moments and counts as "moment1.<name>", "moment2.<name>" and "updates.<name>"; they share memory.
-  NamedTensors state() const;
+  TensorMap state() const;
   // Takes over what state() gave. Throws Error kBadContent naming a tensor that is missing or of another shape.
-  void load_state(const NamedTensors& state);
+  void load_state(const TensorMap& state);
 
  private:
   std::vector<OptimizedParameter> parameters_;

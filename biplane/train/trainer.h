@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "biplane/model/checkpoint.h"
 #include "biplane/model/objective.h"
 #include "biplane/train/config.h"
 
@@ -43,6 +44,9 @@ struct TrainJob {
   std::uint64_t seed = 0;
   std::filesystem::path run;  // folder; made where absent
   RunIdentity identity;
+  CheckpointCompanions companions;  // further files of every checkpoint; may be empty
+  // Called once all steps are done and the final weights are in place, before the run counts as done; may be empty.
+  std::function<void(Objective&)> finish;
 };
 
 enum class TrainOutcome {
@@ -66,8 +70,9 @@ struct TrainResult {
 // What counts when a run goes on:
 //  1. A checkpoint of the run folder wins over initial weights (init.*).
 //  2. The configuration must be the one of the checkpoint; a key that differs is an error (kUsage) that names it.
-//  3. Except for keys that do not change the result: train.checkpoint_every, train.keep, train.log_every,
-//     the place of the data (data.manifest, data.root) and the loader's own (data.workers, data.prefetch); the new value holds.
+//  3. Except for keys that do not change the result: train.checkpoint_every, train.keep, train.log_every, the place of the
+//     data (data.manifest, data.root, data.vocabulary) and the loader's own (data.workers, data.prefetch, data.cache_mib); the
+//     new value holds.
 //  4. The studies and the vocabulary must be those of the checkpoint (fingerprint), wherever they lie now.
 //  5. train.threads: a number given must be the checkpoint's; 0 takes the checkpoint's.
 //

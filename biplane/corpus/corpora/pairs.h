@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "biplane/corpus/funnel.h"
+#include "biplane/corpus/splits.h"
 #include "biplane/corpus/study.h"
 
 namespace biplane {
@@ -22,15 +22,18 @@ struct PairsColumns {
 // Options of `prepare pairs` (data.md section 2, row "pairs").
 struct PairsOptions {
   std::filesystem::path root;  // folder that the paths in the CSV are relative to
+  std::filesystem::path out;   // folder of the manifest: View::path will be relative to it; empty: relative to root
   std::filesystem::path csv;   // empty: root/studies.csv
   PairsColumns columns;        // as the user gave them; empty: the default, or Path_frontal, Path_lateral, Report
-  double validate = 0, test = 0;  // fractions of the patients, drawn by a hash of (seed, patient); the rest trains
+  SplitFractions fractions;
   std::uint64_t seed = 0;
   int threads = 1;
   bool hash_images = true;       // fill View::sha256
   Progress* progress = nullptr;  // advanced by one per image
 };
 
+// Studies whose image paths hold MIMIC's folders (p10000032/s50414267) take patient and study from there when
+// no column names them; else the study is named by its frontal's path.
 struct PairsResult {
   std::vector<Study> studies;  // in the order of first appearance in the CSV
   Funnel funnel;
@@ -38,10 +41,10 @@ struct PairsResult {
 
 // Reads the CSV: one row is a frontal image with, perhaps, a lateral and a report; rows of one study id are one study, and
 // its distinct images become its views. Every image is decoded once; a missing or broken one is counted and left out,
-// a study without any image or without a report likewise. The view of an image in the frontal column is PA unless a
-// column `<frontal>_view` (frontal_view) says AP.
-// Throws Error: kMissingInput (no CSV, no root), kUsage (a named column does not exist: names the nearest one), kBadContent
-// (no rows at all).
+// a study without any image or without a report likewise. An image of the frontal column is PA unless the column
+// `<frontal>_view` ("frontal_view") holds the word AP. Labels are split at ';', ',' and '|' and mean 1 (present).
+// Throws Error: kMissingInput (no CSV, no root), kUsage (a column that the user named does not exist: names the
+// nearest one; wrong root: none of the images is there), kBadContent (no rows, or no frontal or report column).
 PairsResult prepare_pairs(const PairsOptions& options);
 
 }  // namespace biplane

@@ -1,0 +1,89 @@
+#include "biplane/corpus/funnel.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+
+namespace biplane {
+namespace {
+
+constexpr std::size_t kExamples = 5;
+
+}  // namespace
+
+std::int64_t FunnelStage::in() const {
+  std::int64_t count = out_;
+  for (const Reason& reason : reasons_) count += reason.count;
+  return count;
+}
+
+std::int64_t FunnelStage::bad() const {
+  std::int64_t count = 0;
+  for (const Reason& reason : reasons_) count += reason.bad ? reason.count : 0;
+  return count;
+}
+
+void FunnelStage::lose(const std::string& reason, const std::string& example, bool bad) {
+  auto found = std::find_if(reasons_.begin(), reasons_.end(), [&](const Reason& r) { return r.name == reason; });
+  if (found == reasons_.end()) {
+    reasons_.push_back({reason, 0, {}, bad});
+    found = reasons_.end() - 1;
+  }
+  ++found->count;
+  if (found->examples.size() < kExamples) found->examples.push_back(example);
+}
+
+FunnelStage& Funnel::stage(const std::string& name, const std::string& unit) {
+  for (FunnelStage& stage : stages_) {
+    if (stage.name() == name) return stage;
+  }
+  return stages_.emplace_back(name, unit);
+}
+
+std::string Funnel::json() const {
+  using nlohmann::ordered_json;
+  ordered_json stages = ordered_json::array();
+  for (const FunnelStage& stage : stages_) {
+    ordered_json reasons = ordered_json::array();
+    for (const FunnelStage::Reason& reason : stage.reasons()) {
+      reasons.push_back({{"reason", reason.name}, {"count", reason.count}, {"bad", reason.bad}, {"examples", reason.examples}});
+    }
+    stages.push_back({{"stage", stage.name()}, {"unit", stage.unit()}, {"in", stage.in()}, {"out", stage.out()}, {"reasons", reasons}});
+  }
+  const ordered_json document = {{"format", 1}, {"stages", stages}};
+  return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string Funnel::table() const {
+  std::string text = fmt::format("{:<34} {:>9} {:>9}\n", "stage", "in", "out");
+  for (const FunnelStage& stage : stages_) {
+    text += fmt::format("{:<34} {:>9} {:>9}\n", stage.name() + " (" + stage.unit() + ")", stage.in(), stage.out());
+    for (const FunnelStage::Reason& reason : stage.reasons()) {
+      text += fmt::format("  - {:<30} {:>9}            {}\n", reason.name, reason.count,
+                          reason.examples.empty() ? "" : "e.g. " + reason.examples.front());
+    }
+  }
+  return text;
+}
+
+void Funnel::write(const std::filesystem::path& path) const { write_file_atomically(path, json()); }
+
+void Funnel::check_bad(double max_fraction) const {
+  for (const FunnelStage& stage : stages_) {
+    const auto in = static_cast<double>(stage.in());
+    if (static_cast<double>(stage.bad()) <= max_fraction * in) continue;
+    for (const FunnelStage::Reason& reason : stage.reasons()) {
+      if (!reason.bad) continue;
+      throw Error(ErrorKind::kBadContent,
+                  fmt::format("{} of {} {} are bad, more than the {:g} % that --max-bad allows; first: {}: {}", stage.bad(),
+                              stage.in(), stage.unit(), 100 * max_fraction, reason.name,
+                              reason.examples.empty() ? "" : reason.examples.front()));
+    }
+  }
+}
+
+}  // namespace biplane

@@ -1,0 +1,31 @@
+#include "biplane/corpus/image_check.h"
+
+#include <span>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/sha256.h"
+#include "biplane/imaging/decode.h"
+
+namespace biplane {
+
+ImageCheck check_image(const std::filesystem::path& path, bool hash) {
+  constexpr int kCheckSide = 256;  // of the reduced JPEG: only whether it decodes matters
+  ImageCheck check;
+  try {
+    DecodeOptions options;
+    options.target_longest_side = kCheckSide;
+    options.target_shortest_side = kCheckSide;
+    const std::string content = read_file(path, static_cast<std::uint64_t>(options.limits.max_file_bytes));
+    if (hash) check.sha256 = sha256_hex(content);
+    const DecodedImage decoded = decode_image(std::as_bytes(std::span(content)), path.string(), options);
+    check.rows = decoded.original_rows;
+    check.cols = decoded.original_cols;
+  } catch (const Error& error) {
+    check.problem = error.what();
+    check.missing = error.kind() == ErrorKind::kMissingInput;
+  }
+  return check;
+}
+
+}  // namespace biplane

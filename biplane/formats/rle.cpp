@@ -1,0 +1,100 @@
+#include "biplane/formats/rle.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "biplane/core/error.h"
+
+namespace biplane {
+namespace {
+
+constexpr std::int64_t kMaxPixels = std::int64_t{1} << 31;
+
+void check_mask_size(std::size_t pixels, std::int64_t rows, std::int64_t cols) {
+  const bool sizes = rows >= 0 && cols >= 0 && rows <= kMaxPixels && cols <= kMaxPixels;
+  if (!sizes || static_cast<std::uint64_t>(rows * cols) != pixels)
+    throw Error(ErrorKind::kUsage, fmt::format("a mask of {} pixels is not {} x {}", pixels, rows, cols));
+}
+
+// Checks the runs before anything is allocated.
+void check_runs(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols) {
+  if (rows < 0 || cols < 0 || rows > kMaxPixels || cols > kMaxPixels || rows * cols > kMaxPixels)
+    throw Error(ErrorKind::kBadContent, fmt::format("a mask of {} x {} pixels", rows, cols));
+  std::int64_t left = rows * cols;
+  for (const std::int64_t run : counts) {
+    if (run < 0 || run > left)
+      throw Error(ErrorKind::kBadContent,
+                  fmt::format("run length {} in a mask of {} x {} pixels", run, rows, cols));
+    left -= run;
+  }
+  if (left != 0)
+    throw Error(ErrorKind::kBadContent, fmt::format("run lengths leave {} of {} x {} pixels open",
+                                                    left, rows, cols));
+}
+
+}  // namespace
+
+std::vector<std::int64_t> encode_rle(std::span<const std::uint8_t> mask, std::int64_t rows,
+                                     std::int64_t cols) {
+  check_mask_size(mask.size(), rows, cols);
+  std::vector<std::int64_t> counts;
+  bool inside = false;
+  std::int64_t run = 0;
+  for (std::int64_t x = 0; x < cols; ++x) {
+    for (std::int64_t y = 0; y < rows; ++y) {
+      const bool set = mask[static_cast<std::size_t>(y * cols + x)] != 0;
+      if (set != inside) {
+        counts.push_back(run);
+        run = 0;
+        inside = set;
+      }
+      ++run;
+    }
+  }
+  if (run > 0) counts.push_back(run);
+  return counts;
+}
+
+std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::int64_t rows,
+                                     std::int64_t cols) {
+  check_runs(counts, rows, cols);
+  std::vector<std::uint8_t> mask(static_cast<std::size_t>(rows * cols), 0);
+  std::int64_t position = 0;
+  bool inside = false;
+  for (const std::int64_t run : counts) {
+    if (inside) {
+      for (std::int64_t p = position; p < position + run; ++p)
+        mask[static_cast<std::size_t>(p % rows * cols + p / rows)] = 1;
+    }
+    position += run;
+    inside = !inside;
+  }
+  return mask;
+}
+
+std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols) {
+  check_runs(counts, rows, cols);
+  std::int64_t area = 0;
+  for (std::size_t i = 1; i < counts.size(); i += 2) area += counts[i];
+  return area;
+}
+
+std::optional<PixelBox> mask_box(std::span<const std::uint8_t> mask, std::int64_t rows,
+                                 std::int64_t cols) {
+  check_mask_size(mask.size(), rows, cols);
+  std::int64_t left = cols, right = -1, top = rows, bottom = -1;
+  for (std::int64_t y = 0; y < rows; ++y) {
+    for (std::int64_t x = 0; x < cols; ++x) {
+      if (mask[static_cast<std::size_t>(y * cols + x)] == 0) continue;
+      left = std::min(left, x);
+      right = std::max(right, x);
+      top = std::min(top, y);
+      bottom = y;
+    }
+  }
+  if (right < 0) return std::nullopt;
+  return PixelBox{left, top, right - left + 1, bottom - top + 1};
+}
+
+}  // namespace biplane

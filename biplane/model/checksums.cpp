@@ -1,0 +1,63 @@
+#include "biplane/model/checksums.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/sha256.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFileName = "SHA256SUMS";
+constexpr std::size_t kDigits = 64;
+constexpr std::uint64_t kMaxBytes = 1 << 24;
+
+[[noreturn]] void throw_damaged(const fs::path& path, const std::string& what) {
+  throw Error(ErrorKind::kBadContent, path.string() + ": " + what);
+}
+
+std::vector<std::string> files_of(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = entry.path().lexically_relative(folder).generic_string();
+    if (name != kFileName) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+void write_checksums(const fs::path& folder) {
+  std::string text;
+  for (const std::string& name : files_of(folder)) {
+    text += sha256_file(folder / name) + "  " + name + "\n";
+  }
+  write_file_atomically(folder / kFileName, text);
+}
+
+void verify_checksums(const fs::path& folder) {
+  const fs::path sums = folder / kFileName;
+  if (!fs::exists(sums)) throw_damaged(folder, std::string("damaged: it has no ") + kFileName);
+  const std::string text = read_file(sums, kMaxBytes);
+  if (text.empty() || text.back() != '\n') throw_damaged(sums, "damaged: it is cut short");
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    const std::string line = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (line.size() < kDigits + 3 || line.compare(kDigits, 2, "  ") != 0) throw_damaged(sums, "damaged line: " + line);
+    const fs::path file = folder / line.substr(kDigits + 2);
+    if (!fs::exists(file)) throw_damaged(file, std::string("is missing, but ") + kFileName + " names it");
+    if (sha256_file(file) != line.substr(0, kDigits)) {
+      throw_damaged(file, std::string("damaged: its SHA-256 is not the one in ") + kFileName);
+    }
+  }
+}
+
+}  // namespace biplane

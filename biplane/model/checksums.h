@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+namespace biplane {
+
+// Writes SHA256SUMS into `folder` over its other files (recursively, names in byte order), in the format of sha256sum.
+void write_checksums(const std::filesystem::path& folder);
+
+// Proves that every file SHA256SUMS names is there and unchanged. Throws Error kBadContent naming the first that is
+// not, or the missing SHA256SUMS.
+void verify_checksums(const std::filesystem::path& folder);
+
+}  // namespace biplane

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "biplane/nn/transformer.h"
+
+namespace biplane {
+
+struct VisionTransformerConfig {
+  std::string style = "clip";  // clip: QuickGELU, no patch bias, norm before the blocks; timm:
+                               // GELU, patch bias, eps 1e-6
+  std::int64_t patch = 16;     // pixels
+  std::int64_t width = 768;
+  std::int64_t layers = 12;
+  std::int64_t heads = 12;
+  double mlp_ratio = 4.0;
+  std::string pooling =
+      "class";  // class: normed class token; mean: norm of the mean patch (MAE's fc_norm)
+  std::vector<double> mean{0.48145466, 0.4578275,
+                           0.40821073};  // pixel statistics the weights were trained with: one
+  std::vector<double> std{0.26862954, 0.26130258,
+                          0.27577711};  // value for each of 3 channels, or one for all
+  std::int64_t image_size =
+      224;  // side of the square the positions are learned for; set by the owner, not a key
+
+  template <class V>
+  void visit(V& v) {
+    v.field("style", style);
+    v.field("patch", patch);
+    v.field("width", width);
+    v.field("layers", layers);
+    v.field("heads", heads);
+    v.field("mlp_ratio", mlp_ratio);
+    v.field("pooling", pooling);
+    v.field("mean", mean);
+    v.field("std", std);
+  }
+  std::int64_t grid() const { return image_size / patch; }  // patches along a side
+  std::int64_t patches() const { return grid() * grid(); }
+};
+
+// Throws Error kUsage naming `key` (for example "model.frontal.vit") and the value that cannot be.
+void check_config(const VisionTransformerConfig& config, const std::string& key);
+
+struct VisionTokens {
+  torch::Tensor tokens;  // (B, 1+N, W) after the final norm; token 0 is the class token. With
+                         // pooling "mean": not normed
+  torch::Tensor pooled;  // (B, W)
+  torch::Tensor patches() const {
+    return tokens.narrow(1, 1, tokens.size(1) - 1);
+  }  // (B, N, W), row by row
+};
+
+// Vision transformer (method section 2). Pixels are in [0,1]; the tower normalises them itself.
+class VisionTransformer : public torch::nn::Module {
+ public:
+  explicit VisionTransformer(const VisionTransformerConfig& config);
+  // pixels (B,3,H,W) in [0,1], H and W multiples of the patch side; other sizes than image_size,
+  // also rectangles, interpolate the positions (bicubic, align_corners false, no antialiasing). An
+  // expanded grey image (stride 0 between channels) is read once.
+  VisionTokens forward(const torch::Tensor& pixels) const;
+  // (1, 1+rows*columns, W): the class position and the positions of a grid of that size.
+  torch::Tensor positions(std::int64_t rows, std::int64_t columns) const;
+  void initialise(const Initializer& init);
+  const VisionTransformerConfig& config() const { return config_; }
+
+  torch::Tensor patch_weight, patch_bias;      // (W, 3, p, p); (W) or undefined
+  torch::Tensor class_embedding;               // (W)
+  torch::Tensor positional_embedding;          // (1 + N, W)
+  std::shared_ptr<LayerNorm> ln_pre, ln_post;  // ln_pre: clip only
+  std::vector<std::shared_ptr<TransformerBlock>> blocks;
+
+ private:
+  torch::Tensor embed_patches(const torch::Tensor& pixels) const;
+
+  VisionTransformerConfig config_;
+  torch::Tensor pixel_mean_, pixel_std_;  // (3) buffers
+};
+
+}  // namespace biplane
