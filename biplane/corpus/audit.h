@@ -35,7 +35,6 @@ struct AuditReport {
 
 struct AuditOptions {
   int threads = 1;
-
   Progress* progress = nullptr;  // advanced by one per study
 };
 

@@ -41,6 +41,21 @@ std::string lengths_table(const AuditReport& report) {
   return text;
 }
 
+// Leaks first, then bad files; a wrong root makes every file bad, so the list is cut.
+std::string findings_table(const AuditReport& report) {
+  constexpr std::int64_t kShown = 20;
+  std::string text;
+  for (const bool leaks : {true, false}) {
+    std::int64_t count = 0;
+    for (const AuditFinding& finding : report.findings) {
+      if (finding.is_leak != leaks || ++count > kShown) continue;
+      text += fmt::format("{} {}: {}\n", leaks ? "LEAK" : "BAD ", finding.kind, finding.detail);
+    }
+    if (count > kShown) text += fmt::format("... and {} more (--json lists all)\n", count - kShown);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string audit_table(const AuditReport& report) {
@@ -51,9 +66,7 @@ std::string audit_table(const AuditReport& report) {
   text += fmt::format("reports   {} empty, {} texts used by several studies of a split\n", report.empty_reports, report.repeated_reports);
   text += fmt::format("images    {} used by several studies of a split\n", report.repeated_images);
   text += labels_table(report) + lengths_table(report) + "\n";
-  for (const AuditFinding& finding : report.findings) {
-    text += fmt::format("{} {}: {}\n", finding.is_leak ? "LEAK" : "BAD ", finding.kind, finding.detail);
-  }
+  text += findings_table(report);
   return text + fmt::format("{}: {} bad files, {} leaks\n", report.clean() ? "clean" : "NOT CLEAN", report.bad_files, report.leaks);
 }
 

@@ -53,4 +53,16 @@ DicomPixels dicom_pixels(std::span<const std::byte> bytes, const std::string& na
 FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& name,
                          const DecodeLimits& limits = {});
 
+// What the pixels say: the columns of a DICOM index beside the header fields.
+struct DicomStatistics {
+  std::int32_t minimum = 0, maximum = 0;  // of the stored values
+  double stored_mean = 0;
+  std::string stored_md5;     // of the stored values as little-endian int32, row-major
+  bool lossless = true;       // by transfer syntax
+  std::string display_rule;   // for example "window 550/1024 LINEAR, inverted"
+  double display_mean = 0, display_std = 0;  // of dicom_display
+};
+DicomStatistics dicom_statistics(std::span<const std::byte> bytes, const std::string& name,
+                                 const DecodeLimits& limits = {});
+
 }  // namespace biplane

@@ -11,7 +11,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
-#include "biplane/model/checksums.h"
+#include "biplane/core/checksums.h"
 
 namespace biplane {
 namespace {
@@ -92,6 +92,13 @@ void write_content(const fs::path& folder, const Checkpoint& checkpoint, const C
 }
 
 }  // namespace
+
+TensorMap module_state(const torch::nn::Module& module) {
+  TensorMap state;
+  for (const auto& item : module.named_parameters()) state.emplace(item.key(), item.value().detach());
+  for (const auto& item : module.named_buffers()) state.emplace(item.key(), item.value().detach());
+  return state;
+}
 
 std::vector<fs::path> list_checkpoints(const fs::path& run) {
   std::vector<std::pair<std::int64_t, fs::path>> found;

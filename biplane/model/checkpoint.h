@@ -12,6 +12,9 @@
 
 namespace biplane {
 
+// Parameters and buffers of a module by name, detached, sharing memory.
+TensorMap module_state(const torch::nn::Module& module);
+
 // Everything a run needs to go on exactly where it was. On disk a folder RUN/checkpoints/step-N with model.safetensors,
 // optimizer.safetensors, state.json and SHA256SUMS. With `companions` it is a model directory too: the
 // weights in model.safetensors are the ones to use (the average, where one is kept).

@@ -10,7 +10,7 @@ namespace biplane {
 
 // One image tower. `kind` names the family; each family has a section of its own.
 struct TowerConfig {
-  std::string kind = "vit";          // vit
+  std::string kind = "vit";  // vit
   VisionTransformerConfig vit;
   bool frozen = false;               // evaluation mode, no gradient, not in the optimizer
   bool allow_random_frozen = false;  // accept `frozen` without imported weights
@@ -43,8 +43,10 @@ struct TextTowerConfig {
 
 // What ranks the patches (method section 3 step 2). The keys are selection.text and selection.self.
 struct SelectionConfig {
-  std::string text = "visible";  // visible: words left in the masked copy; full: the whole report; none
-  std::string self = "mean";     // mean: mean patch of the view; global: the view's global feature; none
+  std::string text =
+      "visible";  // visible: words left in the masked copy; full: the whole report; none
+  std::string self =
+      "mean";  // mean: mean patch of the view; global: the view's global feature; none
 
   template <class V>
   void visit(V& v) {
@@ -101,7 +103,8 @@ struct PrototypeConfig {
   }
 };
 
-// Probability of hiding a view that a study has from the fused term (method section 2); the objective draws the flags.
+// Probability of hiding a view that a study has from the fused term (method section 2); the
+// objective draws the flags.
 struct ViewDropoutConfig {
   double frontal = 0.05;
   double lateral = 0.25;
@@ -113,11 +116,13 @@ struct ViewDropoutConfig {
   }
 };
 
-// Everything that determines the network's parameters; the section `model` of a configuration, and config.json of a model.
+// Everything that determines the network's parameters; the section `model` of a configuration, and
+// config.json of a model.
 struct ModelConfig {
   std::int64_t image_size = 224;  // pixels, side of the square inputs
   std::int64_t width = 512;       // D, the shared width
-  std::int64_t max_tokens = 128;  // T, tokens of a report with [CLS] and [SEP]; at most text.bert.max_positions
+  std::int64_t max_tokens =
+      128;  // T, tokens of a report with [CLS] and [SEP]; at most text.bert.max_positions
   TowerConfig frontal, lateral;
   TextTowerConfig text;
   KeySemanticsConfig key_semantics;
@@ -142,7 +147,8 @@ struct ModelConfig {
   }
 };
 
-// Throws Error kUsage naming the key and value of the first setting that cannot be. `prefix` is put before key names.
+// Throws Error kUsage naming the key and value of the first setting that cannot be. `prefix` is put
+// before key names.
 void check_config(const ModelConfig& config, const std::string& prefix = "model.");
 
 // Which towers got imported weights.

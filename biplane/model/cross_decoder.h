@@ -12,11 +12,13 @@
 namespace biplane {
 
 struct CrossDecoderConfig {
-  std::string style = "figure";          // figure | reference
+  std::string style = "figure";  // figure | reference
   std::int64_t width = 512;
   std::int64_t heads = 8;
-  std::int64_t layers = 4;               // figure: full layers; reference: self-attention blocks after the cross-attention
-  bool first_cross_residual = true;      // figure only; false: what leaves the first cross-attention is read from the keys alone
+  std::int64_t layers =
+      4;  // figure: full layers; reference: self-attention blocks after the cross-attention
+  bool first_cross_residual = true;  // figure only; false: what leaves the first cross-attention is
+                                     // read from the keys alone
 };
 
 struct CrossDecoderInput {
@@ -26,19 +28,24 @@ struct CrossDecoderInput {
   torch::Tensor key_mask;    // (B,K) bool; undefined = all valid
 };
 
-// Cross-modal decoder (method section 3 step 7; section 4 uses figure style with first_cross_residual false).
+// Cross-modal decoder (method section 3 step 7; section 4 uses figure style with
+// first_cross_residual false).
 class CrossDecoder : public torch::nn::Module {
  public:
   explicit CrossDecoder(const CrossDecoderConfig& config);
-  // (B,T,D). `attention`, if set, receives the FIRST cross-attention's weights, mean over heads: (B,T,K).
+  // (B,T,D). `attention`, if set, receives the FIRST cross-attention's weights, mean over heads:
+  // (B,T,K).
   torch::Tensor forward(const CrossDecoderInput& input, torch::Tensor* attention = nullptr) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<LayerNorm> ln_query, ln_key, ln_post;  // ln_query, ln_key: reference style only
   std::shared_ptr<Attention> cross_attn;                 // reference style only
-  std::vector<std::shared_ptr<TransformerBlock>> layers; // registered as layers.N (figure) or blocks.N (reference)
+  std::vector<std::shared_ptr<TransformerBlock>>
+      layers;  // registered as layers.N (figure) or blocks.N (reference)
 
  private:
+  torch::Tensor first_cross(const CrossDecoderInput& input, const BlockContext& context) const;
+
   CrossDecoderConfig config_;
 };
 

@@ -16,7 +16,8 @@ struct AdapterOutput {
   torch::Tensor pooled;           // (B,W): the same weights on the encoder's own features
 };
 
-// Adapter of the lateral view (method section 2): tokens = LN(proj x); weights = softmax(pool2 tanh(pool1 x)).
+// Adapter of the lateral view (method section 2): tokens = LN(proj x); weights = softmax(pool2
+// tanh(pool1 x)).
 class LateralAdapter : public torch::nn::Module {
  public:
   LateralAdapter(std::int64_t encoder_width, std::int64_t width);
@@ -33,8 +34,8 @@ class Fusion : public torch::nn::Module {
  public:
   explicit Fusion(std::int64_t width);
   // frontal, lateral (B,D) un-normalised globals; has_* (B) bool. Returns (B,D).
-  torch::Tensor forward(const torch::Tensor& frontal, const torch::Tensor& lateral, const torch::Tensor& has_frontal,
-                        const torch::Tensor& has_lateral) const;
+  torch::Tensor forward(const torch::Tensor& frontal, const torch::Tensor& lateral,
+                        const torch::Tensor& has_frontal, const torch::Tensor& has_lateral) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<Linear> linear;

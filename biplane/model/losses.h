@@ -11,23 +11,25 @@
 
 namespace biplane {
 
-// Losses over all ranks (method section 5): every function returns this rank's share, and the sum over the ranks is the
-// term. A share holds local rows against global columns, divided by global counts. b = studies of this rank, G = of all ranks.
+// Losses over all ranks (method section 5): every function returns this rank's share, and the sum
+// over the ranks is the term. A share holds local rows against global columns, divided by global
+// counts. b = studies of this rank, G = of all ranks.
 
 // The studies of all ranks in rank order, and where this rank's lie.
 struct GlobalBatch {
-  torch::Tensor has_frontal, has_lateral;  // (G) bool, on the batch's device
-  std::int64_t offset = 0;                 // global number of this rank's first study
-  std::int64_t local = 0;                  // b
-  std::int64_t total = 0;                  // G
+  torch::Tensor has_frontal, has_lateral;              // (G) bool, on the batch's device
+  std::int64_t offset = 0;                             // global number of this rank's first study
+  std::int64_t local = 0;                              // b
+  std::int64_t total = 0;                              // G
   std::int64_t frontals = 0, laterals = 0, pairs = 0;  // studies of G with that view, with both
 
   torch::Tensor mine(const torch::Tensor& global) const { return global.narrow(0, offset, local); }
 };
-GlobalBatch gather_batch(const torch::Tensor& has_frontal, const torch::Tensor& has_lateral, const Collective& collective);
+GlobalBatch gather_batch(const torch::Tensor& has_frontal, const torch::Tensor& has_lateral,
+                         const Collective& collective);
 
-// A floating tensor of all ranks (G, ...). Unlike Collective::gather it always takes part in the backward pass, so that ranks
-// without a row of their own exchange too.
+// A floating tensor of all ranks (G, ...). Unlike Collective::gather it always takes part in the
+// backward pass, so that ranks without a row of their own exchange too.
 torch::Tensor gather_features(const torch::Tensor& x, const Collective& collective);
 
 // x / max(|x|, 1e-12) over the last dimension.
@@ -48,13 +50,14 @@ struct ContrastMask {
   std::int64_t count = 0;
 };
 
-// InfoNCE in both directions: (cross-entropy over rows + over columns) / 2, mean over `mask.rows`. `scale` = 1 / temperature, a
-// scalar tensor or undefined = 1. 0 for a single study.
-torch::Tensor info_nce(const UnitFeatures& a, const UnitFeatures& b, const torch::Tensor& scale, const ContrastMask& mask,
-                       const GlobalBatch& batch);
+// InfoNCE in both directions: (cross-entropy over rows + over columns) / 2, mean over `mask.rows`.
+// `scale` = 1 / temperature, a scalar tensor or undefined = 1. 0 for a single study.
+torch::Tensor info_nce(const UnitFeatures& a, const UnitFeatures& b, const torch::Tensor& scale,
+                       const ContrastMask& mask, const GlobalBatch& batch);
 
 struct ItcFeatures {
-  UnitFeatures text, frontal, lateral, fused;  // frontal, lateral may be undefined where no study has the view
+  UnitFeatures text, frontal, lateral,
+      fused;  // frontal, lateral may be undefined where no study has the view
 };
 
 struct ItcOptions {
@@ -70,11 +73,14 @@ struct ItcLoss {
 };
 ItcLoss itc_loss(const ItcFeatures& features, const ItcOptions& options, const GlobalBatch& batch);
 
-// Share of the mean cross-entropy over the masked places: logits (P,V), labels (P) of this rank, `count` places in all (>= 1).
-torch::Tensor mlm_loss(const torch::Tensor& logits, const torch::Tensor& labels, std::int64_t count);
+// Share of the mean cross-entropy over the masked places: logits (P,V), labels (P) of this rank,
+// `count` places in all (>= 1).
+torch::Tensor mlm_loss(const torch::Tensor& logits, const torch::Tensor& labels,
+                       std::int64_t count);
 
-// Correct and all predictions by class of word, this rank's: (classes, 2) float64. classes_of (P) i64 in [0, classes).
-torch::Tensor count_correct(const torch::Tensor& logits, const torch::Tensor& labels, const torch::Tensor& classes_of,
-                            std::int64_t classes);
+// Correct and all predictions by class of word, this rank's: (classes, 2) float64. classes_of (P)
+// i64 in [0, classes).
+torch::Tensor count_correct(const torch::Tensor& logits, const torch::Tensor& labels,
+                            const torch::Tensor& classes_of, std::int64_t classes);
 
 }  // namespace biplane

@@ -34,10 +34,11 @@ struct MlmInput {
   torch::Tensor masked_ids;                // (B,T) i64
   torch::Tensor attention_mask;            // (B,T) bool
   torch::Tensor mlm_labels;                // (B,T) i64, -100 where there is nothing to predict
-  // (B,T) bool, the words whose mean scores the patches, without punctuation: for selection.text "visible" the words left in the
-  // masked copy, for "full" all words of the report.
+  // (B,T) bool, the words whose mean scores the patches, without punctuation: for selection.text
+  // "visible" the words left in the masked copy, for "full" all words of the report.
   torch::Tensor score_words;
-  torch::Tensor report_tokens;             // (B,T,D) TextFeatures::tokens of the whole report; only for selection.text "full"
+  torch::Tensor report_tokens;  // (B,T,D) TextFeatures::tokens of the whole report; only for
+                                // selection.text "full"
   const KeyedDropout* dropout = nullptr;
 };
 
@@ -55,28 +56,31 @@ struct AlignInput {
   torch::Tensor patch_mask;  // (B,N) bool; undefined = all valid
 };
 
-// The two-view network (method sections 2 to 5). It computes features, never a loss, and keeps no state between calls, so replicas
-// that share parameters can run in several threads.
-// Parameter names: frontal.*, frontal_projection.*, lateral.*, lateral_adapter.*, text.*, text_projection.*, fusion.*, key_semantics.*,
-// decoder.*, mlm_head.*, alignment.*, prototypes.
+// The two-view network (method sections 2 to 5). It computes features, never a loss, and keeps no
+// state between calls, so replicas that share parameters can run in several threads. Parameter
+// names: frontal.*, frontal_projection.*, lateral.*, lateral_adapter.*, text.*, text_projection.*,
+// fusion.*, key_semantics.*, decoder.*, mlm_head.*, alignment.*, prototypes.
 class MultiviewModel : public torch::nn::Module {
  public:
   // Throws Error kUsage for a configuration that cannot be. Parameters are initialised from `seed`.
   MultiviewModel(const ModelConfig& config, std::uint64_t seed);
 
-  // pixels (B,3,H,W) in [0,1]; has (B) bool: rows that are false are skipped, whatever their pixels are. Undefined = all.
+  // pixels (B,3,H,W) in [0,1]; has (B) bool: rows that are false are skipped, whatever their pixels
+  // are. Undefined = all.
   ViewFeatures encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
   ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
   // ids (B,T) i64, attention_mask (B,T) bool.
   TextFeatures encode_text(const torch::Tensor& ids, const torch::Tensor& attention_mask,
                            const KeyedDropout* dropout = nullptr) const;
-  // (B,D), not normalised; has_* (B) bool say which views count (view dropout is the caller's: hide a view by its flag).
-  torch::Tensor fuse(const ViewFeatures& frontal, const ViewFeatures& lateral, const torch::Tensor& has_frontal,
-                     const torch::Tensor& has_lateral) const;
-  // Masked report -> key semantics -> decoder -> vocabulary scores at the masked places (section 3).
+  // (B,D), not normalised; has_* (B) bool say which views count (view dropout is the caller's: hide
+  // a view by its flag).
+  torch::Tensor fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,
+                     const torch::Tensor& has_frontal, const torch::Tensor& has_lateral) const;
+  // Masked report -> key semantics -> decoder -> vocabulary scores at the masked places (section
+  // 3).
   MlmOutput mlm(const MlmInput& input) const;
-  // Words read from one view by the alignment decoder, (B,T,D), NOT normalised (section 4). `attention`, if set, receives its first
-  // cross-attention, mean over heads: (B,T,N).
+  // Words read from one view by the alignment decoder, (B,T,D), NOT normalised (section 4).
+  // `attention`, if set, receives its first cross-attention, mean over heads: (B,T,N).
   torch::Tensor align(const AlignInput& input, torch::Tensor* attention = nullptr) const;
 
   const ModelConfig& config() const { return config_; }
@@ -86,6 +90,7 @@ class MultiviewModel : public torch::nn::Module {
  private:
   ViewFeatures run_frontal(const torch::Tensor& pixels) const;
   ViewFeatures run_lateral(const torch::Tensor& pixels) const;
+  void initialise(std::uint64_t seed);
   void freeze(torch::nn::Module& tower) const;
 
   ModelConfig config_;
@@ -99,11 +104,13 @@ class MultiviewModel : public torch::nn::Module {
   std::shared_ptr<MlmHead> mlm_head_;
 };
 
-// Whether weight decay applies to a parameter of MultiviewModel (section 6): matrices of linear layers and patch kernels only; not
-// biases, norms, positions, word embeddings, class token, aggregation scale, absent and view vectors, prototypes.
+// Whether weight decay applies to a parameter of MultiviewModel (section 6): matrices of linear
+// layers and patch kernels only; not biases, norms, positions, word embeddings, class token,
+// aggregation scale, absent and view vectors, prototypes.
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter);
 
-// "frontal", "lateral" or "text" for the parameters of an encoder (imported weights may exist), "" for all others, which always start at random.
+// "frontal", "lateral" or "text" for the parameters of an encoder (imported weights may exist), ""
+// for all others, which always start at random.
 std::string tower_of(const std::string& name);
 
 }  // namespace biplane

@@ -19,37 +19,44 @@ namespace biplane {
 struct PretrainSettings {
   ModelConfig model;
   LossConfig loss;
-  std::uint64_t seed = 0;   // of the starting weights
-  ImportedTowers imported;  // with any, everything that starts from random weights learns 5 times as fast
+  std::uint64_t seed = 0;  // of the starting weights
+  ImportedTowers
+      imported;  // with any, everything that starts from random weights learns 5 times as fast
 };
 
-// State of the objective that is saved with the model but is no part of it; the child "objective" of the model, so its names
-// are objective.*: the queues' buffers, and log_scale where the temperature is learned.
+// State of the objective that is saved with the model but is no part of it; the child "objective"
+// of the model, so its names are objective.*: the queues' buffers, and log_scale where the
+// temperature is learned.
 class ObjectiveState : public torch::nn::Module {
  public:
   ObjectiveState(const LossConfig& config, std::int64_t width);
 
   std::shared_ptr<FeatureQueue> text, frontal, lateral;  // null without a queue
-  torch::Tensor log_scale;                               // scalar; undefined unless the temperature is learned
+  torch::Tensor log_scale;  // scalar; undefined unless the temperature is learned
 };
-// Whether a name of PretrainObjective::module() belongs to the network rather than to the objective.
+// Whether a name of PretrainObjective::module() belongs to the network rather than to the
+// objective.
 bool is_model_state(const std::string& name);
 
-// L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto (method section 6). A term of weight 0 is not computed; a term
-// that has nothing to be computed from in the whole batch is absent.
+// L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto (method section 6). A term of
+// weight 0 is not computed; a term that has nothing to be computed from in the whole batch is
+// absent.
 //
-// Diagnostics (global values): fla/words, fla/images, fla/shuffle_gap, proto/code_perplexity, proto/kl, ksm/slot_cosine, ksm/slot_support (this
-// rank's), mlm/accuracy, mlm/accuracy_<class>, itc/scale; all but the gap every loss.diagnostics_every steps.
+// Diagnostics (global values): fla/words, fla/images, fla/shuffle_gap, proto/code_perplexity,
+// proto/kl, ksm/slot_cosine, ksm/slot_support (this rank's), mlm/accuracy, mlm/accuracy_<class>,
+// itc/scale; all but the gap every loss.diagnostics_every steps.
 class PretrainObjective : public Objective {
  public:
   explicit PretrainObjective(const PretrainSettings& settings);
 
-  // Forward pass and losses of this rank's studies, at least one. The batch must be on the model's device and in its dtype
-  // (StudyBatch::to). Changes no parameter and no buffer: queues grow in after_step.
+  // Forward pass and losses of this rank's studies, at least one. The batch must be on the model's
+  // device and in its dtype (StudyBatch::to). Changes no parameter and no buffer: queues grow in
+  // after_step.
   LossTerms compute(const StudyBatch& batch, const StepContext& context) override;
   torch::nn::Module& module() override { return *model_; }
   std::vector<ParameterGroup> parameter_groups() override;
-  // Renormalises the prototypes and appends the features of the step's batches (of all ranks) to the queues.
+  // Renormalises the prototypes and appends the features of the step's batches (of all ranks) to
+  // the queues.
   void after_step(const StepContext& context) override;
 
   MultiviewModel& model() { return *model_; }
@@ -59,9 +66,11 @@ class PretrainObjective : public Objective {
   void encode(Step& step) const;
   void add_itc(Step& step) const;
   void add_mlm(Step& step) const;
+  void add_mlm_diagnostics(Step& step, const MlmOutput& output) const;
   void add_fla(Step& step) const;
   void add_proto(Step& step);
   torch::Tensor contrast_scale() const;
+  PrototypeOptions prototype_options() const;
 
   PretrainSettings settings_;
   std::shared_ptr<MultiviewModel> model_;
@@ -71,11 +80,13 @@ class PretrainObjective : public Objective {
   std::int64_t pending_step_ = -1;
 };
 
-// Which views of a study count in the fused feature: true where `has` and not hidden. At most one view of a study with both is hidden,
-// the lateral with probability config.lateral, else the frontal with config.frontal; a pure function of (seed, step, study).
+// Which views of a study count in the fused feature: those it has and that are not hidden. Only
+// studies with both views lose one, the lateral with probability config.lateral or the frontal with
+// config.frontal; a pure function of (seed, step, study).
 struct ShownViews {
   torch::Tensor frontal, lateral;  // (B) bool
 };
-ShownViews drop_views(const StudyBatch& batch, const ViewDropoutConfig& config, std::uint64_t seed, std::int64_t step);
+ShownViews drop_views(const StudyBatch& batch, const ViewDropoutConfig& config, std::uint64_t seed,
+                      std::int64_t step);
 
 }  // namespace biplane

@@ -9,18 +9,21 @@
 
 namespace biplane {
 
-// Prototype level of the high-order alignment, L_proto (method section 5). K prototypes, G studies of all ranks, b of this one.
+// Prototype level of the high-order alignment, L_proto (method section 5). K prototypes, G studies
+// of all ranks, b of this one.
 
-// Sinkhorn-Knopp codes (N,K) of scores (N,K), without gradient, in the log domain: q = scores / epsilon; per iteration prototypes
-// first (q -= logsumexp over samples - log K ...), samples last. Every row sums to 1; prototype use tends to N / K.
+// Sinkhorn-Knopp codes (N,K) of scores (N,K), without gradient, in the log domain: q = scores /
+// epsilon; per iteration prototypes first (q -= logsumexp over samples - log K ...), samples last.
+// Every row sums to 1; prototype use tends to N / K.
 torch::Tensor sinkhorn_codes(const torch::Tensor& scores, double epsilon, std::int64_t iterations);
 
-// The last Q features of one tower in global sample order; a buffer pair, so that it is part of a checkpoint.
+// The last Q features of one tower in global sample order; a buffer pair, so that it is part of a
+// checkpoint.
 class FeatureQueue : public torch::nn::Module {
  public:
   FeatureQueue(std::int64_t capacity, std::int64_t width);
-  torch::Tensor filled() const;                // (n,D), oldest first, n <= Q
-  void push(const torch::Tensor& features);    // (m,D) unit features, oldest first; written in place
+  torch::Tensor filled() const;              // (n,D), oldest first, n <= Q
+  void push(const torch::Tensor& features);  // (m,D) unit features, oldest first; written in place
 
   torch::Tensor features;  // (Q,D)
   torch::Tensor count;     // scalar i64 on the CPU or the module's device
@@ -45,14 +48,18 @@ PrototypeOptions default_prototype_options(std::int64_t width);
 
 struct PrototypeLoss {
   torch::Tensor total;         // this rank's share of the mean of the directions that exist
-  torch::Tensor code_entropy;  // scalar, global: mean over the directions of the supervising codes' entropy; total's minimum
-  torch::Tensor perplexity;    // scalar, global: exp(mean entropy of the codes of the batch, all towers)
+  torch::Tensor code_entropy;  // scalar, global: mean over the directions of the supervising codes'
+                               // entropy; total's minimum
+  torch::Tensor
+      perplexity;  // scalar, global: exp(mean entropy of the codes of the batch, all towers)
 };
 
-// Swapped prediction: codes of the text supervise frontal and lateral, theirs supervise the text. `prototypes` (K,D) unit rows;
-// detach them to freeze. Absent only if no study has a view.
-std::optional<PrototypeLoss> prototype_loss(const PrototypeFeatures& features, const torch::Tensor& prototypes,
-                                            const PrototypePast& past, const PrototypeOptions& options,
+// Swapped prediction: codes of the text supervise frontal and lateral, theirs supervise the text.
+// `prototypes` (K,D) unit rows; detach them to freeze. Absent only if no study has a view.
+std::optional<PrototypeLoss> prototype_loss(const PrototypeFeatures& features,
+                                            const torch::Tensor& prototypes,
+                                            const PrototypePast& past,
+                                            const PrototypeOptions& options,
                                             const GlobalBatch& batch);
 
 }  // namespace biplane

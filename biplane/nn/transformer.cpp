@@ -50,7 +50,7 @@ Attention::Attention(std::int64_t width, std::int64_t heads) : width_(width), he
 }
 
 torch::Tensor Attention::split_heads(const torch::Tensor& x, std::int64_t batch) const {
-  return x.view({batch, x.size(0) / batch, heads_, width_ / heads_}).transpose(1, Site::kMlp);
+  return x.view({batch, x.size(0) / batch, heads_, width_ / heads_}).transpose(1, 2);
 }
 
 torch::Tensor Attention::attend(const std::vector<torch::Tensor>& qkv, std::int64_t batch,
@@ -60,7 +60,7 @@ torch::Tensor Attention::attend(const std::vector<torch::Tensor>& qkv, std::int6
   torch::Tensor read =
       at::scaled_dot_product_attention(split_heads(qkv[0], batch), split_heads(qkv[1], batch),
                                        split_heads(qkv[2], batch), valid)
-          .transpose(1, Site::kMlp)
+          .transpose(1, 2)
           .reshape({qkv[0].size(0), width_});
   if (mask.attendable.defined()) {
     read = (read.view({batch, -1, width_}) * mask.attendable).view({-1, width_});
@@ -70,8 +70,7 @@ torch::Tensor Attention::attend(const std::vector<torch::Tensor>& qkv, std::int6
 
 torch::Tensor Attention::self(const torch::Tensor& x, std::int64_t batch,
                               const KeyMask& mask) const {
-  return attend(at::linear(x, in_proj_weight, in_proj_bias).split(width_, Site::kSelf), batch,
-                mask);
+  return attend(at::linear(x, in_proj_weight, in_proj_bias).split(width_, 1), batch, mask);
 }
 
 torch::Tensor Attention::cross(const torch::Tensor& query, const torch::Tensor& keys,
@@ -79,7 +78,7 @@ torch::Tensor Attention::cross(const torch::Tensor& query, const torch::Tensor& 
   const auto weights = in_proj_weight.split_with_sizes({width_, 2 * width_});
   const auto biases = in_proj_bias.split_with_sizes({width_, 2 * width_});
   const torch::Tensor q = at::linear(query, weights[0], biases[0]);
-  const auto kv = at::linear(keys, weights[1], biases[1]).split(width_, Site::kSelf);
+  const auto kv = at::linear(keys, weights[1], biases[1]).split(width_, 1);
   return attend({q, kv[0], kv[1]}, batch, mask);
 }
 
@@ -101,6 +100,10 @@ void Attention::initialise(const Initializer& init, const BlockInit& std) {
   init.normal("in_proj_weight", in_proj_weight, std.attention);
   init.uniform("in_proj_bias", in_proj_bias, 0.0);
   out_proj->initialise_normal(init.child("out_proj"), std.projection);
+}
+
+torch::Tensor quick_gelu(const torch::Tensor& x) {
+  return at::silu(x * kQuickGeluSlope) * (1.0 / kQuickGeluSlope);
 }
 
 Mlp::Mlp(std::int64_t width, std::int64_t hidden, Activation activation) : activation_(activation) {

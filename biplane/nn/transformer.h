@@ -74,6 +74,9 @@ class Attention : public torch::nn::Module {
   std::int64_t width_, heads_;
 };
 
+// x * sigmoid(1.702 x), any shape.
+torch::Tensor quick_gelu(const torch::Tensor& x);
+
 // c_proj(activation(c_fc x)).
 class Mlp : public torch::nn::Module {
  public:

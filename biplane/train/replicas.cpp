@@ -128,7 +128,7 @@ void Replicas::update(AdamW& optimizer, double lr, double scale, const StepConte
     optimizer.step(lr, scale, shard);
     const auto [begin, end] = optimizer.range(shard);
     for (std::vector<torch::Tensor>& replica : parameters_) {
-      for (std::size_t i = begin; i < end; ++i) replica[i].mutable_grad() = {};
+      for (std::size_t i = begin; i < end; ++i) replica[i].mutable_grad().reset();
     }
   });
   master().after_step(context);

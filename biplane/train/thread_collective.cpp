@@ -19,7 +19,8 @@ namespace {
 
 enum class Exchange { kGather, kGatherBackward, kSum };
 
-// What a rank brings to an exchange; `call` numbers the gathers, so that a backward pass finds its forward pass.
+// What a rank brings to an exchange; `call` numbers the gathers, so that a backward pass finds its
+// forward pass.
 struct Offer {
   Exchange kind = Exchange::kSum;
   std::int64_t call = 0;
@@ -49,7 +50,8 @@ class Meeting {
     failed_ = left_ = false;
   }
 
-  // What `use` makes of every rank's tensor, in rank order; no rank goes on before all have used them.
+  // What `use` makes of every rank's tensor, in rank order; no rank goes on before all have used
+  // them.
   torch::Tensor exchange(Member& member, Offer offer, const Use& use) {
     Offer& mine = offers_[static_cast<std::size_t>(member.rank)];
     mine = std::move(offer);
@@ -83,8 +85,9 @@ class Meeting {
     changed_.wait(lock, [&] { return round_ != round || failed_ || left_; });
     if (round_ != round) return;
     member.followed = failed_;
-    throw Error(ErrorKind::kFailure, failed_ ? "another rank failed"
-                                             : "a rank waits in an exchange that another rank never asked for");
+    throw Error(ErrorKind::kFailure,
+                failed_ ? "another rank failed"
+                        : "a rank waits in an exchange that another rank never asked for");
   }
 
   void check_same() const {
@@ -109,7 +112,8 @@ torch::Tensor sum_in_order(const std::vector<torch::Tensor>& parts) {
   return total;
 }
 
-torch::Tensor sum_of_rows(const std::vector<torch::Tensor>& gradients, std::int64_t begin, std::int64_t rows) {
+torch::Tensor sum_of_rows(const std::vector<torch::Tensor>& gradients, std::int64_t begin,
+                          std::int64_t rows) {
   std::vector<torch::Tensor> mine;
   for (const torch::Tensor& gradient : gradients) mine.push_back(gradient.narrow(0, begin, rows));
   return sum_in_order(mine);
@@ -117,15 +121,18 @@ torch::Tensor sum_of_rows(const std::vector<torch::Tensor>& gradients, std::int6
 
 class GatherFunction : public torch::autograd::Function<GatherFunction> {
  public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x, std::int64_t member_address) {
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x,
+                               std::int64_t member_address) {
     Member& member = *reinterpret_cast<Member*>(member_address);
     const std::int64_t call = member.gathers++;
     std::int64_t begin = 0;
-    torch::Tensor all = member.meeting->exchange(
-        member, {Exchange::kGather, call, x.detach()}, [&](const std::vector<torch::Tensor>& parts) {
-          for (std::int64_t r = 0; r < member.rank; ++r) begin += parts[static_cast<std::size_t>(r)].size(0);
-          return torch::cat(parts, 0);
-        });
+    torch::Tensor all = member.meeting->exchange(member, {Exchange::kGather, call, x.detach()},
+                                                 [&](const std::vector<torch::Tensor>& parts) {
+                                                   for (std::int64_t r = 0; r < member.rank; ++r)
+                                                     begin +=
+                                                         parts[static_cast<std::size_t>(r)].size(0);
+                                                   return torch::cat(parts, 0);
+                                                 });
     context->saved_data["member"] = member_address;
     context->saved_data["call"] = call;
     context->saved_data["begin"] = begin;
@@ -139,7 +146,8 @@ class GatherFunction : public torch::autograd::Function<GatherFunction> {
     const std::int64_t begin = context->saved_data["begin"].toInt();
     const std::int64_t rows = context->saved_data["rows"].toInt();
     torch::Tensor mine = member.meeting->exchange(
-        member, {Exchange::kGatherBackward, context->saved_data["call"].toInt(), gradients[0].detach()},
+        member,
+        {Exchange::kGatherBackward, context->saved_data["call"].toInt(), gradients[0].detach()},
         [&](const std::vector<torch::Tensor>& all) { return sum_of_rows(all, begin, rows); });
     return {mine, torch::Tensor()};
   }
@@ -164,7 +172,8 @@ Collective make_collective(Member& member, std::int64_t ranks) {
 }  // namespace
 
 struct ThreadGroup::Impl {
-  explicit Impl(std::int64_t count) : ranks(count), meeting(count), errors(static_cast<std::size_t>(count)) {}
+  explicit Impl(std::int64_t count)
+      : ranks(count), meeting(count), errors(static_cast<std::size_t>(count)) {}
 
   void run_rank(std::int64_t rank) {
     Member member{&meeting, rank};
@@ -212,7 +221,8 @@ struct ThreadGroup::Impl {
 ThreadGroup::ThreadGroup(std::int64_t ranks) {
   TORCH_CHECK(ranks >= 1, "a group of threads needs at least one rank, not ", ranks);
   impl_ = std::make_unique<Impl>(ranks);
-  for (std::int64_t rank = 1; rank < ranks; ++rank) impl_->threads.emplace_back([this, rank] { impl_->serve(rank); });
+  for (std::int64_t rank = 1; rank < ranks; ++rank)
+    impl_->threads.emplace_back([this, rank] { impl_->serve(rank); });
 }
 
 ThreadGroup::~ThreadGroup() {

@@ -214,11 +214,14 @@ void Trainer::record(const StepLoss& loss, double norm, double lr) {
 
 void Trainer::save() {
   if (saved_ == done_) return;
-  Checkpoint checkpoint{.step = done_, .batches = done_, .epoch = done_ / job_.batches.batches_per_epoch, .seed = job_.seed};
+  Checkpoint checkpoint;
+  checkpoint.step = checkpoint.batches = done_;
+  checkpoint.epoch = done_ / job_.batches.batches_per_epoch;
+  checkpoint.seed = job_.seed;
   checkpoint.threads = replicas_->size();
   checkpoint.config = job_.identity.config;
   checkpoint.data_fingerprint = job_.identity.data_fingerprint;
-  checkpoint.model = named_state(replicas_->master().module());
+  checkpoint.model = module_state(replicas_->master().module());
   checkpoint.optimizer = optimizer_->state();
   for (std::size_t i = 0; i < average_.size(); ++i) {
     const std::string& name = optimizer_->parameters()[i].name;

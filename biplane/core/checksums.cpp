@@ -1,4 +1,4 @@
-#include "biplane/model/checksums.h"
+#include "biplane/core/checksums.h"
 
 #include <algorithm>
 #include <string>

@@ -1,0 +1,113 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "apps/biplane/command_line.h"
+#include "apps/biplane/verbs.h"
+#include "biplane/core/error.h"
+
+namespace biplane::cli {
+namespace {
+
+struct Verb {
+  const char* name;
+  const char* summary;
+  int (*run)(const Arguments&);  // nullptr: in biplane_model
+};
+
+constexpr Verb kVerbs[] = {
+    {"demo", "make phantom studies, train on them, evaluate, write a report", nullptr},
+    {"phantom", "make radiographic phantom studies with known truth", run_phantom},
+    {"prepare", "turn a corpus into a manifest", run_prepare},
+    {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
+    {"pretrain", "train a model on a manifest", nullptr},
+    {"evaluate", "measure a model on studies it was not trained on", nullptr},
+    {"info", "say what a file or folder is: image, DICOM, manifest, run, checkpoint, model", run_info},
+};
+
+std::string help_text() {
+  std::string text =
+      "biplane: vision-language pre-training on two-view chest radiographs\n\n"
+      "usage: biplane VERB [options]\n\n";
+  for (const Verb& verb : kVerbs) text += fmt::format("  {:<10} {}\n", verb.name, verb.summary);
+  return text +
+         "\n"
+         "  biplane help VERB    options and examples of a verb (also: biplane VERB --help)\n"
+         "  biplane --version\n\n"
+         "examples\n"
+         "  biplane demo --out runs/demo\n"
+         "  biplane phantom --out phantom --studies 1000 --size 256 --preview phantom/preview.png\n"
+         "  biplane prepare pairs --root studies --out prepared && biplane audit prepared/manifest.jsonl\n"
+         "  biplane pretrain --config configs/real_pairs.yaml --set data.manifest=prepared/manifest.jsonl --out runs/pairs\n"
+         "  biplane evaluate --model runs/pairs --manifest prepared/manifest.jsonl --out runs/pairs/evaluation\n\n"
+         "Results go to standard output, messages and progress to standard error.\n"
+         "Exit codes: 0 done, 1 failed or a leak found, 2 bad option or configuration, 65 invalid content, 66 missing input,\n"
+         "74 input or output failed, 75 interrupted after a checkpoint: run it again.\n";
+}
+
+const Verb& find_verb(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Verb& verb : kVerbs) {
+    if (name == verb.name) return verb;
+    names.emplace_back(verb.name);
+  }
+  const auto nearest = nearest_name(name, names);
+  throw Error(ErrorKind::kUsage, "unknown verb '" + name + "'" + (nearest ? "; did you mean '" + *nearest + "'?" : "; biplane --help lists them"));
+}
+
+int run_verb(const std::string& name, const Arguments& arguments) {
+  const Verb& verb = find_verb(name);
+  if (verb.run == nullptr) exec_model_program(name, arguments);
+  return verb.run(arguments);
+}
+
+int run(const Arguments& arguments) {
+  if (arguments.empty()) throw Error(ErrorKind::kUsage, "a verb is missing; biplane --help lists them");
+  const std::string& first = arguments.front();
+  Arguments rest(arguments.begin() + 1, arguments.end());
+  if (first == "--version") {
+    print_result("biplane " BIPLANE_VERSION "\n");
+    return 0;
+  }
+  if (first == "--help" || first == "-h" || first == "help") {
+    if (first == "help" && !rest.empty()) return run_verb(rest.front(), {"--help"});
+    print_result(help_text());
+    return 0;
+  }
+  return run_verb(first, rest);
+}
+
+// One line on standard error whatever the message holds.
+void print_error(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  std::fprintf(stderr, "biplane: %s %s\n", colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
+}
+
+}  // namespace
+}  // namespace biplane::cli
+
+int main(int argc, char** argv) {
+  try {
+    return biplane::cli::run(biplane::cli::Arguments(argv + 1, argv + argc));
+  } catch (const biplane::Error& error) {
+    biplane::cli::print_error(error.what());
+    return static_cast<int>(error.kind());
+  } catch (const std::filesystem::filesystem_error& error) {
+    biplane::cli::print_error(error.what());
+    return static_cast<int>(biplane::ErrorKind::kIo);
+  } catch (const std::bad_alloc&) {
+    biplane::cli::print_error("not enough memory");
+  } catch (const std::exception& error) {
+    biplane::cli::print_error(error.what());
+  }
+  return static_cast<int>(biplane::ErrorKind::kFailure);
+}

@@ -1,0 +1,66 @@
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "biplane/core/error.h"
+#include "verbs.h"
+
+namespace {
+
+using biplane::ErrorKind;
+
+constexpr biplane::Verb kVerbs[] = {
+    {"pretrain", "Pre-train the two-view model on a manifest", biplane::define_pretrain},
+};
+
+int fail(ErrorKind kind, const std::string& message) {
+  fmt::print(stderr, "biplane: {}\n", message.substr(0, message.find('\n')));
+  return static_cast<int>(kind);
+}
+
+// Exit codes: house rules, section 4.
+int guarded(const biplane::VerbRun& run) {
+  try {
+    return run();
+  } catch (const biplane::Error& error) {
+    return fail(error.kind(), error.what());
+  } catch (const c10::Error& error) {
+    return fail(ErrorKind::kFailure, error.what_without_backtrace());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(ErrorKind::kIo, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::kFailure, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::kFailure, error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Verbs of biplane that need LibTorch; 'biplane VERB' starts this program", "biplane");
+  app.require_subcommand(1);
+  std::vector<std::pair<CLI::App*, biplane::VerbRun>> verbs;
+  for (const biplane::Verb& verb : kVerbs) {
+    CLI::App* parser = app.add_subcommand(verb.name, verb.summary);
+    verbs.emplace_back(parser, verb.define(*parser));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help
+    return fail(ErrorKind::kUsage, std::string(error.what()) + " (see --help)");
+  }
+  for (const auto& [parser, run] : verbs) {
+    if (parser->parsed()) return guarded(run);
+  }
+  return 0;
+}

@@ -1,0 +1,89 @@
+#include "biplane/train/pretrain.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "biplane/core/config.h"
+#include "biplane/core/error.h"
+#include "run_control.h"
+#include "verbs.h"
+
+namespace biplane {
+namespace {
+
+struct Options {
+  std::string config;
+  std::string out;
+  std::vector<std::string> set;
+  bool print_config = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+constexpr const char* kExamples = R"(Examples:
+  biplane pretrain --config configs/demo.yaml --set data.manifest=phantom/manifest.jsonl --out runs/demo
+  biplane pretrain --config configs/demo.yaml --set train.lr=5e-4 --set seed=1 --out runs/demo-lr
+  biplane pretrain --config configs/demo.yaml --print-config
+The same command on a folder with checkpoints goes on where they end. SIGTERM and Ctrl-C write a checkpoint first
+(exit code 75); a second one ends the program at once.)";
+
+PretrainConfig read_config(const Options& options) {
+  ConfigTree tree = ConfigTree::read(options.config);
+  for (const std::string& assignment : options.set) tree.set(assignment);
+  PretrainConfig config;
+  load_config(tree, config);
+  return config;
+}
+
+void print_result(const PretrainResult& result, const Options& options) {
+  if (options.json) {
+    nlohmann::ordered_json line;
+    line["run"] = options.out;
+    line["done"] = result.outcome == TrainOutcome::kDone;
+    line["steps"] = result.steps;
+    if (!result.model.empty()) line["model"] = result.model.string();
+    line["last"] = result.last;
+    fmt::print("{}\n", line.dump());
+    return;
+  }
+  fmt::print("run    {}\nsteps  {}\n", options.out, result.steps);
+  for (const auto& [name, value] : result.last) {
+    if (name.starts_with("loss")) fmt::print("{:<8} {:.4f}\n", name, value);
+  }
+  if (!result.model.empty()) fmt::print("model  {}\n", result.model.string());
+}
+
+int run(const Options& options) {
+  const PretrainConfig config = read_config(options);
+  if (options.print_config) {
+    fmt::print("{}", print_config(config));
+    return 0;
+  }
+  if (options.out.empty()) throw Error(ErrorKind::kUsage, "--out is required: the folder of the run");
+  catch_stop_signals();
+  const PretrainResult result = pretrain(config, options.out, terminal_hooks(options.quiet));
+  print_result(result, options);
+  return result.outcome == TrainOutcome::kDone ? 0 : kExitCheckpointed;
+}
+
+}  // namespace
+
+VerbRun define_pretrain(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--config", options->config, "YAML file of the experiment")->required();
+  app.add_option("--out", options->out, "folder of the run: metrics, checkpoints, and the model at the end");
+  app.add_option("--set", options->set, "KEY=VALUE over the file, for example train.lr=1e-4; may be repeated")
+      ->allow_extra_args(false);
+  app.add_flag("--print-config", options->print_config, "print the resolved configuration and stop");
+  app.add_flag("--json", options->json, "print the result as one line of JSON");
+  app.add_flag("-q,--quiet", options->quiet, "no log lines and no progress bar");
+  app.footer(kExamples);
+  return [options] { return run(*options); };
+}
+
+}  // namespace biplane

@@ -1,0 +1,92 @@
+#include "biplane/eval/bootstrap.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "biplane/core/error.h"
+#include "biplane/eval/legacy_random.h"
+
+namespace biplane {
+
+PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row, const BootstrapOptions& options) {
+  if (patient_of_row.empty() || options.repeats < 1) {
+    throw Error(ErrorKind::kUsage, "bootstrap: " + std::to_string(patient_of_row.size()) + " rows and " +
+                                       std::to_string(options.repeats) + " repeats");
+  }
+  std::map<std::string_view, std::uint32_t> number;
+  for (const std::string& patient : patient_of_row) number.emplace(patient, 0U);
+  for (auto& [patient, index] : number) index = static_cast<std::uint32_t>(patients_++);
+  for (const std::string& patient : patient_of_row) patient_of_row_.push_back(number.at(patient));
+
+  LegacyRandom random(options.seed);
+  draws_.assign(static_cast<std::size_t>(options.repeats), std::vector<std::uint16_t>(static_cast<std::size_t>(patients_), 0));
+  for (std::vector<std::uint16_t>& times : draws_) {
+    for (std::int64_t draw = 0; draw < patients_; ++draw) ++times[static_cast<std::size_t>(random.below(patients_))];
+  }
+}
+
+std::vector<double> PatientBootstrap::weights(std::int64_t repeat) const {
+  const std::vector<std::uint16_t>& times = draws_.at(static_cast<std::size_t>(repeat));
+  std::vector<double> weights;
+  weights.reserve(patient_of_row_.size());
+  for (const std::uint32_t patient : patient_of_row_) weights.push_back(times[patient]);
+  return weights;
+}
+
+Replicates PatientBootstrap::replicate(
+    const std::function<std::optional<double>(std::span<const double>)>& statistic) const {
+  Replicates values;
+  values.reserve(draws_.size());
+  for (std::int64_t repeat = 0; repeat < repeats(); ++repeat) values.push_back(statistic(weights(repeat)));
+  return values;
+}
+
+double percentile(std::vector<double> values, double q) {
+  if (values.empty() || !(q >= 0 && q <= 100)) {
+    throw Error(ErrorKind::kUsage, "percentile " + std::to_string(q) + " of " + std::to_string(values.size()) + " values");
+  }
+  std::sort(values.begin(), values.end());
+  const double place = q / 100 * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(std::floor(place));
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+Interval percentile_interval(const Replicates& values) {
+  std::vector<double> defined;
+  for (const std::optional<double>& value : values) {
+    if (value) defined.push_back(*value);
+  }
+  Interval interval;
+  interval.undefined = static_cast<std::int64_t>(values.size() - defined.size());
+  if (defined.empty()) return interval;
+  interval.low = percentile(defined, 2.5);
+  interval.high = percentile(std::move(defined), 97.5);
+  return interval;
+}
+
+Replicates mean_of(std::span<const Replicates> parts) {
+  Replicates means;
+  for (std::size_t repeat = 0; !parts.empty() && repeat < parts.front().size(); ++repeat) {
+    double sum = 0, count = 0;
+    for (const Replicates& part : parts) {
+      if (!part.at(repeat)) continue;
+      sum += *part[repeat];
+      count += 1;
+    }
+    means.push_back(count > 0 ? std::optional<double>(sum / count) : std::nullopt);
+  }
+  return means;
+}
+
+Replicates difference_of(const Replicates& a, const Replicates& b) {
+  Replicates differences;
+  for (std::size_t repeat = 0; repeat < a.size(); ++repeat) {
+    const bool defined = a[repeat] && b.at(repeat);
+    differences.push_back(defined ? std::optional<double>(*a[repeat] - *b[repeat]) : std::nullopt);
+  }
+  return differences;
+}
+
+}  // namespace biplane

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace biplane {
+
+struct BootstrapOptions {
+  std::int64_t repeats = 1000;
+  std::uint32_t seed = 0;
+};
+
+// 95 % percentile interval; nothing where no repeat was defined.
+struct Interval {
+  std::optional<double> low, high;
+  std::int64_t undefined = 0;  // repeats in which the statistic was undefined (and left out)
+};
+
+// Values of a statistic, one a repeat.
+using Replicates = std::vector<std::optional<double>>;
+
+// Bootstrap over patients: all rows of a patient are drawn together, as often as the patient is. Patients are sorted by
+// byte order; repeat r is one call of RandomState(seed).randint(0, P, P) of a generator shared by all repeats.
+class PatientBootstrap {
+ public:
+  // patient_of_row: the patient of each row. Throws Error kUsage without rows or repeats.
+  PatientBootstrap(std::span<const std::string> patient_of_row, const BootstrapOptions& options = {});
+
+  std::int64_t repeats() const { return static_cast<std::int64_t>(draws_.size()); }
+  std::int64_t patients() const { return patients_; }
+  std::int64_t rows() const { return static_cast<std::int64_t>(patient_of_row_.size()); }
+  // How often each row occurs in repeat r (whole numbers).
+  std::vector<double> weights(std::int64_t repeat) const;
+  // Calls statistic(weights) for every repeat.
+  Replicates replicate(const std::function<std::optional<double>(std::span<const double>)>& statistic) const;
+
+ private:
+  std::vector<std::uint32_t> patient_of_row_;
+  std::int64_t patients_ = 0;
+  std::vector<std::vector<std::uint16_t>> draws_;  // [repeat][patient]
+};
+
+// Percentile q in [0, 100] by linear interpolation between order statistics. values: at least one.
+double percentile(std::vector<double> values, double q);
+
+// Percentiles 2.5 and 97.5 of the defined values.
+Interval percentile_interval(const Replicates& values);
+
+// Repeat by repeat the mean of those that are defined (a macro average), or a - b where both are defined.
+Replicates mean_of(std::span<const Replicates> parts);
+Replicates difference_of(const Replicates& a, const Replicates& b);
+
+}  // namespace biplane

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "biplane/core/progress.h"
+#include "biplane/corpus/selection.h"
+#include "biplane/eval/results.h"
+
+namespace biplane {
+
+struct EvaluateOptions {
+  std::filesystem::path model;     // model directory, run or checkpoint
+  std::filesystem::path manifest;  // manifest.jsonl or its folder
+  std::filesystem::path root;      // of the images; empty: the manifest's folder
+  std::filesystem::path out;       // results.jsonl and report.html are written here
+  std::filesystem::path prompts;   // empty: those of the model directory
+  StudyFilter studies;             // which studies; split "test" unless set
+  std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
+  std::int64_t pool = 200;
+  std::int64_t bootstrap = 1000;   // repeats
+  int threads = 0;                 // 0: one per core
+  std::string code;                // program and version, for the rows
+  std::string corpus;              // name in the rows; empty: the manifest's folder name
+};
+
+struct EvaluateResult {
+  ResultOrigin origin;
+  std::vector<ResultRow> rows;
+  std::vector<std::string> notes;
+  std::filesystem::path results_file, report_file;
+};
+
+// Measures a model on a manifest and writes results.jsonl (appended) and report.html into `out`.
+// Throws Error kMissingInput, kBadContent, kIo, and kUsage for an unknown task or when no study is selected.
+EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress = nullptr);
+
+}  // namespace biplane

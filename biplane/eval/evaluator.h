@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "biplane/corpus/manifest.h"
+#include "biplane/eval/bootstrap.h"
+#include "biplane/eval/report_data.h"
+#include "biplane/eval/results.h"
+#include "biplane/inference/engine.h"
+
+namespace biplane {
+
+// What every evaluator works on: a model, studies and their features (computed once).
+struct EvaluationInput {
+  const Engine& engine;
+  const Manifest& manifest;
+  const StudyFeatures& features;
+  const PromptSet* prompts = nullptr;  // none: nothing that needs prompts can be measured
+  std::int64_t pool = 200;             // studies of one retrieval pool
+  BootstrapOptions bootstrap;
+  std::int64_t examples = 6;           // of retrieval and of grounding in the report
+};
+
+// What an evaluator adds to.
+struct EvaluationOutput {
+  std::vector<ResultRow> rows;     // corpus and split are filled in by the caller
+  std::vector<std::string> notes;  // what was skipped or left out, and why
+  ReportData report;
+};
+
+// One downstream task: model -> metrics.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+  virtual std::string task() const = 0;
+  // Adds rows and what the report shows. A corpus that lacks what the task needs gives a note and no rows.
+  virtual void run(const EvaluationInput& input, EvaluationOutput& output) const = 0;
+};
+
+}  // namespace biplane

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "biplane/imaging/dicom.h"
+
+namespace biplane {
+
+// A modality or VOI lookup table (PS3.3 C.11.1, C.11.2).
+struct LookupTable {
+  std::int32_t first = 0;  // the input that gives entry 0; lower inputs do too, higher ones than the last give the last
+  int bits = 16;           // of an entry
+  std::vector<std::uint16_t> entries;
+};
+
+// All that turns stored values into display values.
+struct DisplayRule {
+  std::optional<LookupTable> modality_lut;
+  double slope = 1, intercept = 0;  // without a modality LUT
+  std::optional<LookupTable> voi_lut;
+  std::optional<double> center, width;  // without a VOI LUT; absent: min-max
+  std::string function = "LINEAR";      // LINEAR, LINEAR_EXACT or SIGMOID
+  bool inverted = false;
+
+  std::string text() const;
+};
+
+// (rows, cols) in [0, 1].
+FloatImage apply_display(const DicomPixels& pixels, const DisplayRule& rule);
+
+}  // namespace biplane

@@ -1,0 +1,94 @@
+#include "biplane/model/config.h"
+
+#include "biplane/core/error.h"
+
+namespace biplane {
+namespace {
+
+void require(bool holds, const std::string& key, const std::string& problem) {
+  if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
+}
+
+void require_one_of(const std::string& value, const std::string& key,
+                    const std::vector<std::string>& allowed) {
+  std::string list;
+  for (const std::string& name : allowed) {
+    if (name == value) return;
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  throw Error(ErrorKind::kUsage, key + ": \"" + value + "\" is none of: " + list);
+}
+
+void check_tower(const TowerConfig& tower, std::int64_t image_size, const std::string& key) {
+  require_one_of(tower.kind, key + ".kind", {"vit"});
+  VisionTransformerConfig vit = tower.vit;
+  vit.image_size = image_size;
+  check_config(vit, key + ".vit");
+}
+
+void check_text(const TextTowerConfig& text, std::int64_t max_tokens, const std::string& prefix) {
+  require_one_of(text.kind, prefix + "text.kind", {"bert"});
+  check_config(text.bert, prefix + "text.bert");
+  require(text.dropout >= 0.0 && text.dropout < 1.0, prefix + "text.dropout", "must be in [0, 1)");
+  require(max_tokens >= 3, prefix + "max_tokens", "must leave room for [CLS], a word and [SEP]");
+  require(max_tokens <= text.bert.max_positions, prefix + "max_tokens",
+          std::to_string(max_tokens) + " is more than text.bert.max_positions " +
+              std::to_string(text.bert.max_positions));
+}
+
+void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
+  const KeySemanticsConfig& keys = config.key_semantics;
+  const std::string key = prefix + "key_semantics.";
+  require(keys.rho > 0.0 && keys.rho <= 1.0, key + "rho", "must be in (0, 1]");
+  require(keys.alpha > 0.0 && keys.alpha < 1.0, key + "alpha", "must be in (0, 1)");
+  require(keys.scale_init > 0.0, key + "scale_init", "must be positive");
+  require_one_of(keys.selection.text, key + "selection.text", {"visible", "full", "none"});
+  require_one_of(keys.selection.self, key + "selection.self", {"mean", "global", "none"});
+  require(keys.selection.text != "none" || keys.selection.self != "none", key + "selection",
+          "text and self are both none: nothing ranks the patches");
+  require(config.width >= 5, prefix + "width",
+          "must be 5 or more: the aggregation has floor(0.2 width) hidden units");
+}
+
+void check_decoders(const ModelConfig& config, const std::string& prefix) {
+  require_one_of(config.decoder.style, prefix + "decoder.style", {"figure", "reference"});
+  require(config.decoder.layers >= 1, prefix + "decoder.layers", "must be 1 or more");
+  require(config.alignment.layers >= 1, prefix + "alignment.layers", "must be 1 or more");
+  for (const auto& [heads, name] : {std::pair(config.decoder.heads, "decoder.heads"),
+                                    std::pair(config.alignment.heads, "alignment.heads")}) {
+    require(heads >= 1 && config.width % heads == 0, prefix + name,
+            std::to_string(heads) + " does not divide " + prefix + "width " +
+                std::to_string(config.width));
+  }
+}
+
+}  // namespace
+
+void check_config(const ModelConfig& config, const std::string& prefix) {
+  require(config.image_size >= 1, prefix + "image_size",
+          std::to_string(config.image_size) + " is not positive");
+  check_tower(config.frontal, config.image_size, prefix + "frontal");
+  check_tower(config.lateral, config.image_size, prefix + "lateral");
+  check_text(config.text, config.max_tokens, prefix);
+  check_key_semantics(config, prefix);
+  check_decoders(config, prefix);
+  require(config.prototypes.count >= 2, prefix + "prototypes.count", "must be 2 or more");
+  for (const auto& [rate, name] :
+       {std::pair(config.view_dropout.frontal, "view_dropout.frontal"),
+        std::pair(config.view_dropout.lateral, "view_dropout.lateral")}) {
+    require(rate >= 0.0 && rate <= 1.0, prefix + name, "is a probability, in [0, 1]");
+  }
+}
+
+void check_frozen_towers(const ModelConfig& config, const ImportedTowers& imported) {
+  const auto check = [](bool frozen, bool has_weights, bool allowed, const std::string& name) {
+    require(!frozen || has_weights || allowed, "model." + name + ".frozen",
+            "the tower has no imported weights (init." + name + "); train it, or set model." +
+                name + ".allow_random_frozen: true");
+  };
+  check(config.frontal.frozen, imported.frontal, config.frontal.allow_random_frozen, "frontal");
+  check(config.lateral.frozen, imported.lateral, config.lateral.allow_random_frozen, "lateral");
+  check(config.text.frozen, imported.text, config.text.allow_random_frozen, "text");
+}
+
+}  // namespace biplane

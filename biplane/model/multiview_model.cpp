@@ -1,0 +1,218 @@
+#include "biplane/model/multiview_model.h"
+
+#include <cmath>
+#include <functional>
+
+namespace biplane {
+namespace {
+
+const ModelConfig& checked(const ModelConfig& config) {
+  check_config(config);
+  return config;
+}
+
+VisionTransformerConfig vit_config(const TowerConfig& tower, std::int64_t image_size) {
+  VisionTransformerConfig vit = tower.vit;
+  vit.image_size = image_size;
+  return vit;
+}
+
+std::shared_ptr<CrossDecoder> make_decoder(const ModelConfig& config) {
+  return std::make_shared<CrossDecoder>(CrossDecoderConfig{
+      config.decoder.style, config.width, config.decoder.heads, config.decoder.layers, true});
+}
+
+std::shared_ptr<CrossDecoder> make_alignment(const ModelConfig& config) {
+  return std::make_shared<CrossDecoder>(CrossDecoderConfig{
+      "figure", config.width, config.alignment.heads, config.alignment.layers, false});
+}
+
+// Rows of the studies that have the view; a grey image stays one plane.
+torch::Tensor present_pixels(const torch::Tensor& pixels, const torch::Tensor& rows) {
+  if (pixels.stride(1) != 0) return pixels.index_select(0, rows);
+  const torch::Tensor plane = pixels.narrow(1, 0, 1).index_select(0, rows);
+  return plane.expand({-1, pixels.size(1), -1, -1});
+}
+
+torch::Tensor scatter_rows(const torch::Tensor& rows, const torch::Tensor& index,
+                           std::int64_t batch) {
+  std::vector<std::int64_t> shape = rows.sizes().vec();
+  shape[0] = batch;
+  return rows.new_zeros(shape).index_copy(0, index, rows);
+}
+
+using Encoder = std::function<ViewFeatures(const torch::Tensor&)>;
+
+// Runs the encoder on the studies that have the view only, so what stands in the others' pixels
+// cannot matter.
+ViewFeatures encode_present(const torch::Tensor& pixels, const torch::Tensor& has,
+                            const Encoder& encode) {
+  if (!has.defined()) return encode(pixels);
+  TORCH_CHECK(has.dim() == 1 && has.size(0) == pixels.size(0), "one flag a study is needed, not ",
+              has.sizes(), " for ", pixels.sizes());
+  const torch::Tensor rows = has.nonzero().squeeze(1);
+  if (rows.size(0) == pixels.size(0)) return encode(pixels);
+  // A batch without the view still needs the shapes.
+  const bool none = rows.size(0) == 0;
+  const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !none);
+  ViewFeatures features =
+      encode(none ? at::zeros_like(pixels.narrow(0, 0, 1)) : present_pixels(pixels, rows));
+  for (torch::Tensor* part : {&features.global, &features.patches, &features.pooled}) {
+    *part = none ? part->new_zeros([&] {
+      std::vector<std::int64_t> shape = part->sizes().vec();
+      shape[0] = pixels.size(0);
+      return shape;
+    }())
+                 : scatter_rows(*part, rows, pixels.size(0));
+  }
+  return features;
+}
+
+}  // namespace
+
+MultiviewModel::MultiviewModel(const ModelConfig& config, std::uint64_t seed)
+    : config_(checked(config)) {
+  const VisionTransformerConfig frontal = vit_config(config.frontal, config.image_size);
+  const VisionTransformerConfig lateral = vit_config(config.lateral, config.image_size);
+  frontal_ = register_module("frontal", std::make_shared<VisionTransformer>(frontal));
+  frontal_projection_ = register_module(
+      "frontal_projection", std::make_shared<Linear>(frontal.width, config.width, false));
+  lateral_ = register_module("lateral", std::make_shared<VisionTransformer>(lateral));
+  lateral_adapter_ = register_module("lateral_adapter",
+                                     std::make_shared<LateralAdapter>(lateral.width, config.width));
+  text_ = register_module("text", std::make_shared<Bert>(config.text.bert));
+  text_projection_ = register_module(
+      "text_projection", std::make_shared<Linear>(config.text.bert.width, config.width, false));
+  fusion_ = register_module("fusion", std::make_shared<Fusion>(config.width));
+  key_semantics_ = register_module(
+      "key_semantics", std::make_shared<KeySemantics>(config.key_semantics, config.width,
+                                                      frontal.patches() + lateral.patches()));
+  decoder_ = register_module("decoder", make_decoder(config));
+  mlm_head_ = register_module("mlm_head",
+                              std::make_shared<MlmHead>(config.width, config.text.bert.vocabulary));
+  alignment_ = register_module("alignment", make_alignment(config));
+  prototypes =
+      register_parameter("prototypes", torch::zeros({config.prototypes.count, config.width}));
+  initialise(seed);
+  if (config.frontal.frozen) freeze(*frontal_);
+  if (config.lateral.frozen) freeze(*lateral_);
+  if (config.text.frozen) freeze(*text_);
+}
+
+void MultiviewModel::initialise(std::uint64_t seed) {
+  const torch::NoGradGuard no_grad;
+  const Initializer init(seed);
+  const auto inverse_root = [](std::int64_t width) {
+    return 1.0 / std::sqrt(static_cast<double>(width));
+  };
+  frontal_->initialise(init.child("frontal"));
+  frontal_projection_->initialise_normal(init.child("frontal_projection"),
+                                         inverse_root(frontal_->config().width));
+  lateral_->initialise(init.child("lateral"));
+  lateral_adapter_->initialise(init.child("lateral_adapter"));
+  text_->initialise(init.child("text"));
+  text_projection_->initialise_normal(init.child("text_projection"),
+                                      inverse_root(text_->config().width));
+  fusion_->initialise(init.child("fusion"));
+  key_semantics_->initialise(init.child("key_semantics"));
+  decoder_->initialise(init.child("decoder"));
+  mlm_head_->initialise(init.child("mlm_head"), config_.decoder.layers);
+  alignment_->initialise(init.child("alignment"));
+  init.normal("prototypes", prototypes, 1.0);
+  prototypes.div_(prototypes.norm(2, 1, true));
+}
+
+void MultiviewModel::freeze(torch::nn::Module& tower) const {
+  for (torch::Tensor& parameter : tower.parameters()) parameter.set_requires_grad(false);
+}
+
+ViewFeatures MultiviewModel::run_frontal(const torch::Tensor& pixels) const {
+  const VisionTokens tokens = frontal_->forward(pixels);
+  const std::int64_t patch = frontal_->config().patch;
+  ViewFeatures features;
+  features.pooled = tokens.pooled;
+  features.global = frontal_projection_->forward(tokens.pooled);
+  features.patches = frontal_projection_->forward(tokens.patches());
+  features.grid_rows = pixels.size(2) / patch;
+  features.grid_columns = pixels.size(3) / patch;
+  return features;
+}
+
+ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels) const {
+  const AdapterOutput adapted = lateral_adapter_->forward(lateral_->forward(pixels).patches());
+  const std::int64_t patch = lateral_->config().patch;
+  return {adapted.global, adapted.tokens, adapted.pooled, pixels.size(2) / patch,
+          pixels.size(3) / patch};
+}
+
+ViewFeatures MultiviewModel::encode_frontal(const torch::Tensor& pixels,
+                                            const torch::Tensor& has) const {
+  return encode_present(pixels, has,
+                        [this](const torch::Tensor& present) { return run_frontal(present); });
+}
+
+ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels,
+                                            const torch::Tensor& has) const {
+  return encode_present(pixels, has,
+                        [this](const torch::Tensor& present) { return run_lateral(present); });
+}
+
+TextFeatures MultiviewModel::encode_text(const torch::Tensor& ids,
+                                         const torch::Tensor& attention_mask,
+                                         const KeyedDropout* dropout) const {
+  const KeyedDropout* used = config_.text.frozen ? nullptr : dropout;
+  const torch::Tensor tokens =
+      text_projection_->forward(text_->forward({ids, attention_mask, {}, used}));
+  return {tokens.select(1, 0), tokens};
+}
+
+torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,
+                                   const torch::Tensor& has_frontal,
+                                   const torch::Tensor& has_lateral) const {
+  return fusion_->forward(frontal.global, lateral.global, has_frontal, has_lateral);
+}
+
+MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
+  const torch::Tensor masked =
+      encode_text(input.masked_ids, input.attention_mask, input.dropout).tokens;
+  KeyCandidates candidates;
+  candidates.frontal = input.frontal.patches;
+  candidates.lateral = input.lateral.patches;
+  candidates.has_frontal = input.has_frontal;
+  candidates.has_lateral = input.has_lateral;
+  candidates.frontal_global = input.frontal.global;
+  candidates.lateral_global = input.lateral.global;
+  candidates.tokens = config_.key_semantics.selection.text == "full" ? input.report_tokens : masked;
+  candidates.score_words = input.score_words;
+  TORCH_CHECK(candidates.tokens.defined(),
+              "selection.text: full needs the tokens of the whole report");
+  MlmOutput output;
+  output.keys = key_semantics_->forward(candidates);
+  const torch::Tensor hidden =
+      decoder_->forward({masked, input.attention_mask, output.keys.keys, output.keys.key_mask});
+  const torch::Tensor labels = input.mlm_labels.reshape({-1});
+  output.places = labels.ge(0).nonzero().squeeze(1);
+  output.labels = labels.index_select(0, output.places);
+  output.logits =
+      mlm_head_->forward(hidden.reshape({-1, config_.width}).index_select(0, output.places));
+  return output;
+}
+
+torch::Tensor MultiviewModel::align(const AlignInput& input, torch::Tensor* attention) const {
+  return alignment_->forward({input.tokens, input.token_mask, input.patches, input.patch_mask},
+                             attention);
+}
+
+bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter) {
+  const bool table = name.find("embedding") != std::string::npos || name == "prototypes";
+  return parameter.dim() >= 2 && !table;
+}
+
+std::string tower_of(const std::string& name) {
+  for (const char* tower : {"frontal", "lateral", "text"}) {
+    if (name.starts_with(std::string(tower) + ".")) return tower;
+  }
+  return "";
+}
+
+}  // namespace biplane

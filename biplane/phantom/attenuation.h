@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "biplane/phantom/projection.h"
+#include "biplane/phantom/scene.h"
+
+namespace biplane {
+
+// Attenuation of water at the phantom's mean energy, 1/cm.
+inline constexpr double kWaterAttenuation = 0.20;
+
+// Line integrals in cm of water, row-major (size, size).
+using PathImage = std::vector<float>;
+
+// Adds density x path length of every deposit (paths in units of t, see Camera).
+void add_deposits(const std::vector<Deposit>& deposits, const Camera& camera, PathImage& image);
+
+// Path through the hull of the solids along each ray.
+PathImage render_hull(const std::vector<Solid>& solids, const Camera& camera);
+
+// What a lung takes away from soft tissue (>= 0).
+PathImage render_lung(const Lung& lung, const Camera& camera);
+
+// One view of a body, kept in parts so that a change of the scene renders only what it touches.
+class ProjectedScene {
+ public:
+  ProjectedScene(Scene scene, const Camera& camera);
+
+  // Primary -log intensity per pixel: attenuation x path length.
+  PathImage attenuation() const;
+  // Soft tissue alone: where it is 0 the ray misses the body.
+  const PathImage& body() const { return body_; }
+  // attenuation() of this scene minus that of `other`, same camera; equal parts are not rendered again.
+  PathImage difference(const Scene& other) const;
+
+ private:
+  float ray_scale(int row, int col) const;
+
+  Camera camera_;
+  Scene scene_;
+  PathImage body_;
+  std::array<PathImage, kLayers> layers_;
+  std::array<PathImage, 2> lungs_;
+};
+
+}  // namespace biplane

@@ -1,0 +1,232 @@
+#include "biplane/train/pretrain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "biplane/core/error.h"
+#include "biplane/core/share.h"
+#include "biplane/core/sha256.h"
+#include "biplane/corpus/manifest.h"
+#include "biplane/data/loader.h"
+#include "biplane/model/package.h"
+#include "biplane/model/pretrain_objective.h"
+#include "biplane/nn/weights.h"
+#include "biplane/train/config_keys.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBrokenNamed = 5;  // broken studies named in a line of the log
+
+// What a run reads: the studies, as text and images.
+struct RunData {
+  std::shared_ptr<const Manifest> manifest;
+  std::vector<std::int64_t> chosen;
+  std::shared_ptr<StudyDataset> dataset;
+};
+
+RunData read_data(const PretrainConfig& config) {
+  RunData data;
+  data.manifest = std::make_shared<Manifest>(Manifest::read(config.data.manifest, config.data.root));
+  data.chosen = select_studies(data.manifest->studies(), config.data.filter());
+  if (data.chosen.empty()) {
+    throw Error(ErrorKind::kUsage, fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
+                                               config.data.manifest, config.data.split, config.data.views));
+  }
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  data.dataset = std::make_shared<StudyDataset>(data.manifest, data.chosen,
+                                                make_text_pipeline(config.data, data.manifest->studies(), data.chosen),
+                                                DatasetOptions::from(config.data, seed, /*training=*/true));
+  return data;
+}
+
+// Changes with every study, report and entry of the vocabulary, but not with the place they lie at.
+std::string fingerprint(const RunData& data) {
+  std::string text;
+  for (const std::int64_t index : data.chosen) {
+    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
+    text += study.study_id + '\n' + sha256_hex(study.report.text) + '\n';
+    for (const View& view : study.views) text += view.path + '\n';
+  }
+  const Vocabulary& vocabulary = data.dataset->text().tokenizer.vocabulary();
+  for (std::int64_t id = 0; id < vocabulary.size(); ++id) text += vocabulary.token(id) + '\n';
+  return sha256_hex(text);
+}
+
+// Batches from the loader, which starts with the first batch that is asked for. Says at the end of each epoch which studies could
+// not be read.
+class LoaderSource {
+ public:
+  LoaderSource(std::shared_ptr<StudyDataset> dataset, const PretrainConfig& config, std::function<void(const std::string&)> log)
+      : dataset_(std::move(dataset)),
+        sampler_({.studies = dataset_->size(), .batch = config.train.batch, .seed = static_cast<std::uint64_t>(config.seed)}),
+        options_{.workers = config.data.workers, .prefetch = config.data.prefetch},
+        log_(std::move(log)) {}
+
+  std::int64_t batches_per_epoch() const { return sampler_.batches_per_epoch(); }
+
+  StudyBatch batch(std::int64_t index) {
+    if (!loader_) {
+      loader_.emplace(*dataset_, sampler_, options_, index);
+      epoch_ = index / batches_per_epoch();
+    }
+    std::optional<LoadedBatch> loaded = loader_->next();
+    TORCH_CHECK(loaded && loaded->step == index, "the loader is not at batch ", index);
+    if (loaded->epoch != epoch_) report();
+    epoch_ = loaded->epoch;
+    for (const BrokenStudy& study : loaded->broken) broken_.emplace(study.study_id, study.reason);
+    return std::move(loaded->batch);
+  }
+
+  // One line about the studies of the epoch that were replaced, if any.
+  void report() {
+    if (broken_.empty()) return;
+    std::string line = fmt::format("warning: epoch {}: {} studies could not be read and were replaced:", epoch_, broken_.size());
+    std::size_t named = 0;
+    for (const auto& [id, reason] : broken_) {
+      if (named++ == kBrokenNamed) break;
+      line += fmt::format(" {} ({})", id, reason);
+    }
+    log_(line + (broken_.size() > kBrokenNamed ? " ..." : ""));
+    broken_.clear();
+  }
+
+ private:
+  std::shared_ptr<StudyDataset> dataset_;
+  BatchSampler sampler_;
+  LoaderOptions options_;
+  std::function<void(const std::string&)> log_;
+  std::optional<StudyLoader> loader_;
+  std::int64_t epoch_ = 0;
+  std::map<std::string, std::string> broken_;  // study id -> reason
+};
+
+std::vector<fs::path> shipped_prompts() {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(share_file("prompts"))) {
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+std::string corpus_name(const RunData& data) {
+  return fs::weakly_canonical(data.manifest->path()).parent_path().filename().string();
+}
+
+ModelDescription describe(const PretrainConfig& config, const RunData& data, std::int64_t steps) {
+  const auto lacks = [&](bool (*has)(const Study&)) {
+    return std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
+      return !has(data.manifest->studies()[static_cast<std::size_t>(index)]);
+    });
+  };
+  const WordPieceTokenizer& tokenizer = data.dataset->text().tokenizer;
+  ModelProvenance provenance;
+  provenance.seed = config.seed;
+  provenance.steps = steps;
+  provenance.studies = data.dataset->size();
+  provenance.corpora = {corpus_name(data)};
+  provenance.alignment_trained = config.loss.fla.weight > 0;
+  provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
+  provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
+  return {config.model, config.data.image, tokenizer.options(), provenance, tokenizer.vocabulary(), shipped_prompts()};
+}
+
+// The weights of the network alone, without what the objective keeps beside them.
+TensorMap network_weights(Objective& objective) {
+  TensorMap weights = module_state(objective.module());
+  std::erase_if(weights, [](const auto& item) { return !is_model_state(item.first); });
+  return weights;
+}
+
+void load_initial_weights(Objective& objective, const TensorMap& weights) {
+  TensorMap all = weights;
+  for (const auto& [name, tensor] : module_state(objective.module())) {
+    if (!is_model_state(name)) all.emplace(name, tensor);
+  }
+  assign_weights(objective.module(), all);
+}
+
+std::optional<ModelPackage> read_initial_model(PretrainConfig& config) {
+  if (config.init.model.empty()) return std::nullopt;
+  ModelPackage package = load_model_package(config.init.model);
+  if (config.data.vocabulary.empty()) config.data.vocabulary = (package.folder / "vocab.txt").string();
+  return package;
+}
+
+void check_same_architecture(const ModelPackage& package, const PretrainConfig& config) {
+  const auto there = config_keys(package.description.config);
+  for (const auto& [key, value] : config_keys(config.model)) {
+    const auto found = there.find(key);
+    if (found != there.end() && found->second == value) continue;
+    throw Error(ErrorKind::kUsage, fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
+                                               config.init.model, key, found == there.end() ? "not set" : found->second, value));
+  }
+}
+
+}  // namespace
+
+void check_pretrain_config(const PretrainConfig& config) {
+  if (config.seed < 0) throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
+  if (config.data.manifest.empty()) throw Error(ErrorKind::kUsage, "data.manifest is not set: a manifest.jsonl is needed");
+  check_data_config(config.data);
+  check_config(config.model);
+  check_config(config.loss);
+  check_train_config(config.train);
+  if (config.model.image_size != config.data.image.crop) {
+    throw Error(ErrorKind::kUsage, fmt::format("model.image_size = {} but data.image.crop = {}: they must be equal",
+                                               config.model.image_size, config.data.image.crop));
+  }
+  if (config.model.max_tokens != config.data.max_tokens) {
+    throw Error(ErrorKind::kUsage, fmt::format("model.max_tokens = {} but data.max_tokens = {}: they must be equal",
+                                               config.model.max_tokens, config.data.max_tokens));
+  }
+}
+
+PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
+  PretrainConfig config = given;
+  check_pretrain_config(config);
+  const std::optional<ModelPackage> initial = read_initial_model(config);
+  const RunData data = read_data(config);
+  config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
+  if (initial) check_same_architecture(*initial, config);
+  check_frozen_towers(config.model, {initial.has_value(), initial.has_value(), initial.has_value()});
+
+  LoaderSource source(data.dataset, config, hooks.log);
+  const PretrainSettings settings{config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  PretrainResult result;
+  TrainJob job;
+  job.make_objective = [&]() -> std::unique_ptr<Objective> {
+    auto objective = std::make_unique<PretrainObjective>(settings);
+    if (initial) load_initial_weights(*objective, initial->weights);
+    return objective;
+  };
+  job.batches = {[&](std::int64_t index) { return source.batch(index); }, source.batches_per_epoch()};
+  job.config = config.train;
+  job.seed = static_cast<std::uint64_t>(config.seed);
+  job.run = out;
+  job.identity = {print_config(config), config_keys(config), fingerprint(data)};
+  const std::int64_t steps = total_steps(config.train, source.batches_per_epoch());
+  const ModelDescription description = describe(config, data, steps);
+  job.companions = [&](const fs::path& folder) { write_model_description(folder, description); };
+  job.finish = [&](Objective& objective) {
+    source.report();
+    save_model_package(out / "model", description, network_weights(objective));
+    result.model = out / "model";
+  };
+  TrainResult trained = train(job, hooks);
+  result.outcome = trained.outcome;
+  result.steps = trained.steps;
+  result.last = std::move(trained.last);
+  return result;
+}
+
+}  // namespace biplane

@@ -1,0 +1,150 @@
+#include <gtest/gtest.h>
+
+#include "biplane/core/error.h"
+#include "biplane/nn/bert.h"
+#include "biplane/nn/vision_transformer.h"
+#include "biplane/nn/weights.h"
+#include "tests/nn/tensor_checks.h"
+#include "tests/test_data.h"
+
+namespace biplane {
+namespace {
+
+using testing::expect_near;
+using testing::noise;
+
+VisionTransformerConfig tiny_vit(const std::string& style) {
+  VisionTransformerConfig config;
+  config.style = style;
+  config.image_size = 32;
+  config.patch = 8;
+  config.width = 16;
+  config.layers = 2;
+  config.heads = 2;
+  return config;
+}
+
+std::shared_ptr<VisionTransformer> make_vit(const VisionTransformerConfig& config) {
+  auto tower = std::make_shared<VisionTransformer>(config);
+  tower->initialise(Initializer(3));
+  return tower;
+}
+
+TEST(VisionTransformer, ReadsAGreyImageOnceWithTheSameResult) {
+  for (const char* style : {"clip", "timm"}) {
+    const auto tower = make_vit(tiny_vit(style));
+    const torch::Tensor plane = noise({3, 1, 32, 32}, 1, torch::kFloat32).sigmoid();
+    const torch::Tensor expanded = plane.expand({3, 3, 32, 32});
+    expect_near(tower->forward(expanded).tokens, tower->forward(expanded.contiguous()).tokens, 1e-5,
+                style);
+  }
+}
+
+TEST(VisionTransformer, NormalisesWithItsOwnStatistics) {
+  VisionTransformerConfig config = tiny_vit("clip");
+  const auto normalising = make_vit(config);
+  config.mean = {0.0};
+  config.std = {1.0};
+  const auto plain = make_vit(config);
+  const torch::Tensor pixels = noise({2, 3, 32, 32}, 1, torch::kFloat32).sigmoid();
+  const VisionTransformerConfig clip;
+  const torch::Tensor mean = torch::tensor(clip.mean).view({1, 3, 1, 1});
+  const torch::Tensor std = torch::tensor(clip.std).view({1, 3, 1, 1});
+  expect_near(normalising->forward(pixels).tokens, plain->forward((pixels - mean) / std).tokens,
+              2e-5, "normalised");
+}
+
+TEST(VisionTransformer, HasGradientsThatAgreeWithFiniteDifferences) {
+  const auto tower = make_vit(tiny_vit("timm"));
+  tower->to(torch::kFloat64);
+  torch::Tensor pixels = noise({1, 3, 16, 24}, 1).sigmoid().requires_grad_();
+  const torch::Tensor probe = noise({1, 7, 16}, 2);
+  const auto loss = [&] { return (tower->forward(pixels).tokens * probe).sum(); };
+  testing::expect_gradient(loss, pixels, "pixels", 6);
+  testing::expect_gradient(loss, tower->positional_embedding, "positions", 6);
+  testing::expect_gradient(loss, tower->patch_weight, "patch_weight", 6);
+}
+
+TEST(VisionTransformer, RefusesSidesThatAreNoMultipleOfThePatch) {
+  const auto tower = make_vit(tiny_vit("clip"));
+  EXPECT_THROW(tower->forward(torch::zeros({1, 3, 30, 32})), c10::Error);
+  EXPECT_THROW(tower->forward(torch::zeros({1, 1, 32, 32})), c10::Error);
+  VisionTransformerConfig config = tiny_vit("clip");
+  config.heads = 3;
+  EXPECT_THROW(VisionTransformer{config}, Error);
+}
+
+TEST(Bert, DoesNotSeePadding) {
+  BertConfig config{50, 16, 2, 2, 4.0, 12, 2, 0.2};
+  Bert bert(config);
+  bert.initialise(Initializer(1));
+  const torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
+  torch::Tensor mask = torch::ones({2, 12}, torch::kBool);
+  mask[1].narrow(0, 7, 5).fill_(false);
+  const torch::Tensor longer = bert.forward({ids, mask});
+  const torch::Tensor alone = bert.forward({ids.narrow(0, 1, 1).narrow(1, 0, 7), {}});
+  expect_near(longer[1].narrow(0, 0, 7), alone[0], 1e-5, "padded against unpadded");
+  EXPECT_THROW(bert.forward({torch::zeros({1, 13}, torch::kInt64), {}}), c10::Error);
+}
+
+TEST(Bert, DropoutIsAPureFunctionOfTheStudy) {
+  Bert bert(BertConfig{50, 16, 2, 2, 4.0, 12, 2, 0.2});
+  bert.initialise(Initializer(1));
+  const torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
+  KeyedDropout dropout{0.3, 1, 0, 0, torch::tensor({8, 9}, torch::kInt64)};
+  const torch::Tensor both = bert.forward({ids, {}, {}, &dropout});
+  EXPECT_GT(testing::max_difference(both, bert.forward({ids, {}})), 0.1);
+  dropout.study_index = torch::tensor({9}, torch::kInt64);
+  expect_near(bert.forward({ids.narrow(0, 1, 1), {}, {}, &dropout})[0], both[1], 1e-5,
+              "study 9 alone");
+}
+
+TEST(AssignWeights, NamesWhatDoesNotFit) {
+  VisionTransformer tower(tiny_vit("clip"));
+  TensorMap weights;
+  for (const auto& item : tower.named_parameters())
+    weights[item.key()] = torch::ones_like(item.value());
+  assign_weights(tower, weights);
+  EXPECT_EQ(tower.class_embedding.sum().item<double>(), 16.0);
+  const auto message = [&](const TensorMap& given) -> std::string {
+    try {
+      assign_weights(tower, given);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
+      return error.what();
+    }
+    return "";
+  };
+  TensorMap missing = weights;
+  missing.erase("ln_pre.weight");
+  EXPECT_NE(message(missing).find("ln_pre.weight"), std::string::npos);
+  assign_weights(tower, missing, {"ln_pre."});
+  TensorMap wrong = weights;
+  wrong["class_embedding"] = torch::ones({17});
+  EXPECT_NE(message(wrong).find("class_embedding has shape [17]"), std::string::npos);
+  TensorMap extra = weights;
+  extra["head.weight"] = torch::ones({2});
+  EXPECT_NE(message(extra).find("head.weight"), std::string::npos);
+  EXPECT_THROW(bert_weights(weights), Error);
+}
+
+TEST(TensorFile, GivesBackWhatWasWritten) {
+  const testing::TemporaryFolder folder;
+  const TensorMap tensors{{"a", noise({3, 2}, 1, torch::kFloat32).t()},
+                          {"b", torch::tensor({true, false})},
+                          {"c", torch::tensor({1, -2}, torch::kInt64)},
+                          {"d", noise({2}, 2, torch::kFloat64).to(torch::kBFloat16)},
+                          {"e", torch::tensor(3.5)},
+                          {"f", torch::zeros({0, 4})}};
+  save_safetensors(folder / "x.safetensors", tensors, {{"made", "here"}});
+  const TensorMap read = load_safetensors(folder / "x.safetensors");
+  ASSERT_EQ(read.size(), tensors.size());
+  for (const auto& [name, tensor] : tensors) {
+    EXPECT_EQ(read.at(name).scalar_type(), tensor.scalar_type()) << name;
+    EXPECT_TRUE(torch::equal(read.at(name), tensor)) << name;
+  }
+  EXPECT_THROW(load_safetensors(folder / "absent.safetensors"), Error);
+}
+
+}  // namespace
+}  // namespace biplane
