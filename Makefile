@@ -20,7 +20,7 @@ build: configure
 
 # Only the programs: a demo does not wait for the tests to compile.
 programs: configure
-	@cmake --build $(BUILD) --parallel $(JOBS) --target biplane biplane_model
+	@cmake --build $(BUILD) --parallel $(JOBS) --target programs
 
 demo: programs
 	$(BUILD)/bin/biplane demo --out $(DEMO_OUT) --seed $(DEMO_SEED) $(DEMO_FLAGS)

@@ -23,6 +23,8 @@ function(_biplane_pch target)
   target_link_libraries(${target} PUBLIC biplane_libtorch)
   get_property(owner GLOBAL PROPERTY BIPLANE_PCH_OWNER)
   if(owner)
+    # The header was compiled with -fPIC; the -fPIE that CMake gives programs would not fit it.
+    target_compile_options(${target} PRIVATE -fPIC)
     target_precompile_headers(${target} REUSE_FROM ${owner})
   else()
     target_precompile_headers(${target} PRIVATE <torch/torch.h>)

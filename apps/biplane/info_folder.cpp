@@ -61,12 +61,17 @@ ordered_json model_info(const fs::path& path) {
   return json;
 }
 
-std::string last_line(const std::string& text) {
-  const std::size_t end = text.find_last_not_of('\n');
-  if (end == std::string::npos) return {};
-  const std::size_t newline = text.rfind('\n', end);
-  const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
-  return text.substr(begin, end + 1 - begin);
+// The last line that is a JSON object: a killed run may leave half a line behind it.
+ordered_json last_object(const std::string& text) {
+  std::size_t end = text.size();
+  while (end > 0) {
+    const std::size_t newline = text.rfind('\n', end - 1);
+    const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
+    const ordered_json object = ordered_json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (object.is_object()) return object;
+    end = newline == std::string::npos ? 0 : newline;
+  }
+  return {};
 }
 
 ordered_json run_folder_info(const fs::path& path) {
@@ -74,9 +79,7 @@ ordered_json run_folder_info(const fs::path& path) {
   const std::string state = read_file(path / "state", kMaxTextBytes);
   json["state"] = state.substr(0, state.find('\n'));
   if (fs::exists(path / "metrics.jsonl")) {
-    const std::string line = last_line(read_file(path / "metrics.jsonl"));
-    const ordered_json metrics = ordered_json::parse(line, nullptr, false);  // a killed run may leave half a line
-    if (metrics.is_object()) json["last_metrics"] = metrics;
+    json["last_metrics"] = last_object(read_file(path / "metrics.jsonl"));
   }
   std::map<std::int64_t, std::string> checkpoints;  // by step
   if (fs::is_directory(path / "checkpoints")) {

@@ -41,6 +41,17 @@ void each_line(std::string_view content, const Use& use) {
   }
 }
 
+// The given root, unless the first image is not there but beside the manifest: then the paths were not meant for the root.
+fs::path image_root(const std::vector<Study>& studies, const fs::path& folder, const fs::path& given) {
+  if (given.empty()) return folder;
+  for (const Study& study : studies) {
+    if (study.views.empty()) continue;
+    const std::string& image = study.views.front().path;
+    return !fs::exists(given / image) && fs::exists(folder / image) ? folder : given;
+  }
+  return given;
+}
+
 }  // namespace
 
 ManifestWriter::ManifestWriter(fs::path path) : path_(std::move(path)) {
@@ -101,7 +112,8 @@ Manifest Manifest::read(const fs::path& given, const fs::path& root) {
     if (!fresh) throw_row(path, row, "study_id '" + first->first + "' is already in row " + std::to_string(first->second));
   });
   if (studies.empty()) throw Error(ErrorKind::kBadContent, path.string() + ": no study in it");
-  return Manifest(std::move(studies), root.empty() ? path.parent_path() : root, path);
+  fs::path images = image_root(studies, path.parent_path(), root);
+  return Manifest(std::move(studies), std::move(images), path);
 }
 
 }  // namespace biplane

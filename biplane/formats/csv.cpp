@@ -43,7 +43,7 @@ struct CsvReader::Impl {
   std::int64_t handed_out = 0;                 // records after the header
   std::int64_t completed = 0;                  // records including the header
   bool started = false, ended = false, unclosed = false;
-  std::string failure;  // set inside a callback, where nothing may be thrown through C code
+  std::string failure;  // of the record behind the last one that is ready; callbacks must not throw through C code
 
   Impl(const std::filesystem::path& path, const CsvOptions& given) : name(path.string()), options(given) {
     if (csv_init(&parser, 0) != 0) throw Error(ErrorKind::kFailure, name + ": no CSV parser");
@@ -97,6 +97,7 @@ void CsvReader::Impl::add_field(const char* text, std::size_t size) {
 }
 
 void CsvReader::Impl::end_record() {
+  if (!failure.empty()) return;
   ++completed;
   ready.push_back(std::move(current));
   current.clear();
@@ -108,7 +109,7 @@ void CsvReader::Impl::parse(const char* data, std::size_t size) {
   // A field in progress is in the parser's own buffer: this bounds it at the cap and one chunk.
   if (csv_get_buffer_size(&parser) > options.max_field_bytes + kChunk && failure.empty())
     failure = fmt::format("a field of more than {} bytes (an unclosed quote?)", options.max_field_bytes);
-  if (!failure.empty()) bad(failure);
+  if (!failure.empty()) ended = true;
 }
 
 void CsvReader::Impl::finish() {
@@ -117,11 +118,10 @@ void CsvReader::Impl::finish() {
   parse("\n", 1);
   const std::int64_t closed = completed;
   csv_fini(&parser, &Impl::on_field, &Impl::on_record, this);
-  if (!failure.empty()) bad(failure);
   unclosed = completed > closed;
 }
 
-// Parses until at least one record is ready; false at the end.
+// Parses until at least one record is ready; false at the end. A failure is thrown after the records before it.
 bool CsvReader::Impl::fill() {
   std::array<char, kChunk> chunk;
   while (ready.empty() && !ended) {
@@ -149,6 +149,7 @@ bool CsvReader::Impl::fill() {
       parse(data, size);
     }
   }
+  if (ready.empty() && !failure.empty()) bad(failure);
   return !ready.empty();
 }
 

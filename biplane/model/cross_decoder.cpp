@@ -26,12 +26,7 @@ CrossDecoder::CrossDecoder(const CrossDecoderConfig& config) : config_(config) {
   block.mlp_width = kMlpRatio * config.width;
   block.layer_norm_eps = kEps;
   block.cross_attention = figure;
-  if (figure) {
-    block.cross_residual = config.first_cross_residual;
-    layers = register_blocks(*this, "layers", block, config.layers);
-  } else {
-    layers = register_blocks(*this, "blocks", block, config.layers);
-  }
+  layers = register_blocks(*this, figure ? "layers" : "blocks", block, config.layers);
   ln_post = register_module("ln_post", norm());
 }
 
@@ -57,6 +52,7 @@ torch::Tensor CrossDecoder::forward(const CrossDecoderInput& input,
   context.mask = KeyMask::of(input.query_mask);
   context.key_mask = KeyMask::of(input.key_mask);
   context.cross_weights = attention;
+  context.cross_residual = config_.first_cross_residual;
   torch::Tensor x = input.query;
   if (cross_attn) {
     x = first_cross(input, context);
@@ -66,6 +62,7 @@ torch::Tensor CrossDecoder::forward(const CrossDecoderInput& input,
   for (const auto& layer : layers) {
     x = layer->forward(x, context);
     context.cross_weights = nullptr;
+    context.cross_residual = true;
   }
   if (attention != nullptr) *attention = attention->mean(1);
   return ln_post->forward(x);

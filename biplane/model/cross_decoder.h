@@ -22,10 +22,10 @@ struct CrossDecoderConfig {
 };
 
 struct CrossDecoderInput {
-  torch::Tensor query;       // (B,T,D)
-  torch::Tensor query_mask;  // (B,T) bool; undefined = all valid
-  torch::Tensor keys;        // (B,K,D)
-  torch::Tensor key_mask;    // (B,K) bool; undefined = all valid
+  torch::Tensor query;         // (B,T,D)
+  torch::Tensor query_mask{};  // (B,T) bool; undefined = all valid
+  torch::Tensor keys;          // (B,K,D)
+  torch::Tensor key_mask{};    // (B,K) bool; undefined = all valid
 };
 
 // Cross-modal decoder (method section 3 step 7; section 4 uses figure style with

@@ -16,12 +16,12 @@ namespace biplane {
 struct KeyCandidates {
   torch::Tensor frontal,
       lateral;  // (B,N_f,D), (B,N_l,D) patches; either may be undefined if no study has the view
-  torch::Tensor has_frontal, has_lateral;        // (B) bool
-  torch::Tensor frontal_global, lateral_global;  // (B,D), only read for selection.self: global
+  torch::Tensor has_frontal, has_lateral;            // (B) bool
+  torch::Tensor frontal_global{}, lateral_global{};  // (B,D), only read for selection.self: global
   torch::Tensor
       tokens;  // (B,T,D) encoded report that scores (the masked copy for selection.text: visible)
-  torch::Tensor score_words;  // (B,T) bool, the words to average: visible, without punctuation; may
-                              // be all false
+  torch::Tensor score_words{};  // (B,T) bool, the words to average: visible, without punctuation;
+                                // may be all false
 };
 
 struct Scores {

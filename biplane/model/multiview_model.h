@@ -36,9 +36,9 @@ struct MlmInput {
   torch::Tensor mlm_labels;                // (B,T) i64, -100 where there is nothing to predict
   // (B,T) bool, the words whose mean scores the patches, without punctuation: for selection.text
   // "visible" the words left in the masked copy, for "full" all words of the report.
-  torch::Tensor score_words;
-  torch::Tensor report_tokens;  // (B,T,D) TextFeatures::tokens of the whole report; only for
-                                // selection.text "full"
+  torch::Tensor score_words{};
+  torch::Tensor report_tokens{};  // (B,T,D) TextFeatures::tokens of the whole report; only for
+                                  // selection.text "full"
   const KeyedDropout* dropout = nullptr;
 };
 
@@ -50,10 +50,10 @@ struct MlmOutput {
 };
 
 struct AlignInput {
-  torch::Tensor tokens;      // (B,T,D) of the whole report
-  torch::Tensor token_mask;  // (B,T) bool, attention mask of the report
-  torch::Tensor patches;     // (B,N,D) of one view
-  torch::Tensor patch_mask;  // (B,N) bool; undefined = all valid
+  torch::Tensor tokens;        // (B,T,D) of the whole report
+  torch::Tensor token_mask{};  // (B,T) bool, attention mask of the report
+  torch::Tensor patches;       // (B,N,D) of one view
+  torch::Tensor patch_mask{};  // (B,N) bool; undefined = all valid
 };
 
 // The two-view network (method sections 2 to 5). It computes features, never a loss, and keeps no

@@ -40,8 +40,8 @@ void check_config(const BertConfig& config, const std::string& key);
 
 struct BertInput {
   torch::Tensor ids;                      // (B,T) i64
-  torch::Tensor attention_mask;           // (B,T) bool, true = valid; undefined = all valid
-  torch::Tensor token_types;              // (B,T) i64; undefined = all 0
+  torch::Tensor attention_mask{};         // (B,T) bool, true = valid; undefined = all valid
+  torch::Tensor token_types{};            // (B,T) i64; undefined = all 0
   const KeyedDropout* dropout = nullptr;  // on hidden states
 };
 

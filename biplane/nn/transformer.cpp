@@ -181,7 +181,7 @@ torch::Tensor TransformerBlock::pre_norm(torch::Tensor x, const Rows& rows,
     }
     const torch::Tensor read =
         drop(cross_attn->cross(query, keys, rows.batch, context.key_mask), Site::kCross);
-    x = config_.cross_residual ? add_residual(read, x) : read;
+    x = context.cross_residual ? add_residual(read, x) : read;
   }
   x = add_residual(drop(attn->self(ln_1->forward(x), rows.batch, context.mask), Site::kSelf), x);
   return add_residual(drop(mlp->forward(ln_2->forward(x)), Site::kMlp), x);

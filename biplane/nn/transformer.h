@@ -24,7 +24,6 @@ struct TransformerBlockConfig {
   NormPlace norm = NormPlace::kPre;
   double layer_norm_eps = 1e-5;
   bool cross_attention = false;  // pre-norm only: cross-attention before the self-attention
-  bool cross_residual = true;  // false: the cross-attention replaces x instead of being added to it
 };
 
 // Standard deviations of the starting weights of a block.
@@ -92,9 +91,10 @@ class Mlp : public torch::nn::Module {
 
 // What a block may attend to besides its own tokens, and what it may report.
 struct BlockContext {
-  KeyMask mask;                           // valid tokens as keys of the self-attention
-  torch::Tensor keys;                     // (B,K,W), cross-attention only
-  KeyMask key_mask;                       // of keys
+  KeyMask mask;                // valid tokens as keys of the self-attention
+  torch::Tensor keys;          // (B,K,W), cross-attention only
+  KeyMask key_mask;            // of keys
+  bool cross_residual = true;  // false: the cross-attention replaces x instead of being added to it
   const KeyedDropout* dropout = nullptr;  // on the outputs of attention and MLP
   std::int64_t layer = 0;                 // keys the dropout masks
   torch::Tensor* cross_weights =

@@ -142,8 +142,9 @@ class LungRows {
       for (int i = 0; i < count; ++i) {
         const std::size_t c = static_cast<std::size_t>(i);
         const float begin = scratch_.enter[c];
+        const bool met = slot.leave[c] > slot.enter[c];
         scratch_.enter[c] = std::max(begin, slot.leave[c]);
-        slot.leave[c] = slot.enter[c];
+        slot.leave[c] = met ? slot.enter[c] : begin;
         slot.enter[c] = begin;
       }
     }

@@ -17,7 +17,8 @@ struct WordSpan {
   bool masked = false;
 };
 
-std::vector<WordSpan> word_spans(const Encoding& encoding, const WordAnnotation& words, const Vocabulary& vocabulary) {
+std::vector<WordSpan> word_spans(const Encoding& encoding, const WordAnnotation& words,
+                                 const Vocabulary& vocabulary) {
   std::vector<WordSpan> spans;
   for (std::size_t i = 0; i < encoding.size(); ++i) {
     if (words.word_ids[i] < 0) continue;
@@ -63,9 +64,11 @@ double probability(const MaskingOptions& options, WordClass word_class, double o
   return own < 0 ? other : own;
 }
 
-void draw_words(std::vector<WordSpan>& spans, const MaskingOptions& options, bool has_entity, CounterRandom& random) {
+void draw_words(std::vector<WordSpan>& spans, const MaskingOptions& options, bool has_entity,
+                CounterRandom& random) {
   const double other = has_entity ? options.other_with_entity : options.other_without_entity;
-  // One number for every word, allowed or not: the choice for one word never shifts that of another.
+  // One number for every word, allowed or not: the choice for one word never shifts that of
+  // another.
   for (WordSpan& span : spans) {
     const double drawn = random.uniform();
     span.masked = span.allowed && drawn < probability(options, span.word_class, other);
@@ -95,7 +98,8 @@ void ensure_one(std::vector<WordSpan>& spans, CounterRandom& random) {
   }
   const std::vector<std::size_t>& choices = proper.empty() ? any : proper;
   if (choices.empty()) return;
-  spans[choices[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(choices.size())))]].masked = true;
+  spans[choices[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(choices.size())))]]
+      .masked = true;
 }
 
 std::int64_t random_token(const Vocabulary& vocabulary, CounterRandom& random) {
@@ -107,8 +111,8 @@ std::int64_t random_token(const Vocabulary& vocabulary, CounterRandom& random) {
   return vocabulary.mask_id();
 }
 
-void replace(const WordSpan& span, const Vocabulary& vocabulary, bool replace_80_10_10, CounterRandom& random,
-             std::vector<std::int64_t>& ids) {
+void replace(const WordSpan& span, const Vocabulary& vocabulary, bool replace_80_10_10,
+             CounterRandom& random, std::vector<std::int64_t>& ids) {
   const double drawn = replace_80_10_10 ? random.uniform() : 0.0;
   if (drawn >= 0.9) return;
   for (std::size_t i = span.begin; i < span.end; ++i) {
@@ -119,7 +123,8 @@ void replace(const WordSpan& span, const Vocabulary& vocabulary, bool replace_80
 }  // namespace
 
 void check_masking_options(const MaskingOptions& options, const std::string& prefix) {
-  const auto fail = [&](const std::string& field, const std::string& value, const std::string& rule) {
+  const auto fail = [&](const std::string& field, const std::string& value,
+                        const std::string& rule) {
     throw Error(ErrorKind::kUsage, prefix + field + " = " + value + ": " + rule);
   };
   if (options.strategy != "semantic" && options.strategy != "random") {
@@ -127,8 +132,9 @@ void check_masking_options(const MaskingOptions& options, const std::string& pre
   }
   const auto check = [&](const char* field, double value, bool may_be_unset) {
     if (!(value <= 1.0) || (!may_be_unset && value < 0) || !std::isfinite(value)) {
-      fail(field, std::to_string(value), "a probability is between 0 and 1" +
-                                             std::string(may_be_unset ? " (negative: as other words)" : ""));
+      fail(field, std::to_string(value),
+           "a probability is between 0 and 1" +
+               std::string(may_be_unset ? " (negative: as other words)" : ""));
     }
   };
   check("entity", options.entity, false);
@@ -148,11 +154,13 @@ void check_masking_options(const MaskingOptions& options, const std::string& pre
   }
 }
 
-MaskedReport mask_report(const Encoding& encoding, const WordAnnotation& words, const Vocabulary& vocabulary,
-                         const MaskingOptions& options, CounterRandom random) {
+MaskedReport mask_report(const Encoding& encoding, const WordAnnotation& words,
+                         const Vocabulary& vocabulary, const MaskingOptions& options,
+                         CounterRandom random) {
   if (words.word_ids.size() != encoding.size() || words.word_class.size() != encoding.size()) {
-    throw Error(ErrorKind::kFailure, "the word annotation has " + std::to_string(words.word_ids.size()) +
-                                         " tokens and the encoding " + std::to_string(encoding.size()));
+    throw Error(ErrorKind::kFailure,
+                "the word annotation has " + std::to_string(words.word_ids.size()) +
+                    " tokens and the encoding " + std::to_string(encoding.size()));
   }
   std::vector<WordSpan> spans = word_spans(encoding, words, vocabulary);
   draw_words(spans, options, words.has_entity(), random);

@@ -11,8 +11,8 @@
 
 namespace biplane {
 
-// Semantic-aware masking (method section 3). Probabilities are per word, 0 to 1; a negative one means
-// "as other words".
+// Semantic-aware masking (method section 3). Probabilities are per word, 0 to 1; a negative one
+// means "as other words".
 struct MaskingOptions {
   std::string strategy = "semantic";  // or "random": every word with `random_probability`
   double entity = 0.75;
@@ -21,8 +21,10 @@ struct MaskingOptions {
   double negation = -1, uncertainty = -1, side = -1, size = -1, place = -1, device = -1;
   double stop_word = -1, punctuation = -1;
   double random_probability = 0.15;
-  bool replace_80_10_10 = false;        // masked words: 80 % [MASK], 10 % random tokens, 10 % unchanged; else always [MASK]
-  std::int64_t descriptor_context = 0;  // words before a masked entity that are masked with it (published variant: 2)
+  bool replace_80_10_10 =
+      false;  // masked words: 80 % [MASK], 10 % random tokens, 10 % unchanged; else always [MASK]
+  std::int64_t descriptor_context =
+      0;  // words before a masked entity that are masked with it (published variant: 2)
 
   template <class V>
   void visit(V& v) {
@@ -44,7 +46,8 @@ struct MaskingOptions {
   }
 };
 
-// Throws Error kUsage naming the field (with `prefix` before it, for example "masking.") that is out of range.
+// Throws Error kUsage naming the field (with `prefix` before it, for example "masking.") that is
+// out of range.
 void check_masking_options(const MaskingOptions& options, const std::string& prefix = "masking.");
 
 struct MaskedReport {
@@ -52,10 +55,12 @@ struct MaskedReport {
   std::vector<std::int64_t> labels;      // the original id at masked places, -100 elsewhere
 };
 
-// Masks words of a report. All pieces of a word (WordAnnotation::word_ids) are masked together; tokens whose id is special
-// ([CLS], [SEP], [UNK], ...) never are; at least one word is, unless the report has none that may be. A pure
-// function of its arguments: give each study and epoch its own `random`.
-MaskedReport mask_report(const Encoding& encoding, const WordAnnotation& words, const Vocabulary& vocabulary,
-                         const MaskingOptions& options, CounterRandom random);
+// Masks words of a report. All pieces of a word (WordAnnotation::word_ids) are masked together;
+// tokens whose id is special
+// ([CLS], [SEP], [UNK], ...) never are; at least one word is, unless the report has none that may
+// be. A pure function of its arguments: give each study and epoch its own `random`.
+MaskedReport mask_report(const Encoding& encoding, const WordAnnotation& words,
+                         const Vocabulary& vocabulary, const MaskingOptions& options,
+                         CounterRandom random);
 
 }  // namespace biplane

@@ -29,7 +29,8 @@ class PromptReader {
       fail(version, "version must be a whole number");
     }
     const YAML::Node classes = child(root, "classes", "the file");
-    if (!classes.IsMap() || classes.size() == 0) fail(classes, "classes must hold at least one 'finding:' group");
+    if (!classes.IsMap() || classes.size() == 0)
+      fail(classes, "classes must hold at least one 'finding:' group");
     for (const auto& entry : classes) set.classes.push_back(read_class(entry.first, entry.second));
     check_unique(set, classes);
     return set;
@@ -37,7 +38,8 @@ class PromptReader {
 
  private:
   [[noreturn]] void fail(const YAML::Node& node, const std::string& message) const {
-    throw Error(ErrorKind::kBadContent, source_ + ": line " + std::to_string(node.Mark().line + 1) + ": " + message);
+    throw Error(ErrorKind::kBadContent,
+                source_ + ": line " + std::to_string(node.Mark().line + 1) + ": " + message);
   }
 
   YAML::Node load(const std::string& yaml) const {
@@ -46,22 +48,27 @@ class PromptReader {
     int nesting = 0;
     for (const char c : yaml) {
       nesting += (c == '[' || c == '{') ? 1 : (c == ']' || c == '}') ? -1 : 0;
-      if (nesting > kDeepest) throw Error(ErrorKind::kBadContent, source_ + ": brackets nested too deep");
+      if (nesting > kDeepest)
+        throw Error(ErrorKind::kBadContent, source_ + ": brackets nested too deep");
     }
     try {
       return YAML::Load(yaml);
     } catch (const YAML::Exception& error) {
-      throw Error(ErrorKind::kBadContent, source_ + ": line " + std::to_string(error.mark.line + 1) + ": not valid YAML: " + error.msg);
+      throw Error(ErrorKind::kBadContent, source_ + ": line " +
+                                              std::to_string(error.mark.line + 1) +
+                                              ": not valid YAML: " + error.msg);
     }
   }
 
-  void check_keys(const YAML::Node& node, const std::string& where, const std::vector<std::string>& allowed) const {
+  void check_keys(const YAML::Node& node, const std::string& where,
+                  const std::vector<std::string>& allowed) const {
     if (!node.IsMap()) fail(node, where + " must be a group of 'key: value' lines");
     for (const auto& entry : node) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
       if (std::find(allowed.begin(), allowed.end(), key) != allowed.end()) continue;
       const std::optional<std::string> nearest = nearest_name(key, allowed);
-      fail(entry.first, where + " has an unknown key '" + key + "'" + (nearest ? "; did you mean '" + *nearest + "'?" : ""));
+      fail(entry.first, where + " has an unknown key '" + key + "'" +
+                            (nearest ? "; did you mean '" + *nearest + "'?" : ""));
     }
   }
 
@@ -79,7 +86,8 @@ class PromptReader {
   }
 
   std::vector<std::string> list(const YAML::Node& node, const std::string& what) const {
-    if (!node.IsSequence() || node.size() == 0) fail(node, what + " must be a list of at least one prompt");
+    if (!node.IsSequence() || node.size() == 0)
+      fail(node, what + " must be a list of at least one prompt");
     std::vector<std::string> prompts;
     for (const auto& entry : node) {
       prompts.push_back(text(entry, "a prompt of " + what));
@@ -94,8 +102,10 @@ class PromptReader {
     PromptClass result;
     result.finding = text(key, "a finding's name");
     check_keys(node, "'" + result.finding + "'", {"positive", "negative"});
-    result.positive = list(child(node, "positive", "'" + result.finding + "'"), result.finding + ".positive");
-    result.negative = list(child(node, "negative", "'" + result.finding + "'"), result.finding + ".negative");
+    result.positive =
+        list(child(node, "positive", "'" + result.finding + "'"), result.finding + ".positive");
+    result.negative =
+        list(child(node, "negative", "'" + result.finding + "'"), result.finding + ".negative");
     for (const std::string& prompt : result.negative) {
       if (std::count(result.positive.begin(), result.positive.end(), prompt) > 0) {
         fail(node, "'" + prompt + "' is both positive and negative for " + result.finding);
@@ -108,7 +118,8 @@ class PromptReader {
   void check_unique(const PromptSet& set, const YAML::Node& classes) const {
     std::set<std::string> seen;
     for (const PromptClass& prompts : set.classes) {
-      if (!seen.insert(prompts.finding).second) fail(classes, "'" + prompts.finding + "' is given twice");
+      if (!seen.insert(prompts.finding).second)
+        fail(classes, "'" + prompts.finding + "' is given twice");
     }
   }
 

@@ -13,12 +13,25 @@ struct Replacement {
   std::string_view from, to;
 };
 
-// UTF-8 that was read as Windows-1252 and written again, then typographic signs as reports use them.
+// UTF-8 that was read as Windows-1252 and written again, then typographic signs as reports use
+// them.
 constexpr std::array<Replacement, 17> kReplacements = {{
-    {"\u00E2\u20AC\u2122", "'"}, {"\u00E2\u20AC\u02DC", "'"},  {"\u00E2\u20AC\u0153", "\""}, {"\u00E2\u20AC\u009D", "\""},
-    {"\u00E2\u20AC\u201C", "-"}, {"\u00E2\u20AC\u201D", "-"},  {"\u00C2\u00A0", " "},        {"\u00C2\u00B0", "\u00B0"},
-    {"\u2018", "'"},             {"\u2019", "'"},              {"\u201C", "\""},             {"\u201D", "\""},
-    {"\u2010", "-"},             {"\u2011", "-"},              {"\u2013", "-"},              {"\u2014", "-"},
+    {"\u00E2\u20AC\u2122", "'"},
+    {"\u00E2\u20AC\u02DC", "'"},
+    {"\u00E2\u20AC\u0153", "\""},
+    {"\u00E2\u20AC\u009D", "\""},
+    {"\u00E2\u20AC\u201C", "-"},
+    {"\u00E2\u20AC\u201D", "-"},
+    {"\u00C2\u00A0", " "},
+    {"\u00C2\u00B0", "\u00B0"},
+    {"\u2018", "'"},
+    {"\u2019", "'"},
+    {"\u201C", "\""},
+    {"\u201D", "\""},
+    {"\u2010", "-"},
+    {"\u2011", "-"},
+    {"\u2013", "-"},
+    {"\u2014", "-"},
     {"\u2022", "*"},
 }};
 
@@ -65,7 +78,9 @@ std::vector<std::string> readable_lines(std::string_view text) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80; }
+bool is_letter(char c) {
+  return is_upper(c) || (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
+}
 bool ends_sentence(char c) { return c == '.' || c == '!' || c == '?'; }
 bool ends_clause(char c) { return ends_sentence(c) || c == ':' || c == ';'; }
 
@@ -74,7 +89,8 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) {
   return at;
 }
 
-// Place behind a list number ("1. ", "2) ", "(3) ") that stands at `at` before a letter; `at` itself if there is none.
+// Place behind a list number ("1. ", "2) ", "(3) ") that stands at `at` before a letter; `at`
+// itself if there is none.
 std::size_t behind_number(std::string_view line, std::size_t at, bool capital_needed) {
   std::size_t i = at;
   const bool bracket = i < line.size() && line[i] == '(';
@@ -88,19 +104,18 @@ std::size_t behind_number(std::string_view line, std::size_t at, bool capital_ne
   return (capital_needed ? is_upper(line[next]) : is_letter(line[next])) ? next : at;
 }
 
-std::size_t behind_bullet(std::string_view line, std::size_t at) {
-  if (at + 1 < line.size() && (line[at] == '-' || line[at] == '*') && line[at + 1] == ' ') return skip_blanks(line, at);
-  return at;
+bool is_bullet(std::string_view line, std::size_t at) {
+  return at + 1 < line.size() && (line[at] == '-' || line[at] == '*') && line[at + 1] == ' ';
 }
 
-// Joins lines without their list marks. An item that follows text without an end mark gets a full stop before it, so
-// that two items do not become one sentence.
+// Joins lines without their list marks. An item that follows text without an end mark gets a full
+// stop before it, so that two items do not become one sentence.
 std::string join_items(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) {
     const std::size_t begin = skip_blanks(line, 0);
     std::size_t at = behind_number(line, begin, false);
-    if (at == begin && behind_bullet(line, begin) != begin) at = skip_blanks(line, begin + 1);
+    if (is_bullet(line, begin)) at = skip_blanks(line, begin + 1);
     while (!text.empty() && text.back() == ' ') text.pop_back();
     if (at != begin && !text.empty() && !ends_clause(text.back())) text += '.';
     if (!text.empty()) text += ' ';
@@ -122,7 +137,8 @@ bool is_placeholder(std::string_view word) {
   return word.find("XXX") != std::string_view::npos || word.find("__") != std::string_view::npos;
 }
 
-// Drops words that hold a placeholder of de-identification, with what hyphens join to it, and "[** ... **]".
+// Drops words that hold a placeholder of de-identification, with what hyphens join to it, and "[**
+// ... **]".
 std::string drop_placeholders(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size();) {
@@ -148,7 +164,8 @@ std::string drop_placeholders(std::string_view text) {
 
 bool is_mark(char c) { return c == ',' || c == ';' || c == ':' || ends_sentence(c); }
 
-// Removes what dropped words leave behind: blanks before marks, doubled marks, empty brackets, lonely slashes.
+// Removes what dropped words leave behind: blanks before marks, doubled marks, empty brackets,
+// lonely slashes.
 std::string tidy(std::string_view text) {
   std::string result;
   const auto last = [&] { return result.empty() ? '\0' : result.back(); };
@@ -158,7 +175,8 @@ std::string tidy(std::string_view text) {
       if (!result.empty() && last() != ' ' && last() != '(') result += ' ';
       continue;
     }
-    const bool alone = (i == 0 || text[i - 1] == ' ') && (i + 1 == text.size() || text[i + 1] == ' ' || is_mark(text[i + 1]));
+    const bool alone = (i == 0 || text[i - 1] == ' ') &&
+                       (i + 1 == text.size() || text[i + 1] == ' ' || is_mark(text[i + 1]));
     if (c == '/' && alone) continue;
     if (!is_mark(c) && c != ')') {
       result += c;
@@ -177,8 +195,8 @@ std::string tidy(std::string_view text) {
   return result;
 }
 
-constexpr std::array<std::string_view, 12> kAbbreviations = {"dr", "mr",  "mrs", "ms",   "vs",  "approx",
-                                                             "st", "fig", "cf",  "incl", "resp", "prof"};
+constexpr std::array<std::string_view, 12> kAbbreviations = {
+    "dr", "mr", "mrs", "ms", "vs", "approx", "st", "fig", "cf", "incl", "resp", "prof"};
 
 // The word that ends before `end`, lower-cased.
 std::string word_before(std::string_view text, std::size_t end) {
@@ -190,7 +208,8 @@ std::string word_before(std::string_view text, std::size_t end) {
 // True where the full stop at `at`, with a blank behind it, ends no sentence.
 bool is_abbreviation(std::string_view text, std::size_t at) {
   const std::string word = word_before(text, at);
-  if (std::find(kAbbreviations.begin(), kAbbreviations.end(), word) != kAbbreviations.end()) return true;
+  if (std::find(kAbbreviations.begin(), kAbbreviations.end(), word) != kAbbreviations.end())
+    return true;
   const std::size_t next = skip_blanks(text, at + 1);
   const bool capital_follows = next < text.size() && is_upper(text[next]);
   return word.find('.') != std::string::npos && !capital_follows;  // "e.g.", "a.m."
@@ -200,7 +219,8 @@ bool is_abbreviation(std::string_view text, std::size_t at) {
 
 std::string clean_report(std::string_view text) {
   std::string cleaned = tidy(drop_placeholders(join_items(readable_lines(repair_signs(text)))));
-  const bool holds_word = std::any_of(cleaned.begin(), cleaned.end(), [](char c) { return is_letter(c) || is_digit(c); });
+  const bool holds_word = std::any_of(cleaned.begin(), cleaned.end(),
+                                      [](char c) { return is_letter(c) || is_digit(c); });
   return holds_word ? cleaned : std::string();
 }
 
@@ -214,9 +234,11 @@ std::vector<std::string> split_sentences(std::string_view text) {
   for (std::size_t i = begin; i < text.size(); ++i) {
     if (!ends_sentence(text[i])) continue;
     std::size_t end = i + 1;
-    while (end < text.size() && (text[end] == ')' || text[end] == '"' || ends_sentence(text[end]))) ++end;
+    while (end < text.size() && (text[end] == ')' || text[end] == '"' || ends_sentence(text[end])))
+      ++end;
     const bool blank_follows = end == text.size() || text[end] == ' ';
-    if (blank_follows && !(text[i] == '.' && end < text.size() && is_abbreviation(text, i))) finish(end);
+    if (blank_follows && !(text[i] == '.' && end < text.size() && is_abbreviation(text, i)))
+      finish(end);
     i = end - 1;
   }
   finish(text.size());

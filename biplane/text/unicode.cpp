@@ -8,7 +8,8 @@
 namespace biplane {
 namespace {
 
-// Length of a sequence by its first byte and the range of its second byte (Unicode standard, table 3-7); length 0: never first.
+// Length of a sequence by its first byte and the range of its second byte (Unicode standard, table
+// 3-7); length 0: never first.
 struct Lead {
   int length = 0;
   unsigned char low = 0x80, high = 0xBF;
@@ -29,12 +30,15 @@ Lead lead(unsigned char byte) {
 
 bool is_cjk(char32_t c) {
   // The ranges of the reference tokenizer, with its 2B920 (the block starts at 2B820).
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-         (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
          (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
 }
 
-utf8proc_category_t category(char32_t code) { return utf8proc_category(static_cast<utf8proc_int32_t>(code)); }
+utf8proc_category_t category(char32_t code) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code));
+}
 
 CharacterKind classify(char32_t code) {
   if (code == '\t' || code == '\n' || code == '\r') return CharacterKind::kBlank;
@@ -101,7 +105,8 @@ char32_t next_code_point(std::string_view text, std::size_t& position) {
   char32_t code = first & (0xFF >> (sequence.length + 1));
   for (int i = 1; i < sequence.length; ++i) {
     const unsigned char next = byte(start + static_cast<std::size_t>(i));
-    const bool valid = i == 1 ? next >= sequence.low && next <= sequence.high : (next & 0xC0) == 0x80;
+    const bool valid =
+        i == 1 ? next >= sequence.low && next <= sequence.high : (next & 0xC0) == 0x80;
     if (!valid) return kReplacementCharacter;
     code = (code << 6) | (next & 0x3F);
   }
@@ -112,7 +117,8 @@ char32_t next_code_point(std::string_view text, std::size_t& position) {
 std::vector<char32_t> decode_utf8(std::string_view text) {
   std::vector<char32_t> codes;
   codes.reserve(text.size());
-  for (std::size_t position = 0; position < text.size();) codes.push_back(next_code_point(text, position));
+  for (std::size_t position = 0; position < text.size();)
+    codes.push_back(next_code_point(text, position));
   return codes;
 }
 
@@ -122,25 +128,27 @@ void append_utf8(std::string& text, char32_t code) {
     return;
   }
   std::array<utf8proc_uint8_t, 4> bytes{};
-  const utf8proc_ssize_t count = utf8proc_encode_char(static_cast<utf8proc_int32_t>(code), bytes.data());
-  for (utf8proc_ssize_t i = 0; i < count; ++i) text += static_cast<char>(bytes[static_cast<std::size_t>(i)]);
+  const utf8proc_ssize_t count =
+      utf8proc_encode_char(static_cast<utf8proc_int32_t>(code), bytes.data());
+  for (utf8proc_ssize_t i = 0; i < count; ++i)
+    text += static_cast<char>(bytes[static_cast<std::size_t>(i)]);
 }
 
-CharacterKind character_kind(char32_t code) { return code < 0x80 ? ascii_table()[code].kind : classify(code); }
+CharacterKind character_kind(char32_t code) {
+  return code < 0x80 ? ascii_table()[code].kind : classify(code);
+}
 
 bool is_punctuation(char32_t code) {
   return code < 0x80 ? ascii_table()[code].punctuation : classify_punctuation(code);
 }
 
-bool is_combining_mark(char32_t code) { return code >= 0x80 && category(code) == UTF8PROC_CATEGORY_MN; }
-
-int combining_class(char32_t code) {
-  return code < 0x80 ? 0 : utf8proc_get_property(static_cast<utf8proc_int32_t>(code))->combining_class;
+bool is_combining_mark(char32_t code) {
+  return code >= 0x80 && category(code) == UTF8PROC_CATEGORY_MN;
 }
 
-bool is_letter_or_digit(char32_t code) {
-  const utf8proc_category_t c = category(code);
-  return c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NO;
+int combining_class(char32_t code) {
+  return code < 0x80 ? 0
+                     : utf8proc_get_property(static_cast<utf8proc_int32_t>(code))->combining_class;
 }
 
 char32_t lower_case(char32_t code) {
@@ -148,13 +156,12 @@ char32_t lower_case(char32_t code) {
   return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(code)));
 }
 
-bool is_upper_case(char32_t code) { return category(code) == UTF8PROC_CATEGORY_LU; }
-
 void append_decomposition(std::vector<char32_t>& result, char32_t code) {
   std::array<utf8proc_int32_t, 32> buffer{};
   int boundary = 0;
-  const utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), buffer.data(), buffer.size(),
-                                                         UTF8PROC_DECOMPOSE, &boundary);
+  const utf8proc_ssize_t count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code), buffer.data(), buffer.size(),
+                              UTF8PROC_DECOMPOSE, &boundary);
   if (count < 1 || count > static_cast<utf8proc_ssize_t>(buffer.size())) {
     result.push_back(code);
     return;

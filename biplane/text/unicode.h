@@ -8,8 +8,9 @@ namespace biplane {
 
 constexpr char32_t kReplacementCharacter = 0xFFFD;
 
-// Decodes one code point of `text` at `position` (which must be inside) and moves `position` behind it. A byte that is no
-// part of valid UTF-8 (also of an encoded surrogate or an overlong form) is U+FFFD and counts as one.
+// Decodes one code point of `text` at `position` (which must be inside) and moves `position` behind
+// it. A byte that is no part of valid UTF-8 (also of an encoded surrogate or an overlong form) is
+// U+FFFD and counts as one.
 char32_t next_code_point(std::string_view text, std::size_t& position);
 
 // All code points of `text`, bad bytes as U+FFFD.
@@ -24,11 +25,9 @@ CharacterKind character_kind(char32_t code);
 // Punctuation is a word of its own: all ASCII symbols and the Unicode categories P*.
 bool is_punctuation(char32_t code);
 
-bool is_combining_mark(char32_t code);   // category Mn: what accent stripping removes
-int combining_class(char32_t code);      // 0 for most characters
-bool is_letter_or_digit(char32_t code);  // categories L*, N*, M*
+bool is_combining_mark(char32_t code);  // category Mn: what accent stripping removes
+int combining_class(char32_t code);     // 0 for most characters
 char32_t lower_case(char32_t code);
-bool is_upper_case(char32_t code);
 
 // Appends the canonical decomposition (NFD) of one code point.
 void append_decomposition(std::vector<char32_t>& result, char32_t code);

@@ -9,7 +9,8 @@
 namespace biplane {
 namespace {
 
-constexpr std::array<const char*, 5> kSpecialTokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+constexpr std::array<const char*, 5> kSpecialTokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]",
+                                                       "[MASK]"};
 
 }  // namespace
 
@@ -31,7 +32,8 @@ Vocabulary Vocabulary::from_tokens(std::vector<std::string> tokens, const std::s
   for (std::size_t i = 0; i < kSpecialTokens.size(); ++i) {
     const auto found = table->ids.find(kSpecialTokens[i]);
     if (found == table->ids.end()) {
-      throw Error(ErrorKind::kBadContent, source + ": the vocabulary has no token " + kSpecialTokens[i] +
+      throw Error(ErrorKind::kBadContent, source + ": the vocabulary has no token " +
+                                              kSpecialTokens[i] +
                                               " (one token a line is expected)");
     }
     table->special[i] = found->second;
@@ -72,8 +74,9 @@ std::int64_t Vocabulary::id(std::string_view token) const { return find(token).v
 
 const std::string& Vocabulary::token(std::int64_t id) const {
   if (id < 0 || id >= size()) {
-    throw Error(ErrorKind::kBadContent,
-                "token id " + std::to_string(id) + " is outside the vocabulary of " + std::to_string(size()));
+    throw Error(ErrorKind::kBadContent, "token id " + std::to_string(id) +
+                                            " is outside the vocabulary of " +
+                                            std::to_string(size()));
   }
   return table_->tokens[static_cast<std::size_t>(id)];
 }

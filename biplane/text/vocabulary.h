@@ -14,12 +14,14 @@ namespace biplane {
 // Immutable; copies are cheap and share one table; safe to use from many threads.
 class Vocabulary {
  public:
-  // Reads vocab.txt. Throws Error: kMissingInput, kIo, or kBadContent naming the file where [PAD], [UNK], [CLS],
-  // [SEP] or [MASK] is missing. A token that occurs twice has the later id, as in the reference implementation.
+  // Reads vocab.txt. Throws Error: kMissingInput, kIo, or kBadContent naming the file where [PAD],
+  // [UNK], [CLS], [SEP] or [MASK] is missing. A token that occurs twice has the later id, as in the
+  // reference implementation.
   static Vocabulary read(const std::filesystem::path& file);
 
   // The same from tokens in memory; `source` is named in errors.
-  static Vocabulary from_tokens(std::vector<std::string> tokens, const std::string& source = "vocabulary");
+  static Vocabulary from_tokens(std::vector<std::string> tokens,
+                                const std::string& source = "vocabulary");
 
   // Writes vocab.txt (atomically). Throws Error kIo.
   void write(const std::filesystem::path& file) const;

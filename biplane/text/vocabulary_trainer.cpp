@@ -55,23 +55,26 @@ std::set<char32_t> choose_alphabet(const WordCounts& words, std::size_t limit) {
     for (const char32_t code : decode_utf8(word)) counts[code] += count;
   }
   std::vector<std::pair<char32_t, std::int64_t>> ranked(counts.begin(), counts.end());
-  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   if (ranked.size() > limit) ranked.resize(limit);
   std::set<char32_t> alphabet;
   for (const auto& [code, count] : ranked) alphabet.insert(code);
   return alphabet;
 }
 
-// Merges the most frequent pair again and again. Counts are kept up to date where a merge changes words; the queue may
-// hold outdated counts, which are noticed when they come to the top.
+// Merges the most frequent pair again and again. Counts are kept up to date where a merge changes
+// words; the queue may hold outdated counts, which are noticed when they come to the top.
 class PairMerger {
  public:
   PairMerger(std::vector<std::string> tokens, std::vector<Word> words, std::int64_t min_frequency)
       : tokens_(std::move(tokens)), words_(std::move(words)), min_frequency_(min_frequency) {
-    for (std::size_t i = 0; i < tokens_.size(); ++i) ids_.emplace(tokens_[i], static_cast<Symbol>(i));
+    for (std::size_t i = 0; i < tokens_.size(); ++i)
+      ids_.emplace(tokens_[i], static_cast<Symbol>(i));
     for (std::size_t i = 0; i < words_.size(); ++i) {
       const std::vector<Symbol>& symbols = words_[i].symbols;
-      for (std::size_t k = 0; k + 1 < symbols.size(); ++k) change({symbols[k], symbols[k + 1]}, words_[i].count, i);
+      for (std::size_t k = 0; k + 1 < symbols.size(); ++k)
+        change({symbols[k], symbols[k + 1]}, words_[i].count, i);
     }
     for (const auto& [pair, state] : pairs_) enqueue(pair, state.count);
     touched_.clear();
@@ -114,7 +117,8 @@ class PairMerger {
 
   Symbol merged_token(const Pair& pair) {
     const std::string_view second = tokens_[static_cast<std::size_t>(pair.second)];
-    std::string text = tokens_[static_cast<std::size_t>(pair.first)] + std::string(second.substr(2));  // without "##"
+    std::string text = tokens_[static_cast<std::size_t>(pair.first)] +
+                       std::string(second.substr(2));  // without "##"
     const auto [found, added] = ids_.emplace(std::move(text), static_cast<Symbol>(tokens_.size()));
     if (added) tokens_.push_back(found->first);
     return found->second;
@@ -171,7 +175,8 @@ class PairMerger {
 
 void check_options(const VocabularyTrainerOptions& options) {
   const auto fail = [](const std::string& field, std::int64_t value, const std::string& rule) {
-    throw Error(ErrorKind::kUsage, "vocabulary " + field + " = " + std::to_string(value) + ": " + rule);
+    throw Error(ErrorKind::kUsage,
+                "vocabulary " + field + " = " + std::to_string(value) + ": " + rule);
   };
   if (options.size < kSmallestVocabulary || options.size > 1'000'000) {
     fail("size", options.size, "must be " + std::to_string(kSmallestVocabulary) + " to 1000000");
@@ -182,8 +187,8 @@ void check_options(const VocabularyTrainerOptions& options) {
   }
 }
 
-// First tokens: the special ones, every character as the start of a word, and all but punctuation as "##" inside words:
-// no word made of the alphabet is ever [UNK].
+// First tokens: the special ones, every character as the start of a word, and all but punctuation
+// as "##" inside words: no word made of the alphabet is ever [UNK].
 struct Start {
   std::vector<std::string> tokens{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
   std::vector<Word> words;
@@ -203,7 +208,9 @@ Start make_start(const WordCounts& counts, const std::set<char32_t>& alphabet) {
   }
   for (const auto& [text, count] : counts) {
     const std::vector<char32_t> codes = decode_utf8(text);
-    if (!std::all_of(codes.begin(), codes.end(), [&](char32_t code) { return alphabet.count(code) > 0; })) continue;
+    if (!std::all_of(codes.begin(), codes.end(),
+                     [&](char32_t code) { return alphabet.count(code) > 0; }))
+      continue;
     Word word{{first_id.at(codes.front())}, count};
     for (std::size_t i = 1; i < codes.size(); ++i) word.symbols.push_back(inner_id.at(codes[i]));
     start.words.push_back(std::move(word));
@@ -213,19 +220,21 @@ Start make_start(const WordCounts& counts, const std::set<char32_t>& alphabet) {
 
 }  // namespace
 
-Vocabulary train_vocabulary(const std::vector<std::string>& texts, const VocabularyTrainerOptions& options) {
+Vocabulary train_vocabulary(const std::vector<std::string>& texts,
+                            const VocabularyTrainerOptions& options) {
   check_options(options);
   const WordCounts counts = count_words(texts, options.lowercase);
   if (counts.empty()) {
-    throw Error(ErrorKind::kBadContent, "no vocabulary can be trained: none of the " + std::to_string(texts.size()) +
-                                            " texts holds a word");
+    throw Error(ErrorKind::kBadContent, "no vocabulary can be trained: none of the " +
+                                            std::to_string(texts.size()) + " texts holds a word");
   }
   constexpr std::int64_t kUsualAlphabet = 1000;
   const std::int64_t limit =
       options.max_alphabet > 0 ? options.max_alphabet : std::min(kUsualAlphabet, options.size / 3);
   Start start = make_start(counts, choose_alphabet(counts, static_cast<std::size_t>(limit)));
   PairMerger merger(std::move(start.tokens), std::move(start.words), options.min_frequency);
-  return Vocabulary::from_tokens(merger.run(static_cast<std::size_t>(options.size)), "trained vocabulary");
+  return Vocabulary::from_tokens(merger.run(static_cast<std::size_t>(options.size)),
+                                 "trained vocabulary");
 }
 
 }  // namespace biplane

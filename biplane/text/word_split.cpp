@@ -71,7 +71,8 @@ class Splitter {
     }
   }
 
-  // Marks wait here for canonical ordering: a run of non-zero combining classes is sorted, equal ones keep their order.
+  // Marks wait here for canonical ordering: a run of non-zero combining classes is sorted, equal
+  // ones keep their order.
   void flush_pending() {
     if (pending_.empty()) return;
     std::stable_sort(pending_.begin(), pending_.end(), [](const Marked& a, const Marked& b) {
@@ -92,7 +93,8 @@ class Splitter {
 
 }  // namespace
 
-SplitText split_words(std::string_view text, bool lowercase, std::int32_t first_origin, std::int32_t* next_origin) {
+SplitText split_words(std::string_view text, bool lowercase, std::int32_t first_origin,
+                      std::int32_t* next_origin) {
   SplitText result;
   result.bytes.reserve(text.size());
   result.byte_begin.reserve(text.size() + 1);

@@ -11,7 +11,8 @@
 namespace biplane {
 namespace {
 
-constexpr std::array<std::string_view, 5> kLiterals = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+constexpr std::array<std::string_view, 5> kLiterals = {"[PAD]", "[UNK]", "[CLS]", "[SEP]",
+                                                       "[MASK]"};
 
 // The special token written out at `position` of `text`, or empty.
 std::string_view literal_at(std::string_view text, std::size_t position) {
@@ -21,7 +22,8 @@ std::string_view literal_at(std::string_view text, std::size_t position) {
   return {};
 }
 
-void add_token(Encoding& encoding, std::int64_t id, std::pair<std::int32_t, std::int32_t> offsets, std::int32_t word) {
+void add_token(Encoding& encoding, std::int64_t id, std::pair<std::int32_t, std::int32_t> offsets,
+               std::int32_t word) {
   encoding.ids.push_back(id);
   encoding.offsets.push_back(offsets);
   encoding.word_ids.push_back(word);
@@ -60,9 +62,11 @@ struct WordPieceTokenizer::Pieces {
     std::uint32_t end = 0;
   };
   // Longest piece of `text` that starts at character `begin` and ends at most at `end`.
-  Match longest(const SplitText& text, std::uint32_t begin, std::uint32_t end, bool is_start) const {
+  Match longest(const SplitText& text, std::uint32_t begin, std::uint32_t end,
+                bool is_start) const {
     const auto& table = is_start ? starts : continuations;
-    const std::size_t limit = text.byte_begin[begin] + (is_start ? longest_start : longest_continuation);
+    const std::size_t limit =
+        text.byte_begin[begin] + (is_start ? longest_start : longest_continuation);
     while (end > begin && text.byte_begin[end] > limit) --end;
     for (; end > begin; --end) {
       const auto found = table.find(text.view(begin, end));
@@ -71,14 +75,16 @@ struct WordPieceTokenizer::Pieces {
     return {};
   }
 
-  void add_word(const SplitText& text, const SplitWord& word, std::int64_t unknown, Encoding& encoding) const {
+  void add_word(const SplitText& text, const SplitWord& word, std::int64_t unknown,
+                Encoding& encoding) const {
     const std::int32_t index = encoding.word_ids.back() + 1;
     const std::size_t before = encoding.size();
     for (std::uint32_t begin = word.begin; begin < word.end;) {
       const Match match = longest(text, begin, word.end, begin == word.begin);
       if (match.id < 0) {
         truncate(encoding, before);
-        add_token(encoding, unknown, {text.origin[word.begin], text.origin[word.end - 1] + 1}, index);
+        add_token(encoding, unknown, {text.origin[word.begin], text.origin[word.end - 1] + 1},
+                  index);
         return;
       }
       add_token(encoding, match.id, {text.origin[begin], text.origin[match.end - 1] + 1}, index);
@@ -87,8 +93,8 @@ struct WordPieceTokenizer::Pieces {
   }
 
   // Returns the number of the code point behind `part`, which starts at code point `origin`.
-  std::int32_t add_text(std::string_view part, const WordPieceOptions& options, std::int64_t unknown,
-                        std::int32_t origin, Encoding& encoding) const {
+  std::int32_t add_text(std::string_view part, const WordPieceOptions& options,
+                        std::int64_t unknown, std::int32_t origin, Encoding& encoding) const {
     const SplitText split = split_words(part, options.lowercase, origin, &origin);
     for (const SplitWord& word : split.words) {
       if (word.end - word.begin > options.max_word_characters) {
@@ -103,11 +109,14 @@ struct WordPieceTokenizer::Pieces {
 };
 
 WordPieceTokenizer::WordPieceTokenizer(Vocabulary vocabulary, WordPieceOptions options)
-    : vocabulary_(std::move(vocabulary)), options_(options), pieces_(std::make_shared<Pieces>(vocabulary_)) {}
+    : vocabulary_(std::move(vocabulary)),
+      options_(options),
+      pieces_(std::make_shared<Pieces>(vocabulary_)) {}
 
 Encoding WordPieceTokenizer::encode(std::string_view text, std::int64_t max_length) const {
   if (max_length < 0 || max_length == 1) {
-    throw Error(ErrorKind::kUsage, "text length " + std::to_string(max_length) + " must be 0 (no cut) or at least 2");
+    throw Error(ErrorKind::kUsage,
+                "text length " + std::to_string(max_length) + " must be 0 (no cut) or at least 2");
   }
   Encoding encoding;
   add_token(encoding, vocabulary_.cls_id(), {0, 0}, -1);
@@ -120,9 +129,11 @@ Encoding WordPieceTokenizer::encode(std::string_view text, std::int64_t max_leng
       ++at;
       continue;
     }
-    origin = pieces_->add_text(text.substr(begin, at - begin), options_, vocabulary_.unk_id(), origin, encoding);
+    origin = pieces_->add_text(text.substr(begin, at - begin), options_, vocabulary_.unk_id(),
+                               origin, encoding);
     const auto length = static_cast<std::int32_t>(literal.size());
-    add_token(encoding, vocabulary_.id(literal), {origin, origin + length}, encoding.word_ids.back() + 1);
+    add_token(encoding, vocabulary_.id(literal), {origin, origin + length},
+              encoding.word_ids.back() + 1);
     origin += length;
     at += literal.size();
     begin = at;

@@ -157,13 +157,20 @@ TEST_P(GoldenNetworks, BertGradientsAgree) {
     if (name.starts_with("grad.")) named.at(name.substr(5)) = tensor;
   }
   const TensorMap own = bert_weights(named);
+  double largest = 0.0;
+  for (const auto& [name, tensor] : expected) {
+    if (name != "loss") largest = std::max(largest, tensor.abs().max().item<double>());
+  }
   int compared = 0;
   for (const auto& item : bert.named_parameters()) {
     const torch::Tensor known = own.at(item.key()).isnan().logical_not();
     if (!known.any().item<bool>()) continue;
     ++compared;
-    testing::expect_near_relative(item.value().grad().masked_select(known),
-                                  own.at(item.key()).masked_select(known), 1e-4, item.key());
+    const torch::Tensor wanted = own.at(item.key()).masked_select(known);
+    // The gradient by a key bias is 0 but for rounding, so a floor goes with the relative
+    // tolerance.
+    const double scale = std::max(wanted.abs().max().item<double>(), 1e-3 * largest);
+    expect_near(item.value().grad().masked_select(known), wanted, 1e-4 * scale, item.key());
   }
   EXPECT_GE(compared, 9);
 }

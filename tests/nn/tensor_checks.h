@@ -1,7 +1,7 @@
 #pragma once
 
-#include <gtest/gtest.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <gtest/gtest.h>
 #include <torch/torch.h>
 
 #include <functional>
@@ -13,6 +13,12 @@
 
 namespace biplane::testing {
 
+// Tiny tensors gain nothing from a second thread, and tests run side by side.
+inline const bool kOneThread = [] {
+  at::set_num_threads(1);
+  return true;
+}();
+
 // Floating tensors of a golden file in `dtype`; integers and masks as they are.
 inline TensorMap load_as(const std::filesystem::path& file, torch::ScalarType dtype) {
   TensorMap tensors = load_safetensors(file);
@@ -23,6 +29,7 @@ inline TensorMap load_as(const std::filesystem::path& file, torch::ScalarType dt
 }
 
 inline double max_difference(const torch::Tensor& actual, const torch::Tensor& expected) {
+  if (actual.numel() == 0) return 0.0;
   return (actual.to(torch::kFloat64) - expected.to(torch::kFloat64)).abs().max().item<double>();
 }
 

@@ -30,12 +30,13 @@ std::shared_ptr<TransformerBlock> random_block(const TransformerBlockConfig& con
   return block;
 }
 
-void check_block_gradients(const TransformerBlockConfig& config) {
+void check_block_gradients(const TransformerBlockConfig& config, bool cross_residual = true) {
   const auto block = random_block(config);
   torch::Tensor x = noise({3, 5, 8}, 2).requires_grad_();
   torch::Tensor keys = noise({3, 4, 8}, 3).requires_grad_();
   const torch::Tensor probe = noise({3, 5, 8}, 4);
   BlockContext context;
+  context.cross_residual = cross_residual;
   context.mask = KeyMask::of(valid_lengths({5, 3, 1}, 5));
   if (config.cross_attention) {
     context.keys = keys;
@@ -60,10 +61,8 @@ TEST(TransformerBlock, PostNormGradientsAgreeWithFiniteDifferences) {
 }
 
 TEST(TransformerBlock, CrossAttentionGradientsAgreeWithFiniteDifferences) {
-  TransformerBlockConfig config = tiny(true);
-  check_block_gradients(config);
-  config.cross_residual = false;
-  check_block_gradients(config);
+  check_block_gradients(tiny(true));
+  check_block_gradients(tiny(true), /*cross_residual=*/false);
 }
 
 TEST(TransformerBlock, IgnoresInvalidTokensAndKeys) {
@@ -85,11 +84,10 @@ TEST(TransformerBlock, IgnoresInvalidTokensAndKeys) {
 }
 
 TEST(TransformerBlock, ReadsNothingWhereAStudyHasNoKey) {
-  TransformerBlockConfig config = tiny(true);
-  config.cross_residual = false;
-  const auto block = random_block(config);
+  const auto block = random_block(tiny(true));
   const torch::Tensor x = noise({2, 3, 8}, 2);
   BlockContext context;
+  context.cross_residual = false;
   context.key_mask = KeyMask::of(valid_lengths({0, 4}, 4));
   context.keys = noise({2, 4, 8}, 3);
   torch::Tensor weights;

@@ -32,7 +32,8 @@ json offsets_json(const Encoding& encoding) {
 
 json word_ids_json(const Encoding& encoding) {
   json result = json::array();
-  for (const std::int32_t id : encoding.word_ids) result.push_back(id < 0 ? json(nullptr) : json(id));
+  for (const std::int32_t id : encoding.word_ids)
+    result.push_back(id < 0 ? json(nullptr) : json(id));
   return result;
 }
 
@@ -53,8 +54,9 @@ class WordPieceGolden : public ::testing::TestWithParam<Combination> {};
 TEST_P(WordPieceGolden, EqualsTheReferenceOnEveryText) {
   BIPLANE_NEEDS_TEST_DATA("golden/tokenizer");
   const auto [expected_name, vocabulary_name, lowercase] = GetParam();
-  const WordPieceTokenizer tokenizer(Vocabulary::read(testing::test_data(std::string("vocab/") + vocabulary_name)),
-                                     {.lowercase = lowercase, .literal_special_tokens = true});
+  const WordPieceTokenizer tokenizer(
+      Vocabulary::read(testing::test_data(std::string("vocab/") + vocabulary_name)),
+      {.lowercase = lowercase, .literal_special_tokens = true});
   const std::vector<json> texts = read_lines("golden/tokenizer/texts.jsonl");
   const std::vector<json> expected = read_lines(std::string("golden/tokenizer/") + expected_name);
   ASSERT_FALSE(texts.empty());
@@ -78,7 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
     Vocabularies, WordPieceGolden,
     ::testing::Values(Combination{"cased.jsonl", "bert_base_cased_28996_vocab.txt", false},
                       Combination{"uncased.jsonl", "bert_base_uncased_30522_vocab.txt", true},
-                      Combination{"cased_vocabulary_lowercased.jsonl", "bert_base_cased_28996_vocab.txt", true}),
+                      Combination{"cased_vocabulary_lowercased.jsonl",
+                                  "bert_base_cased_28996_vocab.txt", true}),
     [](const auto& info) {
       const std::string name = info.param.expected;
       return name.substr(0, name.find('.'));
@@ -91,12 +94,12 @@ bool in_ranges(const json& ranges, char32_t code) {
   return false;
 }
 
-// Blocks and single marks that Unicode 15.0 added. The fixture lists the differences up to 14.0 (table_dependent); in its tables
-// these are unassigned, hence kept.
+// Blocks and single marks that Unicode 15.0 added. The fixture lists the differences up to 14.0
+// (table_dependent); in its tables these are unassigned, hence kept.
 bool newer_than_the_fixture(char32_t code) {
   constexpr std::pair<char32_t, char32_t> kAdded[] = {
-      {0x0ECE, 0x0ECE},   {0x10EFD, 0x10EFF}, {0x11241, 0x11241}, {0x11B00, 0x11B09}, {0x11F00, 0x11F59},
-      {0x13439, 0x13455}, {0x1E08F, 0x1E08F}, {0x1E4D0, 0x1E4F9}};
+      {0x0ECE, 0x0ECE},   {0x10EFD, 0x10EFF}, {0x11241, 0x11241}, {0x11B00, 0x11B09},
+      {0x11F00, 0x11F59}, {0x13439, 0x13455}, {0x1E08F, 0x1E08F}, {0x1E4D0, 0x1E4F9}};
   for (const auto& [first, last] : kAdded) {
     if (code >= first && code <= last) return true;
   }
@@ -116,13 +119,15 @@ std::string effect_between_letters(char32_t code) {
 
 TEST(CodePointsGolden, CleaningAndSplittingTreatEachAsTheReference) {
   BIPLANE_NEEDS_TEST_DATA("golden/tokenizer");
-  const json golden = json::parse(std::ifstream(testing::test_data("golden/tokenizer/code_points.json")));
+  const json golden =
+      json::parse(std::ifstream(testing::test_data("golden/tokenizer/code_points.json")));
   std::int64_t checked = 0;
   for (const json& run : golden.at("runs")) {
     for (char32_t code = run[0].get<char32_t>(); code <= run[1].get<char32_t>(); ++code) {
       if (in_ranges(golden.at("table_dependent"), code) || newer_than_the_fixture(code)) continue;
       ++checked;
-      EXPECT_EQ(effect_between_letters(code), run[2].get<std::string>()) << "U+" << std::hex << static_cast<std::uint32_t>(code);
+      EXPECT_EQ(effect_between_letters(code), run[2].get<std::string>())
+          << "U+" << std::hex << static_cast<std::uint32_t>(code);
     }
   }
   EXPECT_GT(checked, 1000000);
@@ -130,7 +135,8 @@ TEST(CodePointsGolden, CleaningAndSplittingTreatEachAsTheReference) {
 
 TEST(CodePointsGolden, AccentStrippingRemovesTheSame) {
   BIPLANE_NEEDS_TEST_DATA("golden/tokenizer");
-  const json golden = json::parse(std::ifstream(testing::test_data("golden/tokenizer/code_points.json")));
+  const json golden =
+      json::parse(std::ifstream(testing::test_data("golden/tokenizer/code_points.json")));
   for (const json& run : golden.at("runs")) {
     if (run[2] != "keep") continue;
     for (char32_t code = run[0].get<char32_t>(); code <= run[1].get<char32_t>(); ++code) {

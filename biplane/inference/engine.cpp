@@ -1,0 +1,222 @@
+#include "biplane/inference/engine.h"
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "biplane/core/error.h"
+#include "biplane/core/parallel.h"
+#include "biplane/model/losses.h"
+#include "biplane/model/pretrain_objective.h"
+#include "biplane/nn/weights.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Parallelism is over batches: operators that start threads of their own would fight for the same cores.
+void use_one_thread() {
+  if (at::get_num_threads() != 1) at::set_num_threads(1);
+}
+
+class OneThreadScope {
+ public:
+  OneThreadScope() : before_(at::get_num_threads()) { use_one_thread(); }
+  ~OneThreadScope() { at::set_num_threads(before_); }
+  OneThreadScope(const OneThreadScope&) = delete;
+  OneThreadScope& operator=(const OneThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
+TextPipeline make_text(const ModelDescription& description) {
+  TextPipeline text{WordPieceTokenizer(description.vocabulary, description.tokenizer), Lexicon::english(), {},
+                    description.config.max_tokens};
+  return text;
+}
+
+std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
+  auto model = std::make_shared<MultiviewModel>(package.description.config, /*seed=*/0);
+  std::erase_if(package.weights, [](const auto& entry) { return !is_model_state(entry.first); });
+  try {
+    assign_weights(*model, package.weights);
+  } catch (const Error& error) {
+    throw Error(error.kind(), package.folder.string() + ": " + error.what());
+  }
+  package.weights.clear();
+  model->eval();
+  return model;
+}
+
+FloatImage to_image(const torch::Tensor& values, std::int64_t rows, std::int64_t columns) {
+  const torch::Tensor flat = values.to(torch::kCPU, torch::kFloat32).contiguous();
+  FloatImage image = make_float(static_cast<int>(rows), static_cast<int>(columns));
+  std::copy_n(flat.data_ptr<float>(), image.pixels.size(), image.pixels.begin());
+  return image;
+}
+
+}  // namespace
+
+struct Engine::BatchFeatures {
+  std::vector<std::int64_t> studies;
+  torch::Tensor frontal, lateral, text, has_frontal, has_lateral, has_report;
+  std::vector<BrokenStudy> broken;
+};
+
+Engine::Engine(ModelPackage package, const EngineOptions& options)
+    : package_(std::move(package)), text_(make_text(package_.description)), batch_(options.batch), threads_(options.threads) {
+  if (batch_ < 1 || threads_ < 0) {
+    throw Error(ErrorKind::kUsage, "engine: batch " + std::to_string(batch_) + " and threads " + std::to_string(threads_));
+  }
+  if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  check_preprocess(package_.description.preprocess);
+  model_ = make_model(package_);
+}
+
+Engine Engine::open(const fs::path& path, const EngineOptions& options) {
+  return Engine(load_model_package(path), options);
+}
+
+Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int64_t begin, std::int64_t end) const {
+  BatchFeatures features;
+  std::vector<StudySample> samples;
+  std::vector<std::uint8_t> has_report;
+  for (std::int64_t place = begin; place < end; ++place) {
+    try {
+      samples.push_back(dataset.sample(place, 0));
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kUsage) throw;
+      features.broken.push_back({dataset.study(place).study_id, error.what(), {}});
+      continue;
+    }
+    features.studies.push_back(samples.back().study_index);
+    has_report.push_back(!dataset.study(place).report.text.empty());
+  }
+  if (samples.empty()) return features;
+  const torch::NoGradGuard no_grad;
+  const StudyBatch batch = collate(samples, text_, package_.description.preprocess.crop);
+  features.frontal = model_->encode_frontal(batch.frontal, batch.has_frontal).global;
+  features.lateral = model_->encode_lateral(batch.lateral, batch.has_lateral).global;
+  features.has_frontal = batch.has_frontal;
+  features.has_lateral = batch.has_lateral;
+  features.has_report = torch::tensor(at::ArrayRef<std::uint8_t>(has_report)).to(torch::kBool);
+  features.text = model_->encode_text(batch.input_ids, batch.attention_mask).global * features.has_report.unsqueeze(1);
+  return features;
+}
+
+StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies, Progress* progress) const {
+  DatasetOptions options;
+  options.image = package_.description.preprocess;
+  options.training = false;
+  // The data set shares the manifest; here it is only lent for the time of this call.
+  const StudyDataset dataset(std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest), studies, text_, options);
+  const std::int64_t batches = (dataset.size() + batch_ - 1) / batch_;
+  std::vector<BatchFeatures> parts(static_cast<std::size_t>(batches));
+  const OneThreadScope one_thread;
+  parallel_for(batches, threads_, [&](std::int64_t index) {
+    use_one_thread();
+    const std::int64_t begin = index * batch_, end = std::min(begin + batch_, dataset.size());
+    parts[static_cast<std::size_t>(index)] = encode_batch(dataset, begin, end);
+    if (progress != nullptr) progress->advance(end - begin);
+  });
+
+  StudyFeatures features;
+  std::vector<torch::Tensor> frontal, lateral, text, has_frontal, has_lateral, has_report;
+  for (BatchFeatures& part : parts) {
+    std::move(part.broken.begin(), part.broken.end(), std::back_inserter(features.broken));
+    if (part.studies.empty()) continue;
+    features.studies.insert(features.studies.end(), part.studies.begin(), part.studies.end());
+    frontal.push_back(part.frontal);
+    lateral.push_back(part.lateral);
+    text.push_back(part.text);
+    has_frontal.push_back(part.has_frontal);
+    has_lateral.push_back(part.has_lateral);
+    has_report.push_back(part.has_report);
+  }
+  if (features.studies.empty()) {
+    throw Error(ErrorKind::kBadContent, "none of " + std::to_string(dataset.size()) + " studies can be read; the first: " +
+                                            features.broken.front().reason);
+  }
+  features.frontal = torch::cat(frontal);
+  features.lateral = torch::cat(lateral);
+  features.text = torch::cat(text);
+  features.has_frontal = torch::cat(has_frontal);
+  features.has_lateral = torch::cat(has_lateral);
+  features.has_report = torch::cat(has_report);
+  return features;
+}
+
+torch::Tensor Engine::encode_texts(const std::vector<std::string>& texts) const {
+  const auto count = static_cast<std::int64_t>(texts.size());
+  const std::int64_t batches = (count + batch_ - 1) / batch_;
+  std::vector<torch::Tensor> parts(static_cast<std::size_t>(batches));
+  const OneThreadScope one_thread;
+  parallel_for(batches, threads_, [&](std::int64_t index) {
+    use_one_thread();
+    const torch::NoGradGuard no_grad;
+    const auto begin = texts.begin() + index * batch_, end = texts.begin() + std::min((index + 1) * batch_, count);
+    const StudyBatch batch = collate_texts({begin, end}, text_);
+    parts[static_cast<std::size_t>(index)] = model_->encode_text(batch.input_ids, batch.attention_mask).global;
+  });
+  return parts.empty() ? torch::zeros({0, package_.description.config.width}) : torch::cat(parts);
+}
+
+PromptFeatures Engine::encode_prompts(const PromptSet& prompts) const {
+  std::vector<torch::Tensor> positive, negative;
+  for (const PromptClass& one : prompts.classes) {
+    positive.push_back(unit(unit(encode_texts(one.positive)).mean(0)));
+    negative.push_back(unit(unit(encode_texts(one.negative)).mean(0)));
+  }
+  return {torch::stack(positive), torch::stack(negative)};
+}
+
+torch::Tensor Engine::fuse(const torch::Tensor& frontal, const torch::Tensor& lateral, const torch::Tensor& has_frontal,
+                           const torch::Tensor& has_lateral) const {
+  const torch::NoGradGuard no_grad;
+  ViewFeatures front, side;
+  front.global = frontal;
+  side.global = lateral;
+  return unit(model_->fuse(front, side, has_frontal, has_lateral));
+}
+
+PhraseFeatures Engine::encode_phrase(const std::vector<std::string>& wordings) const {
+  const torch::NoGradGuard no_grad;
+  const StudyBatch batch = collate_texts(wordings, text_);
+  const TextFeatures text = model_->encode_text(batch.input_ids, batch.attention_mask);
+  PhraseFeatures phrase;
+  phrase.tokens = text.tokens;
+  phrase.token_mask = batch.attention_mask;
+  phrase.word_mask = batch.word_mask & (batch.word_class != static_cast<std::int64_t>(WordClass::kPunctuation));
+  phrase.global = unit(unit(text.global).mean(0));
+  return phrase;
+}
+
+ViewFeatures Engine::encode_view(const FloatImage& image, bool lateral) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor grey = torch::tensor(at::ArrayRef<float>(image.pixels)).view({1, 1, image.rows, image.cols});
+  const torch::Tensor pixels = grey.expand({1, 3, image.rows, image.cols});
+  return lateral ? model_->encode_lateral(pixels) : model_->encode_frontal(pixels);
+}
+
+PhraseMap Engine::ground(const PhraseFeatures& phrase, const ViewFeatures& view) const {
+  const torch::NoGradGuard no_grad;
+  TORCH_CHECK(view.patches.size(0) == 1, "ground: patches of one image are expected, not ", view.patches.size(0));
+  AlignInput input;
+  input.tokens = phrase.tokens;
+  input.token_mask = phrase.token_mask;
+  input.patches = view.patches.expand({phrase.tokens.size(0), -1, -1});
+  torch::Tensor attention;  // (P,T,N)
+  model_->align(input, &attention);
+  const torch::Tensor words = phrase.word_mask.to(attention.dtype());  // (P,T)
+  const torch::Tensor per_wording =
+      torch::einsum("ptn,pt->pn", {attention, words}) / words.sum(1, /*keepdim=*/true).clamp_min(1);
+  PhraseMap map;
+  map.attention = to_image(per_wording.mean(0), view.grid_rows, view.grid_columns);
+  map.cosine = to_image(unit(view.patches[0]).matmul(phrase.global), view.grid_rows, view.grid_columns);
+  return map;
+}
+
+}  // namespace biplane

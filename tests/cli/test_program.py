@@ -1,0 +1,244 @@
+"""The program as users and other programs meet it: help, verbs, exit codes, prepare, audit, info."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from program import PROGRAM, ProgramTest, grey_png
+
+ROWS = ["s1,p1,a.png,b.png,Small left effusion.", "s2,p2,c.png,,No effusion.", "s3,p3,d.png,e.png,Clear lungs."]
+
+
+class Verbs(ProgramTest):
+    def test_help_lists_the_verbs_and_each_has_its_own(self):
+        text = self.expect_ok("--help")
+        for verb in ("demo", "phantom", "prepare", "audit", "pretrain", "evaluate", "info"):
+            self.assertIn(f"\n  {verb} ", text)
+        for verb in ("phantom", "prepare", "audit", "info"):
+            self.assertIn("example", self.expect_ok(verb, "--help"))
+            self.assertEqual(self.expect_ok("help", verb), self.expect_ok(verb, "--help"))
+        self.assertRegex(self.expect_ok("--version"), r"^biplane \d+\.\d+\.\d+\n$")
+
+    def test_unknown_verbs_and_options_name_the_nearest(self):
+        self.expect_error(2, "did you mean 'prepare'", "prepar")
+        self.expect_error(2, "unknown verb 'zzzzzzzz'", "zzzzzzzz")
+        self.expect_error(2, "verb is missing")
+        self.expect_error(2, "did you mean --threads", "audit", "x", "--thread=3")
+        self.expect_error(2, "--out", "phantom", "--studies", "3")
+        self.expect_error(2, "--studies", "phantom", "--out", self.folder / "x", "--studies", "many")
+        self.expect_error(2, "unknown corpus 'pears'", "prepare", "pears", "--root", ".", "--out", "x")
+
+    def test_a_verb_that_needs_tensors_is_another_program_in_the_same_process(self):
+        (self.folder / "bin").mkdir()
+        program = self.folder / "bin" / "biplane"
+        shutil.copy(PROGRAM, program)
+        self.expect_error(1, "biplane_model, which is not there", "pretrain", "--config", "x", program=program)
+        other = self.folder / "libexec" / "biplane" / "biplane_model"
+        other.parent.mkdir(parents=True)
+        other.write_text("#!/bin/sh\necho $$ \"$@\"\nexit 75\n")
+        self.expect_error(1, "cannot be started", "pretrain", program=program)
+        other.chmod(0o755)
+        process = subprocess.Popen([program, "pretrain", "--set", "a b=c"], stdout=subprocess.PIPE, text=True)
+        output, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 75)
+        self.assertEqual(output, f"{process.pid} pretrain --set a b=c\n")
+
+
+class Prepare(ProgramTest):
+    def prepare(self, root, *more):
+        return ["prepare", "pairs", "--root", root, "--out", self.folder / "out", *more]
+
+    def test_writes_a_manifest_that_audit_and_info_read(self):
+        out = self.folder / "out"
+        self.assertIn("studies complete", self.expect_ok(*self.prepare(self.corpus(ROWS))))
+        lines = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+        self.assertEqual([line["study_id"] for line in lines], ["s1", "s2", "s3"])
+        self.assertTrue((out / lines[0]["views"][0]["path"]).exists())
+        funnel = json.loads((out / "funnel.json").read_text())
+        for stage in funnel["stages"]:
+            self.assertEqual(stage["in"], stage["out"] + sum(reason["count"] for reason in stage["reasons"]))
+        self.assertIn("clean", self.expect_ok("audit", out / "manifest.jsonl"))
+        info = json.loads(self.expect_ok("info", out, "--json"))
+        self.assertEqual((info["kind"], info["studies"], info["two_view_studies"]), ("manifest", 3, 2))
+        before = (out / "manifest.jsonl").read_bytes()
+        self.expect_ok(*self.prepare(self.corpus(ROWS), "--threads", "1"))
+        self.assertEqual(before, (out / "manifest.jsonl").read_bytes())
+
+    def test_names_the_cause_of_bad_input(self):
+        root = self.corpus(ROWS)
+        self.expect_error(66, "no such folder", *self.prepare(self.folder / "nowhere"))
+        self.expect_error(66, "nolist.csv", *self.prepare(root, "--csv", root / "nolist.csv"))
+        self.expect_error(2, "'report'", *self.prepare(root, "--report", "reprt"))
+        (root / "empty.csv").write_bytes(b"")
+        self.expect_error(65, "empty.csv", *self.prepare(root, "--csv", root / "empty.csv"))
+        (root / "other.csv").write_text("study_id,image\ns1,a.png\n")
+        self.expect_error(65, "frontal", *self.prepare(root, "--csv", root / "other.csv"))
+        self.assertEqual(list((self.folder / "out").iterdir()), [])  # nothing half-written is left
+
+    def test_broken_images_are_counted_up_to_max_bad(self):
+        root = self.corpus(ROWS)
+        (root / "c.png").write_text("this is text")
+        result = self.expect_error(65, "--max-bad", *self.prepare(root))
+        self.assertIn("c.png", result.stderr)
+        self.assertFalse((self.folder / "out" / "manifest.jsonl").exists())
+        self.assertTrue((self.folder / "out" / "funnel.json").exists())
+        self.expect_ok(*self.prepare(root, "--max-bad", "0.5"))
+        self.assertEqual(len((self.folder / "out" / "manifest.jsonl").read_text().splitlines()), 2)
+
+    def test_empty_reports_are_dropped_and_counted(self):
+        root = self.corpus([*ROWS, "s4,p4,a.png,,", "s5,p5,b.png,,___"])
+        funnel = json.loads(self.expect_ok(*self.prepare(root, "--json")))
+        self.assertEqual(funnel["stages"][2]["reasons"][0]["reason"], "empty report")
+        self.assertEqual(funnel["stages"][2]["reasons"][0]["count"], 2)
+        self.expect_error(65, "no study", *self.prepare(self.corpus(["s4,p4,a.png,,"])))
+
+    def test_a_folder_that_cannot_be_written_is_an_io_error(self):
+        self.expect_error(74, "/proc/biplane", "prepare", "pairs", "--root", self.corpus(ROWS), "--out", "/proc/biplane")
+
+    def test_a_read_only_mount_is_an_io_error(self):
+        script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
+        target = self.folder / "mount"
+        target.mkdir()
+        command = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", str(target)]
+        try:
+            if subprocess.run([*command, "true"], capture_output=True, timeout=30).returncode != 0:
+                self.skipTest("mounting in a namespace is not allowed here")
+        except FileNotFoundError:
+            self.skipTest("no unshare here")
+        root = self.corpus(ROWS)
+        result = subprocess.run([*command, str(PROGRAM), "prepare", "pairs", "--root", str(root), "--out", str(target / "out")],
+                                capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.returncode, 74, result.stderr)
+        self.assertIn("biplane: error: ", result.stderr)
+
+    def test_real_studies(self):
+        root = self.needs_data("cxr/studies.csv").parent
+        out = self.folder / "out"
+        self.expect_ok(*self.prepare(root))
+        with open(root / "studies.csv", newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["report"].strip()]
+        info = json.loads(self.expect_ok("info", out, "--json"))
+        self.assertEqual(info["studies"], len({row["study_id"] for row in rows}))
+        self.assertEqual(info["patients"], len({row["patient_id"] for row in rows}))
+        self.assertEqual(info["two_view_studies"], len({row["study_id"] for row in rows if row["lateral"]}))
+        self.assertEqual(info["images"], len({row["frontal"] for row in rows} | {row["lateral"] for row in rows} - {""}))
+        self.expect_ok("audit", out)
+
+
+class Audit(ProgramTest):
+    def manifest(self, studies):
+        (self.folder / "x.png").write_bytes(grey_png(value=1))
+        (self.folder / "y.png").write_bytes(grey_png(value=2))
+        path = self.folder / "manifest.jsonl"
+        path.write_text("".join(json.dumps(study) + "\n" for study in studies))
+        return path
+
+    @staticmethod
+    def study(name, patient, split, image):
+        return {"study_id": name, "patient_id": patient, "split": split, "views": [{"path": image, "view": "PA"}],
+                "report": {"text": "Text of " + name}}
+
+    def test_a_leak_is_exit_1_and_named(self):
+        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "p", "test", "y.png")])
+        result = self.expect_error(1, "patient in two splits", "audit", path)
+        self.assertIn("LEAK", result.stdout)
+        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "q", "test", "x.png")])
+        self.assertEqual(json.loads(self.expect_error(1, "image in two splits", "audit", path, "--json").stdout)["leaks"], 1)
+
+    def test_bad_files_are_exit_65(self):
+        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "q", "train", "nowhere.png")])
+        self.expect_error(65, "nowhere.png", "audit", path)
+        self.expect_error(66, "no such file", "audit", self.folder / "nothing.jsonl")
+
+    def test_a_bad_line_is_named(self):
+        path = self.manifest([self.study("a", "p", "train", "x.png")])
+        path.write_text(path.read_text() + '{"study_id": "b", "split": "dev"}\n')
+        self.expect_error(65, "row 2: key split is 'dev'", "audit", path)
+
+
+class Info(ProgramTest):
+    def test_images(self):
+        path = self.folder / "picture.dat"
+        path.write_bytes(grey_png(side=30))
+        info = json.loads(self.expect_ok("info", path, "--json"))
+        self.assertEqual((info["kind"], info["format"], info["rows"], info["bit_depth"]), ("image", "png", 30, 8))
+        self.assertIn("png", self.expect_ok("info", path))
+
+    def test_what_is_no_image(self):
+        (self.folder / "text.png").write_text("just text")
+        (self.folder / "empty.png").write_bytes(b"")
+        self.expect_error(65, "text.png", "info", self.folder / "text.png")
+        self.expect_error(65, "empty.png", "info", self.folder / "empty.png")
+        self.expect_error(66, "no such file", "info", self.folder / "nothing.png")
+        self.expect_error(2, "this folder is no", "info", self.folder)
+
+    def test_damaged_models_are_named(self):
+        model = self.folder / "model"
+        model.mkdir()
+        header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+        (model / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+        (model / "config.json").write_text('{"width": 2}')
+        self.expect_error(65, "SHA256SUMS", "info", model)
+        sums = subprocess.run(["sha256sum", "config.json", "model.safetensors"], cwd=model, capture_output=True, text=True)
+        (model / "SHA256SUMS").write_text(sums.stdout)
+        info = json.loads(self.expect_ok("info", model, "--json"))
+        self.assertEqual((info["kind"], info["parameters"], info["config"]), ("model", 2, {"width": 2}))
+        (model / "config.json").write_text('{"width": 3}')
+        self.expect_error(65, "config.json", "info", model)
+
+    def test_a_run_says_its_state(self):
+        run = self.folder / "run"
+        run.mkdir()
+        (run / "state").write_text("checkpointed\n")
+        (run / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2, "loss": 0.5}\n{"step": 3, "lo')
+        info = json.loads(self.expect_ok("info", run, "--json"))
+        self.assertEqual((info["kind"], info["state"], info["last_metrics"]), ("run", "checkpointed", {"step": 2, "loss": 0.5}))
+
+    def test_every_golden_image_is_read_or_refused_with_one_line(self):
+        index = self.needs_data("golden/image/index.json")
+        for entry in json.loads(index.read_text()):
+            path = index.parent / entry["file"]
+            expected = entry.get("expected", entry.get("expect"))
+            with self.subTest(file=entry["file"]):
+                result = self.run_program("info", path, "--json")
+                self.assertIn(result.returncode, {"image": [0], "error": [65], "either": [0, 65]}[expected], result.stderr)
+                if result.returncode == 65:
+                    self.assertEqual(len(result.stderr.splitlines()), 1)
+                    self.assertIn(path.name, result.stderr)
+                else:
+                    info = json.loads(result.stdout)
+                    self.assertEqual((info["rows"], info["cols"]), (entry["rows"], entry["cols"]))
+
+    def test_dicom_columns(self):
+        index = self.needs_data("dicom/index.csv")
+        with open(index, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            with self.subTest(file=row["file"]):
+                result = self.run_program("info", index.parent.parent / row["file"], "--json")
+                info = json.loads(result.stdout)
+                for column in ("modality", "body", "view", "photometric", "ts_uid", "ts_name"):
+                    self.assertEqual(info[column] or "", row[column], column)
+                for column in ("bytes", "rows", "cols", "bits_alloc", "bits_stored", "pixrep", "wc", "ww"):
+                    self.assertAlmostEqual(float(info[column] or 0), float(row[column] or 0), places=3, msg=column)
+                if "error" in info:  # a transfer syntax that is not supported yet: the header alone
+                    self.assertEqual(result.returncode, 65)
+                    self.assertIn("JPEG 2000", row["ts_name"])
+                    continue
+                self.assertEqual(info["lossless"], row["lossless"])
+                self.assertEqual(info["display_rule"], row["display_rule"])
+                if row["lossless"] == "yes":
+                    self.assertEqual(info["stored_md5"], row["stored_md5"])
+                tolerance = 2e-3 if row["lossless"] == "yes" else 1e-2
+                self.assertAlmostEqual(info["stored_mean"] / float(row["stored_mean"]), 1, delta=1e-3)
+                for column in ("display_mean", "display_std"):
+                    self.assertAlmostEqual(info[column], float(row[column]), delta=tolerance, msg=column)
+
+
+if __name__ == "__main__":
+    os.environ["NO_COLOR"] = "1"
+    unittest.main(verbosity=2)

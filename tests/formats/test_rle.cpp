@@ -1,0 +1,73 @@
+#include <gmock/gmock.h>
+
+#include <numeric>
+#include <vector>
+
+#include "biplane/core/error.h"
+#include "biplane/core/random.h"
+#include "biplane/formats/rle.h"
+
+namespace biplane {
+namespace {
+
+using ::testing::ElementsAre;
+
+TEST(Rle, RunsGoDownTheColumnsAndStartWithZeros) {
+  // 0 1 0
+  // 1 1 0
+  const std::vector<std::uint8_t> mask = {0, 1, 0, 1, 1, 0};
+  EXPECT_THAT(encode_rle(mask, 2, 3), ElementsAre(1, 3, 2));
+  const std::vector<std::uint8_t> corner = {1, 0, 0, 0, 0, 0};
+  EXPECT_THAT(encode_rle(corner, 2, 3), ElementsAre(0, 1, 5));
+  EXPECT_THAT(encode_rle({}, 0, 3), ElementsAre());
+}
+
+TEST(Rle, DecodingUndoesEncodingForRandomMasks) {
+  CounterRandom random(3, "rle");
+  for (int round = 0; round < 300; ++round) {
+    const std::int64_t rows = 1 + random.below(9), cols = 1 + random.below(9);
+    const double density = random.uniform();
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(rows * cols));
+    for (auto& pixel : mask) pixel = random.bernoulli(density) ? 1 : 0;
+    const auto counts = encode_rle(mask, rows, cols);
+    EXPECT_EQ(decode_rle(counts, rows, cols), mask);
+    EXPECT_EQ(rle_area(counts, rows, cols), std::accumulate(mask.begin(), mask.end(), 0));
+    for (std::size_t i = 1; i < counts.size(); ++i) EXPECT_GT(counts[i], 0);
+  }
+}
+
+TEST(Rle, RunsThatDoNotFitAreRefused) {
+  const auto refused = [](std::vector<std::int64_t> counts, std::int64_t rows, std::int64_t cols) {
+    try {
+      decode_rle(counts, rows, cols);
+    } catch (const Error& e) {
+      return e.kind() == ErrorKind::kBadContent;
+    }
+    return false;
+  };
+  EXPECT_TRUE(refused({5}, 2, 3));
+  EXPECT_TRUE(refused({7}, 2, 3));
+  EXPECT_TRUE(refused({-1, 7}, 2, 3));
+  EXPECT_TRUE(refused({INT64_MAX, INT64_MAX, 8}, 2, 3));
+  EXPECT_TRUE(refused({}, 2, 3));
+  EXPECT_TRUE(refused({}, 1LL << 40, 1LL << 40));
+  EXPECT_TRUE(refused({0}, -1, 0));
+  EXPECT_FALSE(refused({6}, 2, 3));
+  EXPECT_THROW(encode_rle(std::vector<std::uint8_t>(5), 2, 3), Error);
+}
+
+TEST(Rle, TheBoxTouchesTheOutermostPixels) {
+  std::vector<std::uint8_t> mask(20, 0);  // 4 x 5
+  EXPECT_FALSE(mask_box(mask, 4, 5).has_value());
+  mask[1 * 5 + 3] = 1;
+  mask[2 * 5 + 1] = 1;
+  const auto box = mask_box(mask, 4, 5);
+  ASSERT_TRUE(box.has_value());
+  EXPECT_EQ(box->x, 1);
+  EXPECT_EQ(box->y, 1);
+  EXPECT_EQ(box->w, 3);
+  EXPECT_EQ(box->h, 2);
+}
+
+}  // namespace
+}  // namespace biplane

@@ -1,0 +1,446 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "biplane/core/error.h"
+#include "biplane/model/view_alignment.h"
+#include "tests/model/synthetic_studies.h"
+#include "tests/nn/tensor_checks.h"
+
+namespace biplane {
+namespace {
+
+using testing::diagnostic;
+using testing::has_term;
+using testing::make_batch;
+using testing::only;
+using testing::synthetic_studies;
+using testing::SyntheticStudy;
+using testing::term;
+using testing::tiny_settings;
+
+const std::vector<std::string> kTerms = {"itc", "mlm", "fla", "proto"};
+
+std::unique_ptr<PretrainObjective> make_objective(const PretrainSettings& settings,
+                                                  torch::Dtype dtype = torch::kFloat64) {
+  auto objective = std::make_unique<PretrainObjective>(settings);
+  objective->module().to(dtype);
+  return objective;
+}
+
+StudyBatch double_batch(const std::vector<SyntheticStudy>& studies, std::int64_t tokens = 32) {
+  return make_batch(studies, tokens).to(torch::kCPU, torch::kFloat64);
+}
+
+// Patches kept for the decoder, (B,N) bool, of the model's own selection.
+torch::Tensor kept_patches(const MultiviewModel& model, const StudyBatch& batch) {
+  const torch::NoGradGuard no_grad;
+  MlmInput input;
+  input.frontal = model.encode_frontal(batch.frontal, batch.has_frontal);
+  input.lateral = model.encode_lateral(batch.lateral, batch.has_lateral);
+  input.has_frontal = batch.has_frontal;
+  input.has_lateral = batch.has_lateral;
+  input.masked_ids = batch.masked_ids;
+  input.attention_mask = batch.attention_mask;
+  input.mlm_labels = batch.mlm_labels;
+  input.score_words = batch.word_mask.logical_and(batch.mlm_labels.lt(0));
+  return model.mlm(input).keys.kept;
+}
+
+void expect_only_row_differs(const torch::Tensor& a, const torch::Tensor& b, std::int64_t row) {
+  const torch::Tensor differs = a.ne(b).any(1);
+  for (std::int64_t i = 0; i < a.size(0); ++i)
+    EXPECT_EQ(differs[i].item<bool>(), i == row) << "study " << i;
+}
+
+void expect_same_losses(const LossTerms& a, const LossTerms& b, double tolerance) {
+  ASSERT_EQ(a.terms.size(), b.terms.size());
+  for (const auto& [name, value] : a.terms)
+    EXPECT_NEAR(value.item<double>(), term(b, name), tolerance) << name;
+  EXPECT_NEAR(a.total.item<double>(), b.total.item<double>(), tolerance);
+}
+
+void expect_finite(PretrainObjective& objective, const LossTerms& loss) {
+  EXPECT_TRUE(std::isfinite(loss.total.item<double>()));
+  for (const auto& [name, value] : loss.terms)
+    EXPECT_TRUE(std::isfinite(value.item<double>())) << name;
+  if (loss.total.requires_grad()) loss.total.backward();
+  for (const auto& item : objective.module().named_parameters()) {
+    const torch::Tensor& gradient = item.value().grad();
+    if (gradient.defined()) EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << item.key();
+  }
+}
+
+TEST(Objective, Property1ChangingAReportOrAnImageChangesTheSelectionOfThatStudyOnly) {
+  const auto objective = make_objective(tiny_settings());
+  std::vector<SyntheticStudy> studies = synthetic_studies(4);
+  const torch::Tensor before = kept_patches(objective->model(), double_batch(studies));
+  auto other_report = studies;
+  other_report[2].words = testing::synthetic_study(77).words;
+  expect_only_row_differs(before, kept_patches(objective->model(), double_batch(other_report)), 2);
+  auto other_image = studies;
+  other_image[1].lateral_image = 999;
+  expect_only_row_differs(before, kept_patches(objective->model(), double_batch(other_image)), 1);
+}
+
+TEST(Objective, Property2PaddingChangesNoLoss) {
+  const auto objective = make_objective(tiny_settings());
+  const std::vector<SyntheticStudy> studies = synthetic_studies(5);
+  const LossTerms tight = objective->compute(double_batch(studies, 27), {});
+  EXPECT_EQ(tight.terms.size(), 4u);
+  expect_same_losses(tight, objective->compute(double_batch(studies, 32), {}), 1e-10);
+}
+
+// Trimming hides padding that all reports share; here a long report pads the short ones.
+TEST(Objective, Property2ALongReportBesideItChangesNothingForAStudy) {
+  auto settings = tiny_settings();
+  settings.loss = only("mlm", settings.loss);
+  const auto objective = make_objective(settings);
+  const std::vector<SyntheticStudy> short_one = synthetic_studies(1);
+  std::vector<SyntheticStudy> long_one = synthetic_studies(1, 5);
+  for (int i = 0; i < 8; ++i) long_one[0].words.push_back({{100 + i, 60 + i}, i % 2 == 0});
+  const auto places = [](const StudyBatch& batch) {
+    return batch.mlm_labels.ge(0).sum().item<double>();
+  };
+  const StudyBatch a = double_batch(short_one), b = double_batch(long_one);
+  const StudyBatch both = double_batch({short_one[0], long_one[0]});
+  ASSERT_GT(b.attention_mask.sum().item<double>(), a.attention_mask.sum().item<double>());
+  const double sum = term(objective->compute(a, {}), "mlm") * places(a) +
+                     term(objective->compute(b, {}), "mlm") * places(b);
+  EXPECT_NEAR(term(objective->compute(both, {}), "mlm") * places(both), sum, 1e-9);
+}
+
+TEST(Objective, Property2TheOrderOfTheStudiesChangesNoLoss) {
+  auto settings = tiny_settings();
+  settings.loss.fla.image_negatives = 4;  // all others, so that the cyclic order cannot matter
+  const auto objective = make_objective(settings);
+  std::vector<SyntheticStudy> studies = synthetic_studies(5);
+  const LossTerms forward = objective->compute(double_batch(studies), {});
+  std::swap(studies[0], studies[3]);
+  std::swap(studies[1], studies[4]);
+  expect_same_losses(forward, objective->compute(double_batch(studies), {}), 1e-9);
+}
+
+TEST(Objective, Property3PixelsOfAMissingLateralDoNotMatter) {
+  const auto objective = make_objective(tiny_settings());
+  std::vector<SyntheticStudy> studies = synthetic_studies(4);
+  studies[1].lateral = false;
+  StudyBatch batch = double_batch(studies);
+  const LossTerms before = objective->compute(batch, {});
+  batch.lateral[1].fill_(std::nan(""));
+  const LossTerms after = objective->compute(batch, {});
+  expect_same_losses(before, after, 0.0);
+  expect_finite(*objective, after);
+}
+
+TEST(Objective, Property3TheOtherStudiesAloneDecideTheTermsOfTheLateral) {
+  auto settings = tiny_settings();
+  settings.model.view_dropout = {0.0, 0.0};
+  settings.loss.diagnostics_every = 1;
+  const auto objective = make_objective(settings);
+  std::vector<SyntheticStudy> studies = synthetic_studies(4);
+  studies[3].lateral = false;
+  const LossTerms all = objective->compute(double_batch(studies), {});
+  studies.pop_back();
+  const LossTerms pairs = objective->compute(double_batch(studies), {});
+  EXPECT_NEAR(term(all, "fla"), term(pairs, "fla"), 1e-10);
+  EXPECT_NEAR(diagnostic(all, "itc/lateral"), diagnostic(pairs, "itc/lateral"), 1e-10);
+  EXPECT_GT(std::abs(diagnostic(all, "itc/frontal") - diagnostic(pairs, "itc/frontal")), 1e-6);
+}
+
+TEST(Objective, Property3TheFusedFeatureTellsAMissingLateral) {
+  const auto objective = make_objective(tiny_settings());
+  const StudyBatch batch = double_batch(synthetic_studies(2));
+  const MultiviewModel& model = objective->model();
+  const ViewFeatures frontal = model.encode_frontal(batch.frontal),
+                     lateral = model.encode_lateral(batch.lateral);
+  const torch::Tensor both = model.fuse(frontal, lateral, batch.has_frontal, batch.has_lateral);
+  const torch::Tensor without =
+      model.fuse(frontal, lateral, batch.has_frontal, torch::zeros({2}, torch::kBool));
+  EXPECT_GT((unit(both) - unit(without)).norm(2, 1).min().item<double>(), 1e-3);
+}
+
+TEST(Objective, Property4LateralGlobalsDifferAndTheirGradientsArriveAsTheFrontalsDo) {
+  auto settings = tiny_settings();
+  settings.loss = only("itc", settings.loss);
+  settings.model.view_dropout = {0.0, 0.0};
+  const auto objective = make_objective(settings);
+  const StudyBatch batch = double_batch(synthetic_studies(6));
+  const torch::Tensor global = objective->model().encode_lateral(batch.lateral).global;
+  EXPECT_GT((global[0] - global[1]).norm().item<double>(), 1e-3 * global[0].norm().item<double>());
+  objective->compute(batch, {}).total.backward();
+  const auto norm_of = [&](const std::string& prefix) {
+    double square = 0;
+    for (const auto& item : objective->module().named_parameters()) {
+      if (!item.key().starts_with(prefix) || !item.value().grad().defined()) continue;
+      square += std::pow(item.value().grad().norm().item<double>(), 2);
+    }
+    return std::sqrt(square);
+  };
+  const double ratio = norm_of("lateral.") / norm_of("frontal.");
+  EXPECT_GT(norm_of("lateral_adapter."), 0.0);
+  EXPECT_GT(ratio, 0.1);
+  EXPECT_LT(ratio, 10.0);
+}
+
+TEST(Objective, Property7PrototypeLossReachesEveryTowerAndThePrototypesAfterTheFreeze) {
+  auto settings = tiny_settings();
+  settings.loss = only("proto", settings.loss);
+  settings.loss.proto.freeze_steps = 5;
+  const auto objective = make_objective(settings);
+  const StudyBatch batch = double_batch(synthetic_studies(6));
+  const auto gradients = [&](std::int64_t step) {
+    objective->module().zero_grad();
+    objective->compute(batch, {step, 1, nullptr}).total.backward();
+    std::set<std::string> reached;
+    for (const auto& item : objective->module().named_parameters()) {
+      const torch::Tensor& gradient = item.value().grad();
+      if (gradient.defined() && gradient.abs().max().item<double>() > 0)
+        reached.insert(item.key().substr(0, item.key().find('.')));
+    }
+    return reached;
+  };
+  const std::set<std::string> towers = {
+      "frontal", "frontal_projection", "lateral", "lateral_adapter", "text", "text_projection"};
+  EXPECT_EQ(gradients(4), towers);
+  std::set<std::string> all = towers;
+  all.insert("prototypes");
+  EXPECT_EQ(gradients(5), all);
+}
+
+TEST(Objective, Property9UnusualBatchesHaveFiniteLosses) {
+  for (const std::int64_t queue : {0, 24}) {
+    auto settings = tiny_settings();
+    settings.loss.proto.queue = queue;
+    settings.loss.diagnostics_every = 1;
+    settings.loss.fla.gap_every = 1;
+    const auto objective = make_objective(settings);
+    const auto check = [&](const std::string& what, const std::vector<SyntheticStudy>& studies,
+                           std::size_t terms) {
+      SCOPED_TRACE(what);
+      const LossTerms loss = objective->compute(double_batch(studies), {});
+      EXPECT_EQ(loss.terms.size(), terms);
+      expect_finite(*objective, loss);
+      objective->after_step({});
+    };
+    auto studies = synthetic_studies(4);
+    for (SyntheticStudy& study : studies) study.lateral = false;
+    check("no lateral", studies, 3);
+    studies = synthetic_studies(4);
+    for (SyntheticStudy& study : studies) study.frontal = false;
+    check("no frontal", studies, 3);
+    check("one study", synthetic_studies(1), 4);
+    studies = synthetic_studies(1);
+    studies[0].lateral = false;
+    check("one study without lateral", studies, 3);
+    studies = synthetic_studies(3);
+    studies[1].words = {{{10}, true}};
+    check("a report of one word", studies, 4);
+    studies[1].words = {{{8}, true}};
+    check("a report of a full stop", studies, 4);
+    studies = synthetic_studies(1);
+    studies[0].words = {{{9}, true}};
+    check("nothing but one stop word", studies, 3);
+    studies = synthetic_studies(2);
+    for (SyntheticStudy& study : studies) {
+      for (auto& word : study.words) word.masked = false;
+    }
+    check("nothing masked", studies, 3);
+  }
+}
+
+TEST(Objective, ATermThatIsAbsentEverywhereGivesABackwardPassThatChangesNothing) {
+  auto settings = tiny_settings();
+  settings.loss = only("fla", settings.loss);
+  const auto objective = make_objective(settings);
+  auto studies = synthetic_studies(2);
+  studies[0].lateral = studies[1].frontal = false;
+  const LossTerms loss = objective->compute(double_batch(studies), {});
+  EXPECT_TRUE(loss.terms.empty());
+  loss.total.backward();
+  for (const torch::Tensor& parameter : objective->module().parameters())
+    EXPECT_FALSE(parameter.grad().defined());
+}
+
+TEST(Objective, Property12WithoutPicturesTheImageHalfIsTheLogarithmOfTheChoices) {
+  const auto objective = make_objective(tiny_settings());
+  const StudyBatch batch = double_batch(synthetic_studies(6));
+  const MultiviewModel& model = objective->model();
+  AlignmentInput input;
+  input.tokens = model.encode_text(batch.input_ids, batch.attention_mask).tokens;
+  input.token_mask = batch.attention_mask;
+  const auto position_means = [](const torch::Tensor& patches) {
+    return patches.mean(0, true).expand_as(patches);
+  };
+  input.frontal = position_means(model.encode_frontal(batch.frontal).patches);
+  input.lateral = position_means(model.encode_lateral(batch.lateral).patches);
+  input.units = report_units(batch, torch::arange(6), AlignmentUnits::kWords, torch::kFloat64);
+  input.total = 6;
+  const WordReader read = [&](const torch::Tensor& tokens, const torch::Tensor& mask,
+                              const torch::Tensor& patches) {
+    return model.align({tokens, mask, patches, {}});
+  };
+  for (const std::int64_t m : {1, 3, 5}) {
+    AlignmentOptions options;
+    options.image_negatives = m;
+    const auto loss = alignment_loss(input, read, options, Collective{});
+    EXPECT_NEAR(loss->images->item<double>(), std::log(static_cast<double>(m) + 1.0), 1e-3);
+  }
+}
+
+TEST(Objective, Property13HiddenWordsDoNotChoose) {
+  auto settings = tiny_settings();
+  settings.loss = only("mlm", settings.loss);
+  const auto objective = make_objective(settings);
+  std::vector<SyntheticStudy> studies = synthetic_studies(4);
+  const StudyBatch before = double_batch(studies);
+  for (SyntheticStudy& study : studies) {
+    for (auto& word : study.words) {
+      for (std::int64_t& piece : word.pieces)
+        piece = word.masked ? (piece + 61) % 190 + testing::kFirstWord : piece;
+    }
+  }
+  StudyBatch after = double_batch(studies);
+  EXPECT_TRUE(
+      kept_patches(objective->model(), before).equal(kept_patches(objective->model(), after)));
+  EXPECT_GT(std::abs(term(objective->compute(after, {}), "mlm") -
+                     term(objective->compute(before, {}), "mlm")),
+            1e-6);
+  after.mlm_labels =
+      before.mlm_labels;  // what is to be found may differ, what it is read from may not
+  EXPECT_EQ(term(objective->compute(after, {}), "mlm"),
+            term(objective->compute(before, {}), "mlm"));
+}
+
+TEST(Objective, EachTermIsTheSameAloneAsWithTheOthers) {
+  const auto settings = tiny_settings();
+  const StudyBatch batch = double_batch(synthetic_studies(4));
+  const LossTerms all = make_objective(settings)->compute(batch, {});
+  double sum = 0;
+  for (const std::string& name : kTerms) {
+    auto alone = settings;
+    alone.loss = only(name, settings.loss);
+    const LossTerms loss = make_objective(alone)->compute(batch, {});
+    ASSERT_EQ(loss.terms.size(), 1u);
+    EXPECT_NEAR(term(loss, name), term(all, name), 1e-12) << name;
+    sum += term(loss, name);
+  }
+  EXPECT_NEAR(all.total.item<double>(), sum, 1e-10);
+}
+
+TEST(Objective, ViewDropoutHidesEachViewAtItsRateAndDependsOnSeedStepAndStudyOnly) {
+  std::vector<SyntheticStudy> studies;
+  for (std::int64_t i = 0; i < 4000; ++i)
+    studies.push_back({i, true, i % 4 != 0, 0, 0, {{{5}, false}}});
+  const StudyBatch batch = make_batch(studies, 4, 1);
+  const ViewDropoutConfig config{0.05, 0.25};
+  const ShownViews shown = drop_views(batch, config, 1, 2);
+  const torch::Tensor both = batch.has_frontal.logical_and(batch.has_lateral);
+  EXPECT_TRUE(shown.frontal.logical_or(shown.lateral).all().item<bool>());
+  EXPECT_TRUE(shown.frontal.logical_or(both).all().item<bool>());
+  const auto hidden = [&](const torch::Tensor& flags) {
+    return both.logical_and(flags.logical_not()).sum().item<double>() / both.sum().item<double>();
+  };
+  EXPECT_NEAR(hidden(shown.lateral), 0.25, 0.03);
+  EXPECT_NEAR(hidden(shown.frontal), 0.05, 0.015);
+  const ShownViews part = drop_views(batch.rows(100, 200), config, 1, 2);
+  EXPECT_TRUE(part.lateral.equal(shown.lateral.slice(0, 100, 200)));
+  EXPECT_FALSE(drop_views(batch, config, 1, 3).lateral.equal(shown.lateral));
+  EXPECT_FALSE(drop_views(batch, config, 2, 2).lateral.equal(shown.lateral));
+}
+
+TEST(Objective, QueuesKeepTheNewestFeaturesOfStudiesWithTheView) {
+  auto settings = tiny_settings();
+  settings.loss.proto.queue = 6;
+  const auto objective = make_objective(settings);
+  const auto count = [&](const char* name) {
+    return objective->module()
+        .named_buffers()["objective.queue_" + std::string(name) + ".count"]
+        .item<std::int64_t>();
+  };
+  auto studies = synthetic_studies(4);
+  studies[2].lateral = false;
+  const StudyBatch batch = double_batch(studies);
+  objective->compute(batch, {0, 1, nullptr});
+  EXPECT_EQ(count("text"), 0);
+  objective->after_step({0, 1, nullptr});
+  EXPECT_EQ(count("text"), 4);
+  EXPECT_EQ(count("lateral"), 3);
+  objective->compute(batch, {1, 1, nullptr});
+  objective->after_step({1, 1, nullptr});
+  EXPECT_EQ(count("text"), 6);
+  EXPECT_EQ(count("lateral"), 6);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor newest =
+      unit(objective->model().encode_text(batch.input_ids, batch.attention_mask).global);
+  const torch::Tensor queue = objective->module().named_buffers()["objective.queue_text.features"];
+  testing::expect_near(queue.narrow(0, 2, 4), newest, 1e-9, "queue");
+  testing::expect_near(queue.narrow(0, 0, 2), newest.narrow(0, 2, 2), 1e-9, "older part");
+}
+
+TEST(Objective, PrototypesAreUnitRowsAfterEveryStep) {
+  const auto objective = make_objective(tiny_settings());
+  {
+    const torch::NoGradGuard no_grad;
+    objective->model().prototypes.mul_(3.0);
+  }
+  objective->after_step({});
+  const torch::Tensor norms = objective->model().prototypes.norm(2, 1);
+  testing::expect_near(norms, torch::ones_like(norms), 1e-12, "norms");
+}
+
+TEST(Objective, ParameterGroupsHoldEachTrainableParameterOnce) {
+  auto settings = tiny_settings();
+  settings.loss.itc.learned = true;
+  settings.model.lateral.frozen = settings.model.lateral.allow_random_frozen = true;
+  settings.imported.text = true;
+  const auto objective = make_objective(settings);
+  std::set<void*> seen;
+  std::size_t trainable = 0;
+  std::map<void*, std::string> names;
+  for (const auto& item : objective->module().named_parameters()) {
+    names[item.value().unsafeGetTensorImpl()] = item.key();
+    trainable += item.value().requires_grad() ? 1 : 0;
+  }
+  for (const ParameterGroup& group : objective->parameter_groups()) {
+    for (const torch::Tensor& parameter : group.parameters) {
+      EXPECT_TRUE(seen.insert(parameter.unsafeGetTensorImpl()).second);
+      const std::string& name = names.at(parameter.unsafeGetTensorImpl());
+      EXPECT_EQ(group.lr_scale, name.starts_with("text.") ? 1.0 : 5.0) << name;
+      if (parameter.dim() < 2 || name == "prototypes") EXPECT_FALSE(group.weight_decay) << name;
+      if (name.ends_with("c_fc.weight")) EXPECT_TRUE(group.weight_decay) << name;
+    }
+  }
+  EXPECT_EQ(seen.size(), trainable);
+}
+
+TEST(Objective, ALearnedTemperatureStartsAtTheGivenOneAndIsBounded) {
+  auto settings = tiny_settings();
+  settings.loss = only("itc", settings.loss);
+  const StudyBatch batch = double_batch(synthetic_studies(4));
+  const double fixed = term(make_objective(settings)->compute(batch, {}), "itc");
+  settings.loss.itc.learned = true;
+  const auto objective = make_objective(settings);
+  EXPECT_NEAR(term(objective->compute(batch, {}), "itc"), fixed, 1e-6);
+  torch::Tensor log_scale = objective->module().named_parameters()["objective.log_scale"];
+  const torch::NoGradGuard no_grad;
+  log_scale.fill_(20.0);
+  EXPECT_NEAR(diagnostic(objective->compute(batch, {}), "itc/scale"), 100.0, 1e-9);
+}
+
+TEST(Objective, ConfigurationErrorsNameKeyAndValue) {
+  LossConfig loss;
+  loss.fla.units = "letters";
+  try {
+    check_config(loss);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(error.what()).find("loss.fla.units"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("letters"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace biplane
