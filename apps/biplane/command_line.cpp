@@ -33,15 +33,18 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
     return false;
   } catch (const CLI::ExtrasError& error) {
     const std::vector<std::string> extras = app.remaining();
-    throw Error(ErrorKind::kUsage, extras.empty() ? error.what() : unknown_option(app, extras.front()));
+    throw Error(ErrorKind::kUsage,
+                extras.empty() ? error.what() : unknown_option(app, extras.front()));
   } catch (const CLI::ParseError& error) {
-    throw Error(ErrorKind::kUsage, std::string(error.what()) + " (" + app.get_name() + " --help shows the options)");
+    throw Error(ErrorKind::kUsage,
+                std::string(error.what()) + " (" + app.get_name() + " --help shows the options)");
   }
 }
 
 void print_result(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(ErrorKind::kIo, std::string("standard output: writing failed: ") + std::strerror(errno));
+    throw Error(ErrorKind::kIo,
+                std::string("standard output: writing failed: ") + std::strerror(errno));
   }
 }
 

@@ -8,8 +8,8 @@
 
 namespace biplane::cli {
 
-// Parses the arguments after a verb. False when help was asked for and printed. Throws Error kUsage with one line
-// that names the option and, for an unknown one, the nearest.
+// Parses the arguments after a verb. False when help was asked for and printed. Throws Error kUsage
+// with one line that names the option and, for an unknown one, the nearest.
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
 
 // Writes results to standard output. Throws Error kIo when that fails (a full disk, a closed pipe).

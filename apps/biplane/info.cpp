@@ -15,17 +15,24 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kShownEntries = 40;  // of a list in the table; --json has all
 
-void append_value(const ordered_json& value, const std::string& name, int depth, std::string& text) {
+void append_value(const ordered_json& value, const std::string& name, int depth,
+                  std::string& text) {
   const std::string indent(static_cast<std::size_t>(2 * depth), ' ');
   if (value.is_object() && !value.empty()) {
     text += indent + name + "\n";
     for (const auto& [key, item] : value.items()) append_value(item, key, depth + 1, text);
   } else if (value.is_array() && !value.empty()) {
     text += indent + name + "\n";
-    for (std::size_t i = 0; i < std::min(value.size(), kShownEntries); ++i) text += indent + "  " + value[i].dump() + "\n";
-    if (value.size() > kShownEntries) text += fmt::format("{}  ... and {} more (--json lists all)\n", indent, value.size() - kShownEntries);
+    for (std::size_t i = 0; i < std::min(value.size(), kShownEntries); ++i)
+      text += indent + "  " + value[i].dump() + "\n";
+    if (value.size() > kShownEntries)
+      text += fmt::format("{}  ... and {} more (--json lists all)\n", indent,
+                          value.size() - kShownEntries);
   } else {
-    text += fmt::format("{}{:<24} {}\n", indent, name, value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump());
+    text += fmt::format("{}{:<24} {}\n", indent, name,
+                        value.is_string() ? value.get<std::string>()
+                        : value.is_null() ? "-"
+                                          : value.dump());
   }
 }
 
@@ -40,11 +47,14 @@ char first_character(const fs::path& path) {
 }
 
 ordered_json path_info(const fs::path& path, const std::string& root) {
-  if (!fs::exists(path)) throw Error(ErrorKind::kMissingInput, path.string() + ": no such file or folder");
+  if (!fs::exists(path))
+    throw Error(ErrorKind::kMissingInput, path.string() + ": no such file or folder");
   if (fs::is_directory(path)) return folder_info(path, root);
-  if (!fs::is_regular_file(path)) throw Error(ErrorKind::kUsage, path.string() + ": neither a file nor a folder");
+  if (!fs::is_regular_file(path))
+    throw Error(ErrorKind::kUsage, path.string() + ": neither a file nor a folder");
   if (path.extension() == ".safetensors") return safetensors_info(path);
-  if (path.extension() == ".jsonl" || first_character(path) == '{') return manifest_info(path, root);
+  if (path.extension() == ".jsonl" || first_character(path) == '{')
+    return manifest_info(path, root);
   return image_info(path);
 }
 
@@ -53,12 +63,16 @@ ordered_json path_info(const fs::path& path, const std::string& root) {
 int run_info(const Arguments& arguments) {
   std::string path, root;
   bool json = false;
-  CLI::App app("Says what a path is: an image (PNG, JPEG, DICOM), a manifest, a run, a checkpoint, a model directory, a safetensors file.",
-               "biplane info");
+  CLI::App app(
+      "Says what a path is: an image (PNG, JPEG, DICOM), a manifest, a run, a checkpoint, a model "
+      "directory, a safetensors file.",
+      "biplane info");
   app.add_option("path", path, "file or folder")->required()->type_name("PATH");
   app.add_option("--root", root, "of a manifest: the folder of its images")->type_name("DIR");
   app.add_flag("--json", json, "print one JSON object");
-  app.footer("examples\n  biplane info image.dcm --json\n  biplane info prepared/manifest.jsonl\n  biplane info runs/demo");
+  app.footer(
+      "examples\n  biplane info image.dcm --json\n  biplane info prepared/manifest.jsonl\n  "
+      "biplane info runs/demo");
   if (!parse_arguments(app, arguments)) return 0;
   const ordered_json info = path_info(path, root);
   if (json) {

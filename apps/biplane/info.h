@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-// What `biplane info` says about one kind of path each. All give a JSON object whose first key is "kind"; the table for people
-// is made from it. They throw Error as the readers they use.
+// What `biplane info` says about one kind of path each. All give a JSON object whose first key is
+// "kind"; the table for people is made from it. They throw Error as the readers they use.
 namespace biplane::cli {
 
-// PNG, JPEG or DICOM. The image is decoded, so a damaged one is an error. A DICOM file whose header can be read but
-// whose pixels cannot has the reason in "error".
+// PNG, JPEG or DICOM. The image is decoded, so a damaged one is an error. A DICOM file whose header
+// can be read but whose pixels cannot has the reason in "error".
 nlohmann::ordered_json image_info(const std::filesystem::path& path);
 
 nlohmann::ordered_json manifest_info(const std::filesystem::path& path, const std::string& root);

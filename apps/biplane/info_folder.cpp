@@ -20,7 +20,8 @@ constexpr std::uint64_t kMaxTextBytes = std::uint64_t{1} << 26;
 
 ordered_json tensors_json(const SafetensorsFile& file) {
   ordered_json list = ordered_json::array();
-  for (const TensorEntry& entry : file.entries()) list.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}});
+  for (const TensorEntry& entry : file.entries())
+    list.push_back({{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}});
   return list;
 }
 
@@ -67,7 +68,8 @@ ordered_json last_object(const std::string& text) {
   while (end > 0) {
     const std::size_t newline = text.rfind('\n', end - 1);
     const std::size_t begin = newline == std::string::npos ? 0 : newline + 1;
-    const ordered_json object = ordered_json::parse(text.substr(begin, end - begin), nullptr, false);
+    const ordered_json object =
+        ordered_json::parse(text.substr(begin, end - begin), nullptr, false);
     if (object.is_object()) return object;
     end = newline == std::string::npos ? 0 : newline;
   }
@@ -101,7 +103,8 @@ ordered_json run_folder_info(const fs::path& path) {
 }  // namespace
 
 ordered_json safetensors_info(const fs::path& path) {
-  ordered_json json = {{"kind", "safetensors"}, {"file", path.string()}, {"bytes", fs::file_size(path)}};
+  ordered_json json = {
+      {"kind", "safetensors"}, {"file", path.string()}, {"bytes", fs::file_size(path)}};
   add_tensors(path, json);
   return json;
 }
@@ -123,18 +126,30 @@ ordered_json manifest_info(const fs::path& path, const std::string& root) {
     masks += static_cast<std::int64_t>(study.masks.size());
     for (const auto& [label, value] : study.labels) ++labels[label][std::to_string(value)];
   }
-  return {{"kind", "manifest"},     {"file", manifest.path().string()}, {"root", manifest.root().string()},
-          {"studies", manifest.studies().size()}, {"patients", patients.size()}, {"images", images},
-          {"two_view_studies", two_view}, {"reports", reports}, {"boxes", boxes}, {"masks", masks},
-          {"splits", splits}, {"views", views}, {"labels", labels}};
+  return {{"kind", "manifest"},
+          {"file", manifest.path().string()},
+          {"root", manifest.root().string()},
+          {"studies", manifest.studies().size()},
+          {"patients", patients.size()},
+          {"images", images},
+          {"two_view_studies", two_view},
+          {"reports", reports},
+          {"boxes", boxes},
+          {"masks", masks},
+          {"splits", splits},
+          {"views", views},
+          {"labels", labels}};
 }
 
 ordered_json folder_info(const fs::path& path, const std::string& root) {
   if (fs::exists(path / "manifest.jsonl")) return manifest_info(path / "manifest.jsonl", root);
   if (fs::exists(path / "model.safetensors")) return model_info(path);
   if (fs::exists(path / "state")) return run_folder_info(path);
-  throw Error(ErrorKind::kUsage, path.string() + ": this folder is no prepared corpus (manifest.jsonl), run (state), checkpoint or model "
-                                                 "directory (model.safetensors)");
+  throw Error(
+      ErrorKind::kUsage,
+      path.string() +
+          ": this folder is no prepared corpus (manifest.jsonl), run (state), checkpoint or model "
+          "directory (model.safetensors)");
 }
 
 }  // namespace biplane::cli

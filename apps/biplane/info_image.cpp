@@ -29,7 +29,9 @@ std::string md5_hex(const void* data, std::size_t size) {
 
 template <class Value>
 double mean_of(const std::vector<Value>& values) {
-  return values.empty() ? 0 : std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  return values.empty() ? 0
+                        : std::accumulate(values.begin(), values.end(), 0.0) /
+                              static_cast<double>(values.size());
 }
 
 double deviation_of(const std::vector<float>& values, double mean) {
@@ -38,22 +40,30 @@ double deviation_of(const std::vector<float>& values, double mean) {
   return values.empty() ? 0 : std::sqrt(sum / static_cast<double>(values.size()));
 }
 
-ordered_json optional_number(const std::optional<double>& value) { return value ? ordered_json(*value) : ordered_json(); }
-ordered_json optional_text(const std::string& text) { return text.empty() ? ordered_json() : ordered_json(text); }
+ordered_json optional_number(const std::optional<double>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+ordered_json optional_text(const std::string& text) {
+  return text.empty() ? ordered_json() : ordered_json(text);
+}
 ordered_json optional_count(int count) { return count == 0 ? ordered_json() : ordered_json(count); }
 
 bool is_lossless(const std::string& syntax) {
-  constexpr const char* kLossy[] = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"};
+  constexpr const char* kLossy[] = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51",
+                                    "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"};
   return std::find(std::begin(kLossy), std::end(kLossy), syntax) == std::end(kLossy);
 }
 
 std::string display_rule(const DicomInfo& info) {
   std::string rule = "min-max";
   if (info.window_center && info.window_width) {
-    rule = fmt::format("window {:g}/{:g} {}", *info.window_center, *info.window_width, info.voi_function.empty() ? "LINEAR" : info.voi_function);
+    rule = fmt::format("window {:g}/{:g} {}", *info.window_center, *info.window_width,
+                       info.voi_function.empty() ? "LINEAR" : info.voi_function);
   }
   if (info.voi_luts > 0) rule = "VOI LUT";
-  const bool inverse = info.presentation_lut_shape.empty() ? info.photometric == "MONOCHROME1" : info.presentation_lut_shape == "INVERSE";
+  const bool inverse = info.presentation_lut_shape.empty()
+                           ? info.photometric == "MONOCHROME1"
+                           : info.presentation_lut_shape == "INVERSE";
   return inverse ? rule + ", inverted" : rule;
 }
 
@@ -83,7 +93,8 @@ void add_pixels(Bytes bytes, const std::string& name, const DicomInfo& info, ord
   const auto [low, high] = std::minmax_element(stored.values.begin(), stored.values.end());
   json["min"] = stored.values.empty() ? 0 : *low;
   json["max"] = stored.values.empty() ? 0 : *high;
-  // As little-endian 32-bit numbers, which is what they are in memory on every machine this is built for.
+  // As little-endian 32-bit numbers, which is what they are in memory on every machine this is
+  // built for.
   json["stored_md5"] = md5_hex(stored.values.data(), stored.values.size() * sizeof(std::int32_t));
   json["lossless"] = is_lossless(info.transfer_syntax) ? "yes" : "no";
   json["stored_mean"] = mean_of(stored.values);

@@ -30,7 +30,8 @@ constexpr Verb kVerbs[] = {
     {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
     {"pretrain", "train a model on a manifest", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},
-    {"info", "say what a file or folder is: image, DICOM, manifest, run, checkpoint, model", run_info},
+    {"info", "say what a file or folder is: image, DICOM, manifest, run, checkpoint, model",
+     run_info},
 };
 
 std::string help_text() {
@@ -45,11 +46,15 @@ std::string help_text() {
          "examples\n"
          "  biplane demo --out runs/demo\n"
          "  biplane phantom --out phantom --studies 1000 --size 256 --preview phantom/preview.png\n"
-         "  biplane prepare pairs --root studies --out prepared && biplane audit prepared/manifest.jsonl\n"
-         "  biplane pretrain --config configs/real_pairs.yaml --set data.manifest=prepared/manifest.jsonl --out runs/pairs\n"
-         "  biplane evaluate --model runs/pairs --manifest prepared/manifest.jsonl --out runs/pairs/evaluation\n\n"
+         "  biplane prepare pairs --root studies --out prepared && biplane audit "
+         "prepared/manifest.jsonl\n"
+         "  biplane pretrain --config configs/real_pairs.yaml --set "
+         "data.manifest=prepared/manifest.jsonl --out runs/pairs\n"
+         "  biplane evaluate --model runs/pairs --manifest prepared/manifest.jsonl --out "
+         "runs/pairs/evaluation\n\n"
          "Results go to standard output, messages and progress to standard error.\n"
-         "Exit codes: 0 done, 1 failed or a leak found, 2 bad option or configuration, 65 invalid content, 66 missing input,\n"
+         "Exit codes: 0 done, 1 failed or a leak found, 2 bad option or configuration, 65 invalid "
+         "content, 66 missing input,\n"
          "74 input or output failed, 75 interrupted after a checkpoint: run it again.\n";
 }
 
@@ -60,7 +65,9 @@ const Verb& find_verb(const std::string& name) {
     names.emplace_back(verb.name);
   }
   const auto nearest = nearest_name(name, names);
-  throw Error(ErrorKind::kUsage, "unknown verb '" + name + "'" + (nearest ? "; did you mean '" + *nearest + "'?" : "; biplane --help lists them"));
+  throw Error(ErrorKind::kUsage,
+              "unknown verb '" + name + "'" +
+                  (nearest ? "; did you mean '" + *nearest + "'?" : "; biplane --help lists them"));
 }
 
 int run_verb(const std::string& name, const Arguments& arguments) {
@@ -70,7 +77,8 @@ int run_verb(const std::string& name, const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  if (arguments.empty()) throw Error(ErrorKind::kUsage, "a verb is missing; biplane --help lists them");
+  if (arguments.empty())
+    throw Error(ErrorKind::kUsage, "a verb is missing; biplane --help lists them");
   const std::string& first = arguments.front();
   Arguments rest(arguments.begin() + 1, arguments.end());
   if (first == "--version") {
@@ -89,7 +97,8 @@ int run(const Arguments& arguments) {
 void print_error(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  std::fprintf(stderr, "biplane: %s %s\n", colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
+  std::fprintf(stderr, "biplane: %s %s\n",
+               colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
 }
 
 }  // namespace

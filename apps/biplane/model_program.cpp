@@ -26,7 +26,8 @@ std::vector<char*> pointers(Arguments& arguments) {
   return list;
 }
 
-// Standard output of the dynamic loader when it only lists the libraries of a program and does not run it.
+// Standard output of the dynamic loader when it only lists the libraries of a program and does not
+// run it.
 std::string list_libraries(const fs::path& program) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {};
@@ -36,9 +37,11 @@ std::string list_libraries(const fs::path& program) {
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
   Arguments command{program.string()};
   Arguments environment{"LD_TRACE_LOADED_OBJECTS=1"};
-  if (const char* path = std::getenv("LD_LIBRARY_PATH")) environment.push_back(std::string("LD_LIBRARY_PATH=") + path);
+  if (const char* path = std::getenv("LD_LIBRARY_PATH"))
+    environment.push_back(std::string("LD_LIBRARY_PATH=") + path);
   pid_t child = -1;
-  const int failed = ::posix_spawn(&child, program.c_str(), &actions, nullptr, pointers(command).data(), pointers(environment).data());
+  const int failed = ::posix_spawn(&child, program.c_str(), &actions, nullptr,
+                                   pointers(command).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   std::string output;
@@ -63,18 +66,22 @@ std::string missing_library(const fs::path& program) {
 }  // namespace
 
 void exec_model_program(const std::string& verb, const Arguments& arguments) {
-  const fs::path program = (program_folder() / "../libexec/biplane/biplane_model").lexically_normal();
+  const fs::path program =
+      (program_folder() / "../libexec/biplane/biplane_model").lexically_normal();
   if (!fs::exists(program)) {
-    throw Error(ErrorKind::kFailure, "'" + verb + "' needs " + program.string() + ", which is not there" + kSetupHint);
+    throw Error(ErrorKind::kFailure,
+                "'" + verb + "' needs " + program.string() + ", which is not there" + kSetupHint);
   }
   Arguments command{"biplane", verb};
   command.insert(command.end(), arguments.begin(), arguments.end());
   const std::string library = missing_library(program);
   if (!library.empty()) {
-    throw Error(ErrorKind::kFailure, "'" + verb + "' needs the library " + library + ", which is not found" + kSetupHint);
+    throw Error(ErrorKind::kFailure, "'" + verb + "' needs the library " + library +
+                                         ", which is not found" + kSetupHint);
   }
   ::execv(program.c_str(), pointers(command).data());
-  throw Error(ErrorKind::kFailure, program.string() + ": cannot be started: " + std::strerror(errno));
+  throw Error(ErrorKind::kFailure,
+              program.string() + ": cannot be started: " + std::strerror(errno));
 }
 
 }  // namespace biplane::cli

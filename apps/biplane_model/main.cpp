@@ -22,7 +22,7 @@ constexpr biplane::Verb kVerbs[] = {
 };
 
 int fail(ErrorKind kind, const std::string& message) {
-  fmt::print(stderr, "biplane: {}\n", message.substr(0, message.find('\n')));
+  fmt::print(stderr, "biplane: error: {}\n", message.substr(0, message.find('\n')));
   return static_cast<int>(kind);
 }
 

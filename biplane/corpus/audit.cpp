@@ -69,10 +69,13 @@ class Sightings {
         continue;
       }
       std::string splits;
-      for (const Split split : sighting.splits) splits += (splits.empty() ? "" : " and ") + std::string(split_name(split));
+      for (const Split split : sighting.splits)
+        splits += (splits.empty() ? "" : " and ") + std::string(split_name(split));
       std::string studies = sighting.studies.front();
-      for (std::size_t i = 1; i < std::min<std::size_t>(sighting.studies.size(), 4); ++i) studies += ", " + sighting.studies[i];
-      report.findings.push_back({kind, noun + thing.substr(0, 64) + " is in " + splits + ": studies " + studies, true});
+      for (std::size_t i = 1; i < std::min<std::size_t>(sighting.studies.size(), 4); ++i)
+        studies += ", " + sighting.studies[i];
+      report.findings.push_back(
+          {kind, noun + thing.substr(0, 64) + " is in " + splits + ": studies " + studies, true});
       ++report.leaks;
     }
     return repeated;
@@ -99,17 +102,20 @@ StudyChecks check_images(const Manifest& manifest, const AuditOptions& options) 
   return checks;
 }
 
-void report_bad_file(const Study& study, const View& view, const ImageCheck& check, AuditReport& report) {
+void report_bad_file(const Study& study, const View& view, const ImageCheck& check,
+                     AuditReport& report) {
   std::string kind, detail = check.problem;
   if (!check.problem.empty()) {
     kind = check.missing ? "missing file" : "broken file";
   } else if (!view.sha256.empty() && view.sha256 != check.sha256) {
     kind = "changed file";
     detail = view.path + ": its SHA-256 is not the one in the manifest";
-  } else if ((view.rows > 0 && view.rows != check.rows) || (view.cols > 0 && view.cols != check.cols)) {
+  } else if ((view.rows > 0 && view.rows != check.rows) ||
+             (view.cols > 0 && view.cols != check.cols)) {
     kind = "wrong size";
-    detail = view.path + ": " + std::to_string(check.rows) + " x " + std::to_string(check.cols) + " pixels, the manifest says " +
-             std::to_string(view.rows) + " x " + std::to_string(view.cols);
+    detail = view.path + ": " + std::to_string(check.rows) + " x " + std::to_string(check.cols) +
+             " pixels, the manifest says " + std::to_string(view.rows) + " x " +
+             std::to_string(view.cols);
   } else {
     return;
   }
@@ -146,7 +152,8 @@ AuditReport audit(const Manifest& manifest, const AuditOptions& options) {
   patients.report("patient in two splits", "patient ", report);
   report.repeated_images = images.report("image in two splits", "image with SHA-256 ", report);
   contents.report("study in two splits", "study with content hash ", report);
-  AuditReport ignored;  // reports of different patients may read the same ("No acute disease."): no leak
+  AuditReport
+      ignored;  // reports of different patients may read the same ("No acute disease."): no leak
   report.repeated_reports = texts.report("report", "", ignored);
   return report;
 }

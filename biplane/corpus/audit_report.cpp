@@ -10,7 +10,8 @@ namespace {
 template <class Key>
 std::string counts_line(const std::map<Key, std::int64_t>& counts) {
   std::string line;
-  for (const auto& [name, count] : counts) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, count);
+  for (const auto& [name, count] : counts)
+    line += fmt::format("{}{} {}", line.empty() ? "" : ", ", name, count);
   return line;
 }
 
@@ -21,9 +22,11 @@ std::int64_t count_of(const std::map<int, std::int64_t>& values, int value) {
 
 std::string labels_table(const AuditReport& report) {
   if (report.labels.empty()) return {};
-  std::string text = fmt::format("\n{:<40} {:>8} {:>8} {:>9}\n", "label", "present", "absent", "uncertain");
+  std::string text =
+      fmt::format("\n{:<40} {:>8} {:>8} {:>9}\n", "label", "present", "absent", "uncertain");
   for (const auto& [label, values] : report.labels) {
-    text += fmt::format("{:<40} {:>8} {:>8} {:>9}\n", label, count_of(values, 1), count_of(values, 0), count_of(values, -1));
+    text += fmt::format("{:<40} {:>8} {:>8} {:>9}\n", label, count_of(values, 1),
+                        count_of(values, 0), count_of(values, -1));
   }
   return text;
 }
@@ -36,7 +39,8 @@ std::string lengths_table(const AuditReport& report) {
   std::string text = "\nwords in a report   studies\n";
   for (const auto& [words, count] : report.text_lengths) {
     const auto bar = static_cast<std::size_t>((count * kBarWidth + most - 1) / most);
-    text += fmt::format("{:>6} to {:<6} {:>10}  {}\n", words, words + kBin - 1, count, std::string(bar, '#'));
+    text += fmt::format("{:>6} to {:<6} {:>10}  {}\n", words, words + kBin - 1, count,
+                        std::string(bar, '#'));
   }
   return text;
 }
@@ -59,15 +63,18 @@ std::string findings_table(const AuditReport& report) {
 }  // namespace
 
 std::string audit_table(const AuditReport& report) {
-  std::string text = fmt::format("studies   {} of {} patients, {} images\n", report.studies, report.patients, report.images);
+  std::string text = fmt::format("studies   {} of {} patients, {} images\n", report.studies,
+                                 report.patients, report.images);
   text += "splits    " + counts_line(report.splits) + "\n";
   text += "views     " + counts_line(report.views) + "\n";
   text += "studies   " + counts_line(report.view_sets) + "\n";
-  text += fmt::format("reports   {} empty, {} texts used by several studies of a split\n", report.empty_reports, report.repeated_reports);
+  text += fmt::format("reports   {} empty, {} texts used by several studies of a split\n",
+                      report.empty_reports, report.repeated_reports);
   text += fmt::format("images    {} used by several studies of a split\n", report.repeated_images);
   text += labels_table(report) + lengths_table(report) + "\n";
   text += findings_table(report);
-  return text + fmt::format("{}: {} bad files, {} leaks\n", report.clean() ? "clean" : "NOT CLEAN", report.bad_files, report.leaks);
+  return text + fmt::format("{}: {} bad files, {} leaks\n", report.clean() ? "clean" : "NOT CLEAN",
+                            report.bad_files, report.leaks);
 }
 
 std::string audit_json(const AuditReport& report) {
@@ -81,7 +88,8 @@ std::string audit_json(const AuditReport& report) {
   for (const auto& [label, values] : report.labels) labels[label] = text_keys(values);
   ordered_json findings = ordered_json::array();
   for (const AuditFinding& finding : report.findings) {
-    findings.push_back({{"kind", finding.kind}, {"detail", finding.detail}, {"leak", finding.is_leak}});
+    findings.push_back(
+        {{"kind", finding.kind}, {"detail", finding.detail}, {"leak", finding.is_leak}});
   }
   const ordered_json document = {{"clean", report.clean()},
                                  {"studies", report.studies},

@@ -28,7 +28,8 @@ std::int64_t FunnelStage::bad() const {
 }
 
 void FunnelStage::lose(const std::string& reason, const std::string& example, bool bad) {
-  auto found = std::find_if(reasons_.begin(), reasons_.end(), [&](const Reason& r) { return r.name == reason; });
+  auto found = std::find_if(reasons_.begin(), reasons_.end(),
+                            [&](const Reason& r) { return r.name == reason; });
   if (found == reasons_.end()) {
     reasons_.push_back({reason, 0, {}, bad});
     found = reasons_.end() - 1;
@@ -50,9 +51,16 @@ std::string Funnel::json() const {
   for (const FunnelStage& stage : stages_) {
     ordered_json reasons = ordered_json::array();
     for (const FunnelStage::Reason& reason : stage.reasons()) {
-      reasons.push_back({{"reason", reason.name}, {"count", reason.count}, {"bad", reason.bad}, {"examples", reason.examples}});
+      reasons.push_back({{"reason", reason.name},
+                         {"count", reason.count},
+                         {"bad", reason.bad},
+                         {"examples", reason.examples}});
     }
-    stages.push_back({{"stage", stage.name()}, {"unit", stage.unit()}, {"in", stage.in()}, {"out", stage.out()}, {"reasons", reasons}});
+    stages.push_back({{"stage", stage.name()},
+                      {"unit", stage.unit()},
+                      {"in", stage.in()},
+                      {"out", stage.out()},
+                      {"reasons", reasons}});
   }
   const ordered_json document = {{"format", 1}, {"stages", stages}};
   return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
@@ -61,7 +69,8 @@ std::string Funnel::json() const {
 std::string Funnel::table() const {
   std::string text = fmt::format("{:<34} {:>9} {:>9}\n", "stage", "in", "out");
   for (const FunnelStage& stage : stages_) {
-    text += fmt::format("{:<34} {:>9} {:>9}\n", stage.name() + " (" + stage.unit() + ")", stage.in(), stage.out());
+    text += fmt::format("{:<34} {:>9} {:>9}\n", stage.name() + " (" + stage.unit() + ")",
+                        stage.in(), stage.out());
     for (const FunnelStage::Reason& reason : stage.reasons()) {
       text += fmt::format("  - {:<30} {:>9}            {}\n", reason.name, reason.count,
                           reason.examples.empty() ? "" : "e.g. " + reason.examples.front());
@@ -78,10 +87,12 @@ void Funnel::check_bad(double max_fraction) const {
     if (static_cast<double>(stage.bad()) <= max_fraction * in) continue;
     for (const FunnelStage::Reason& reason : stage.reasons()) {
       if (!reason.bad) continue;
-      throw Error(ErrorKind::kBadContent,
-                  fmt::format("{} of {} {} are bad, more than the {:g} % that --max-bad allows; first: {}: {}", stage.bad(),
-                              stage.in(), stage.unit(), 100 * max_fraction, reason.name,
-                              reason.examples.empty() ? "" : reason.examples.front()));
+      throw Error(
+          ErrorKind::kBadContent,
+          fmt::format(
+              "{} of {} {} are bad, more than the {:g} % that --max-bad allows; first: {}: {}",
+              stage.bad(), stage.in(), stage.unit(), 100 * max_fraction, reason.name,
+              reason.examples.empty() ? "" : reason.examples.front()));
     }
   }
 }

@@ -19,13 +19,16 @@ class FunnelStage {
     bool bad = false;                   // counts against --max-bad
   };
 
-  FunnelStage(std::string name, std::string unit) : name_(std::move(name)), unit_(std::move(unit)) {}
+  FunnelStage(std::string name, std::string unit)
+      : name_(std::move(name)), unit_(std::move(unit)) {}
 
   void pass(std::int64_t count = 1) { out_ += count; }
   // An item left out as intended (an empty report, a row merged into a study already seen).
   void drop(const std::string& reason, const std::string& example) { lose(reason, example, false); }
   // An item lost because it is damaged or missing.
-  void reject(const std::string& reason, const std::string& example) { lose(reason, example, true); }
+  void reject(const std::string& reason, const std::string& example) {
+    lose(reason, example, true);
+  }
 
   const std::string& name() const { return name_; }
   const std::string& unit() const { return unit_; }
@@ -52,7 +55,8 @@ class Funnel {
   std::string json() const;
   std::string table() const;  // for people, one line a stage and one a reason
   void write(const std::filesystem::path& path) const;  // atomic; throws Error kIo
-  // Throws Error kBadContent when more than `max_fraction` of a stage's items were rejected, naming the first example.
+  // Throws Error kBadContent when more than `max_fraction` of a stage's items were rejected, naming
+  // the first example.
   void check_bad(double max_fraction) const;
 
  private:

@@ -16,9 +16,11 @@ ImageCheck check_image(const std::filesystem::path& path, bool hash) {
     DecodeOptions options;
     options.target_longest_side = kCheckSide;
     options.target_shortest_side = kCheckSide;
-    const std::string content = read_file(path, static_cast<std::uint64_t>(options.limits.max_file_bytes));
+    const std::string content =
+        read_file(path, static_cast<std::uint64_t>(options.limits.max_file_bytes));
     if (hash) check.sha256 = sha256_hex(content);
-    const DecodedImage decoded = decode_image(std::as_bytes(std::span(content)), path.string(), options);
+    const DecodedImage decoded =
+        decode_image(std::as_bytes(std::span(content)), path.string(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
   } catch (const Error& error) {

@@ -14,7 +14,8 @@ struct ImageCheck {
   bool missing = false;             // the problem is that there is no such file
 };
 
-// Reads the whole file once and decodes all of it (a JPEG at reduced size, which still reads every coefficient).
+// Reads the whole file once and decodes all of it (a JPEG at reduced size, which still reads every
+// coefficient).
 ImageCheck check_image(const std::filesystem::path& path, bool hash);
 
 }  // namespace biplane

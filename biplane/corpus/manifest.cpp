@@ -26,9 +26,12 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
   throw Error(ErrorKind::kBadContent, path.string() + ": row " + std::to_string(row) + ": " + what);
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
-// Calls use(line, row) for every line that is not blank; rows count from 1 and count blank lines too.
+// Calls use(line, row) for every line that is not blank; rows count from 1 and count blank lines
+// too.
 template <class Use>
 void each_line(std::string_view content, const Use& use) {
   std::int64_t row = 0;
@@ -41,8 +44,10 @@ void each_line(std::string_view content, const Use& use) {
   }
 }
 
-// The given root, unless the first image is not there but beside the manifest: then the paths were not meant for the root.
-fs::path image_root(const std::vector<Study>& studies, const fs::path& folder, const fs::path& given) {
+// The given root, unless the first image is not there but beside the manifest: then the paths were
+// not meant for the root.
+fs::path image_root(const std::vector<Study>& studies, const fs::path& folder,
+                    const fs::path& given) {
   if (given.empty()) return folder;
   for (const Study& study : studies) {
     if (study.views.empty()) continue;
@@ -56,7 +61,8 @@ fs::path image_root(const std::vector<Study>& studies, const fs::path& folder, c
 
 ManifestWriter::ManifestWriter(fs::path path) : path_(std::move(path)) {
   if (!path_.parent_path().empty()) make_folder(path_.parent_path());
-  temporary_ = path_.parent_path() / ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
+  temporary_ = path_.parent_path() /
+               ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_io(path_, "cannot be written");
 }
@@ -109,7 +115,10 @@ Manifest Manifest::read(const fs::path& given, const fs::path& root) {
       throw_row(path, row, error.what());
     }
     const auto [first, fresh] = seen.emplace(studies.back().study_id, row);
-    if (!fresh) throw_row(path, row, "study_id '" + first->first + "' is already in row " + std::to_string(first->second));
+    if (!fresh)
+      throw_row(
+          path, row,
+          "study_id '" + first->first + "' is already in row " + std::to_string(first->second));
   });
   if (studies.empty()) throw Error(ErrorKind::kBadContent, path.string() + ": no study in it");
   fs::path images = image_root(studies, path.parent_path(), root);

@@ -10,13 +10,14 @@
 
 namespace biplane {
 
-// One study as one line of manifest.jsonl (format 1, without the newline), keys in a fixed order; and back.
-// Unknown keys are ignored. Throws Error kBadContent naming key and value.
+// One study as one line of manifest.jsonl (format 1, without the newline), keys in a fixed order;
+// and back. Unknown keys are ignored. Throws Error kBadContent naming key and value.
 std::string study_to_json(const Study& study);
 Study study_from_json(std::string_view line);
 
-// Writes a manifest line by line into a temporary file in the target's folder and moves it into place in finish(), so
-// that a reader never sees a part. Not thread-safe: the order of the lines is the order of the calls.
+// Writes a manifest line by line into a temporary file in the target's folder and moves it into
+// place in finish(), so that a reader never sees a part. Not thread-safe: the order of the lines is
+// the order of the calls.
 class ManifestWriter {
  public:
   // Throws Error kIo when the folder cannot be made or written.
@@ -38,19 +39,23 @@ class ManifestWriter {
   std::int64_t count_ = 0;
 };
 
-// A corpus as prepared: its studies, in the order of the file, and the folder that image paths are relative to.
+// A corpus as prepared: its studies, in the order of the file, and the folder that image paths are
+// relative to.
 class Manifest {
  public:
   Manifest(std::vector<Study> studies, std::filesystem::path root, std::filesystem::path path = {});
 
-  // `path`: a manifest file, or a folder that holds manifest.jsonl. `root`: folder that the image paths are relative to;
-  // empty, or where the first image is not in it but beside the manifest: the manifest's own folder. Throws Error: kMissingInput; kBadContent naming file, row, key and value for a bad or repeated study;
-  // kBadContent when there is no study at all.
+  // `path`: a manifest file, or a folder that holds manifest.jsonl. `root`: folder that the image
+  // paths are relative to; empty, or where the first image is not in it but beside the manifest:
+  // the manifest's own folder. Throws Error: kMissingInput; kBadContent naming file, row, key and
+  // value for a bad or repeated study; kBadContent when there is no study at all.
   static Manifest read(const std::filesystem::path& path, const std::filesystem::path& root = {});
 
   const std::vector<Study>& studies() const { return studies_; }
   const std::filesystem::path& root() const { return root_; }
-  const std::filesystem::path& path() const { return path_; }  // empty if it was not read from a file
+  const std::filesystem::path& path() const {
+    return path_;
+  }  // empty if it was not read from a file
   std::filesystem::path image_path(const View& view) const { return root_ / view.path; }
 
  private:

@@ -8,11 +8,14 @@
 namespace biplane {
 namespace {
 
-[[noreturn]] void throw_bad(const std::string& key, const std::string& value, const std::string& allowed) {
-  throw Error(ErrorKind::kUsage, "selection: " + key + " is '" + value + "'; it must be " + allowed);
+[[noreturn]] void throw_bad(const std::string& key, const std::string& value,
+                            const std::string& allowed) {
+  throw Error(ErrorKind::kUsage,
+              "selection: " + key + " is '" + value + "'; it must be " + allowed);
 }
 
-bool parse_choice(const std::string& key, const std::string& value, const std::string& no, const std::string& yes) {
+bool parse_choice(const std::string& key, const std::string& value, const std::string& no,
+                  const std::string& yes) {
   if (value == yes) return true;
   if (value != no) throw_bad(key, value, no + " or " + yes);
   return false;
@@ -28,12 +31,15 @@ void set_key(StudyFilter& filter, const std::string& key, const std::string& val
   } else if (key == "invert") {
     filter.invert = parse_choice(key, value, "false", "true");
   } else if (key == "limit") {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), filter.limit);
-    if (error != std::errc{} || end != value.data() + value.size()) throw_bad(key, value, "a number");
+    const auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), filter.limit);
+    if (error != std::errc{} || end != value.data() + value.size())
+      throw_bad(key, value, "a number");
   } else {
     const auto nearest = nearest_name(key, {"split", "views", "report", "limit", "invert"});
     throw Error(ErrorKind::kUsage, "selection: unknown key '" + key + "'" +
-                                       (nearest ? "; did you mean '" + *nearest + "'?" : "; known: split, views, report, limit, invert"));
+                                       (nearest ? "; did you mean '" + *nearest + "'?"
+                                                : "; known: split, views, report, limit, invert"));
   }
 }
 
@@ -63,7 +69,8 @@ StudyFilter StudyFilter::parse(const std::string& text) {
     const std::string item = text.substr(begin, end - begin);
     const std::size_t equals = item.find('=');
     if (equals == std::string::npos) {
-      throw Error(ErrorKind::kUsage, "selection: '" + item + "' is not KEY=VALUE, for example views=both,limit=16");
+      throw Error(ErrorKind::kUsage,
+                  "selection: '" + item + "' is not KEY=VALUE, for example views=both,limit=16");
     }
     set_key(filter, item.substr(0, equals), item.substr(equals + 1));
     begin = end + 1;
@@ -72,7 +79,8 @@ StudyFilter StudyFilter::parse(const std::string& text) {
   return filter;
 }
 
-std::vector<std::int64_t> select_studies(const std::vector<Study>& studies, const StudyFilter& filter) {
+std::vector<std::int64_t> select_studies(const std::vector<Study>& studies,
+                                         const StudyFilter& filter) {
   check_filter(filter);
   const auto split = parse_split(filter.split);
   std::vector<std::int64_t> base, chosen;
@@ -86,14 +94,16 @@ std::vector<std::int64_t> select_studies(const std::vector<Study>& studies, cons
   }
   if (filter.limit > 0 && static_cast<std::int64_t>(chosen.size()) > filter.limit) {
     std::sort(chosen.begin(), chosen.end(), [&studies](std::int64_t a, std::int64_t b) {
-      return studies[static_cast<std::size_t>(a)].study_id < studies[static_cast<std::size_t>(b)].study_id;
+      return studies[static_cast<std::size_t>(a)].study_id <
+             studies[static_cast<std::size_t>(b)].study_id;
     });
     chosen.resize(static_cast<std::size_t>(filter.limit));
     std::sort(chosen.begin(), chosen.end());
   }
   if (!filter.invert) return chosen;
   std::vector<std::int64_t> others;
-  std::set_difference(base.begin(), base.end(), chosen.begin(), chosen.end(), std::back_inserter(others));
+  std::set_difference(base.begin(), base.end(), chosen.begin(), chosen.end(),
+                      std::back_inserter(others));
   return others;
 }
 

@@ -8,8 +8,8 @@
 
 namespace biplane {
 
-// Which studies of a manifest a program works on. Two filters that differ in `invert` alone part the studies of their
-// split exactly in two: what was trained on and "all others".
+// Which studies of a manifest a program works on. Two filters that differ in `invert` alone part
+// the studies of their split exactly in two: what was trained on and "all others".
 struct StudyFilter {
   std::string split;            // train, validate, test; empty or "all": every split
   bool require_both = false;    // at least one frontal and one lateral view
@@ -17,8 +17,9 @@ struct StudyFilter {
   std::int64_t limit = 0;       // of those, only the first N by study_id in byte order; 0: all
   bool invert = false;          // instead: the studies of the split that the above leaves out
 
-  // Keys split, views (any | both), report (any | required), limit, invert: "split=train,views=both,limit=16",
-  // as --select and --exclude take it (--exclude is the same with invert). Throws Error kUsage naming the key.
+  // Keys split, views (any | both), report (any | required), limit, invert:
+  // "split=train,views=both,limit=16", as --select and --exclude take it (--exclude is the same
+  // with invert). Throws Error kUsage naming the key.
   static StudyFilter parse(const std::string& text);
 };
 
@@ -26,6 +27,7 @@ bool has_frontal(const Study& study);
 bool has_lateral(const Study& study);
 
 // Indices into `studies`, ascending. Throws Error kUsage for an unknown split or a negative limit.
-std::vector<std::int64_t> select_studies(const std::vector<Study>& studies, const StudyFilter& filter);
+std::vector<std::int64_t> select_studies(const std::vector<Study>& studies,
+                                         const StudyFilter& filter);
 
 }  // namespace biplane

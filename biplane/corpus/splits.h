@@ -15,7 +15,9 @@ struct SplitFractions {
 // Throws Error kUsage when a fraction is outside 0 .. 1 or both together exceed 1.
 void check_fractions(const SplitFractions& fractions);
 
-// The split of a patient: a pure function of (seed, patient), so it does not change when other patients come or go.
-Split split_of_patient(const std::string& patient_id, const SplitFractions& fractions, std::uint64_t seed);
+// The split of a patient: a pure function of (seed, patient), so it does not change when other
+// patients come or go.
+Split split_of_patient(const std::string& patient_id, const SplitFractions& fractions,
+                       std::uint64_t seed);
 
 }  // namespace biplane

@@ -7,7 +7,8 @@
 namespace biplane {
 namespace {
 
-constexpr std::int64_t kTokenMultiple = 8;  // keeps the number of different T small, which memory allocators like
+constexpr std::int64_t kTokenMultiple =
+    8;  // keeps the number of different T small, which memory allocators like
 
 std::int64_t padded_length(std::int64_t longest, std::int64_t max_tokens) {
   const std::int64_t rounded = (longest + kTokenMultiple - 1) / kTokenMultiple * kTokenMultiple;
@@ -15,7 +16,8 @@ std::int64_t padded_length(std::int64_t longest, std::int64_t max_tokens) {
 }
 
 // (B,3,side,side) f32 over memory of (B,1,side,side), and which rows hold an image (B) bool.
-std::pair<torch::Tensor, torch::Tensor> collate_pixels(const std::vector<StudySample>& samples, std::int64_t side, bool frontal) {
+std::pair<torch::Tensor, torch::Tensor> collate_pixels(const std::vector<StudySample>& samples,
+                                                       std::int64_t side, bool frontal) {
   const auto count = static_cast<std::int64_t>(samples.size());
   // Not torch::zeros: it would start a team of OpenMP threads in each worker of the loader.
   torch::Tensor pixels = torch::empty({count, 1, side, side});
@@ -29,8 +31,9 @@ std::pair<torch::Tensor, torch::Tensor> collate_pixels(const std::vector<StudySa
       std::fill(row, row + side * side, 0.0F);
       continue;
     }
-    TORCH_CHECK(image.rows == side && image.cols == side, "collate: study ", sample.study_id, " has an image of ", image.rows, " x ",
-                image.cols, " pixels, ", side, " x ", side, " are needed");
+    TORCH_CHECK(image.rows == side && image.cols == side, "collate: study ", sample.study_id,
+                " has an image of ", image.rows, " x ", image.cols, " pixels, ", side, " x ", side,
+                " are needed");
     std::memcpy(row, image.pixels.data(), image.pixels.size() * sizeof(float));
     present.data_ptr<bool>()[b] = true;
   }
@@ -40,7 +43,8 @@ std::pair<torch::Tensor, torch::Tensor> collate_pixels(const std::vector<StudySa
 // The token tensors of a batch, filled row by row.
 class TokenRows {
  public:
-  TokenRows(StudyBatch& batch, std::int64_t count, std::int64_t length, std::int64_t pad_id) : batch_(batch), length_(length) {
+  TokenRows(StudyBatch& batch, std::int64_t count, std::int64_t length, std::int64_t pad_id)
+      : batch_(batch), length_(length) {
     const auto whole = torch::TensorOptions(torch::kInt64);
     batch.input_ids = torch::full({count, length}, pad_id, whole);
     batch.masked_ids = torch::full({count, length}, pad_id, whole);
@@ -57,10 +61,13 @@ class TokenRows {
     const Encoding& encoding = report.encoding;
     const std::size_t size = encoding.size();
     const std::int64_t offset = row * length_;
-    std::copy(encoding.ids.begin(), encoding.ids.end(), batch_.input_ids.data_ptr<std::int64_t>() + offset);
+    std::copy(encoding.ids.begin(), encoding.ids.end(),
+              batch_.input_ids.data_ptr<std::int64_t>() + offset);
     const auto& masked_ids = masked.masked_ids.empty() ? encoding.ids : masked.masked_ids;
-    std::copy(masked_ids.begin(), masked_ids.end(), batch_.masked_ids.data_ptr<std::int64_t>() + offset);
-    std::copy(masked.labels.begin(), masked.labels.end(), batch_.mlm_labels.data_ptr<std::int64_t>() + offset);
+    std::copy(masked_ids.begin(), masked_ids.end(),
+              batch_.masked_ids.data_ptr<std::int64_t>() + offset);
+    std::copy(masked.labels.begin(), masked.labels.end(),
+              batch_.mlm_labels.data_ptr<std::int64_t>() + offset);
     bool* attention = batch_.attention_mask.data_ptr<bool>() + offset;
     bool* word_mask = batch_.word_mask.data_ptr<bool>() + offset;
     std::int64_t* word_ids = batch_.word_ids.data_ptr<std::int64_t>() + offset;
@@ -82,15 +89,18 @@ class TokenRows {
 
 }  // namespace
 
-StudyBatch collate(const std::vector<StudySample>& samples, const TextPipeline& text, std::int64_t crop) {
+StudyBatch collate(const std::vector<StudySample>& samples, const TextPipeline& text,
+                   std::int64_t crop) {
   TORCH_CHECK(!samples.empty(), "collate: a batch holds at least one study");
   const auto count = static_cast<std::int64_t>(samples.size());
   StudyBatch batch;
   std::tie(batch.frontal, batch.has_frontal) = collate_pixels(samples, crop, true);
   std::tie(batch.lateral, batch.has_lateral) = collate_pixels(samples, crop, false);
   std::size_t longest = 0;
-  for (const StudySample& sample : samples) longest = std::max(longest, sample.report->encoding.size());
-  TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens), text.tokenizer.vocabulary().pad_id());
+  for (const StudySample& sample : samples)
+    longest = std::max(longest, sample.report->encoding.size());
+  TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens),
+                 text.tokenizer.vocabulary().pad_id());
   batch.study_index = torch::empty({count}, torch::kInt64);
   for (std::int64_t b = 0; b < count; ++b) {
     const StudySample& sample = samples[static_cast<std::size_t>(b)];
@@ -111,7 +121,8 @@ StudyBatch collate_texts(const std::vector<std::string>& texts, const TextPipeli
     longest = std::max(longest, reports.back().encoding.size());
   }
   StudyBatch batch;
-  TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens), text.tokenizer.vocabulary().pad_id());
+  TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens),
+                 text.tokenizer.vocabulary().pad_id());
   for (std::int64_t b = 0; b < count; ++b) rows.fill(b, reports[static_cast<std::size_t>(b)], {});
   batch.has_frontal = torch::zeros({count}, torch::kBool);
   batch.has_lateral = torch::zeros({count}, torch::kBool);

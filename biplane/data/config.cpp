@@ -5,7 +5,8 @@
 namespace biplane {
 namespace {
 
-[[noreturn]] void throw_key(const std::string& key, const std::string& value, const std::string& wanted) {
+[[noreturn]] void throw_key(const std::string& key, const std::string& value,
+                            const std::string& wanted) {
   throw Error(ErrorKind::kUsage, "data." + key + " is " + value + "; it must be " + wanted);
 }
 
@@ -28,7 +29,8 @@ StudyFilter DataConfig::filter() const {
 }
 
 void check_data_config(const DataConfig& config) {
-  if (config.views != "any" && config.views != "both") throw_key("views", "'" + config.views + "'", "any or both");
+  if (config.views != "any" && config.views != "both")
+    throw_key("views", "'" + config.views + "'", "any or both");
   if (config.view_sampling != "random" && config.view_sampling != "first") {
     throw_key("view_sampling", "'" + config.view_sampling + "'", "random or first");
   }

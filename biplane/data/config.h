@@ -11,25 +11,28 @@ namespace biplane {
 
 // What is trained on and how it is read (the keys under `data.` of a configuration).
 struct DataConfig {
-  std::string manifest;         // manifest.jsonl or its folder
-  std::string root;             // folder that image paths are relative to; empty: the manifest's own
+  std::string manifest;  // manifest.jsonl or its folder
+  std::string root;      // folder that image paths are relative to; empty: the manifest's own
   std::string split = "train";  // train, validate, test, all
   std::string views = "any";    // "both": only studies with a frontal and a lateral
   std::int64_t limit = 0;       // only the first N of those by study id in byte order; 0: all
   bool invert = false;          // the studies that split, views and limit would leave out
-  // Of several images of one kind: "random" one each epoch, or the "first" in the manifest. Evaluation takes the first.
+  // Of several images of one kind: "random" one each epoch, or the "first" in the manifest.
+  // Evaluation takes the first.
   std::string view_sampling = "random";
   PreprocessOptions image;
   bool random_crop = true;        // false: the centred crop in training too
   std::int64_t max_tokens = 128;  // longest report, [CLS] and [SEP] among them; the rest is cut off
   std::string vocabulary;         // vocab.txt; empty: trained on the reports that are trained on
   std::int64_t vocabulary_size = 2000;  // of a trained vocabulary
-  bool lowercase = true;          // of the tokenizer
-  std::string lexicon;            // YAML file; empty: the English one that comes with the program
+  bool lowercase = true;                // of the tokenizer
+  std::string lexicon;  // YAML file; empty: the English one that comes with the program
   MaskingOptions masking;
-  std::int64_t workers = 2;       // threads that read and decode; 0: none, batches are made where they are used
-  std::int64_t prefetch = 4;      // batches made ahead
-  std::int64_t cache_mib = 1024;  // decoded images and tokenised reports kept in memory, at most; 0: none
+  std::int64_t workers =
+      2;  // threads that read and decode; 0: none, batches are made where they are used
+  std::int64_t prefetch = 4;  // batches made ahead
+  std::int64_t cache_mib =
+      1024;  // decoded images and tokenised reports kept in memory, at most; 0: none
 
   template <class V>
   void visit(V& v) {

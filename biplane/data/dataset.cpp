@@ -10,17 +10,20 @@
 namespace biplane {
 namespace {
 
-// An image after fitting and before the crop. Area averaging works on 8 bits, so keeping 8 bits loses nothing; the
-// interpolation of "shortest" gives real numbers.
+// An image after fitting and before the crop. Area averaging works on 8 bits, so keeping 8 bits
+// loses nothing; the interpolation of "shortest" gives real numbers.
 struct FittedImage {
   GreyImage grey;
   FloatImage exact;
 
-  std::size_t bytes() const { return sizeof(FittedImage) + grey.pixels.size() + exact.pixels.size() * sizeof(float); }
+  std::size_t bytes() const {
+    return sizeof(FittedImage) + grey.pixels.size() + exact.pixels.size() * sizeof(float);
+  }
   int rows() const { return grey.rows > 0 ? grey.rows : exact.rows; }
   int cols() const { return grey.rows > 0 ? grey.cols : exact.cols; }
   FloatImage crop(CropOffset offset, int side) const {
-    return grey.rows > 0 ? to_float(crop_image(grey, offset, side)) : crop_image(exact, offset, side);
+    return grey.rows > 0 ? to_float(crop_image(grey, offset, side))
+                         : crop_image(exact, offset, side);
   }
 };
 
@@ -46,7 +49,8 @@ std::vector<std::size_t> views_of(const Study& study, bool frontal) {
 
 }  // namespace
 
-// Slots filled at first use. Two threads may fill one slot at once: both make the same content, one of them wins.
+// Slots filled at first use. Two threads may fill one slot at once: both make the same content, one
+// of them wins.
 class StudyDataset::Cache {
  public:
   Cache(const Manifest& manifest, const std::vector<std::int64_t>& chosen, std::int64_t mib)
@@ -54,7 +58,8 @@ class StudyDataset::Cache {
     first_view_.reserve(chosen.size() + 1);
     first_view_.push_back(0);
     for (const std::int64_t i : chosen) {
-      first_view_.push_back(first_view_.back() + manifest.studies().at(static_cast<std::size_t>(i)).views.size());
+      first_view_.push_back(first_view_.back() +
+                            manifest.studies().at(static_cast<std::size_t>(i)).views.size());
     }
     images_.resize(first_view_.back());
   }
@@ -103,11 +108,17 @@ DatasetOptions DatasetOptions::from(const DataConfig& config, std::uint64_t seed
   return options;
 }
 
-StudyDataset::StudyDataset(std::shared_ptr<const Manifest> manifest, std::vector<std::int64_t> chosen, TextPipeline text,
+StudyDataset::StudyDataset(std::shared_ptr<const Manifest> manifest,
+                           std::vector<std::int64_t> chosen, TextPipeline text,
                            const DatasetOptions& options)
-    : manifest_(std::move(manifest)), chosen_(std::move(chosen)), text_(std::move(text)), options_(options) {
+    : manifest_(std::move(manifest)),
+      chosen_(std::move(chosen)),
+      text_(std::move(text)),
+      options_(options) {
   if (chosen_.empty()) {
-    throw Error(ErrorKind::kUsage, manifest_->path().string() + ": no study is left by data.split, data.views and data.limit");
+    throw Error(
+        ErrorKind::kUsage,
+        manifest_->path().string() + ": no study is left by data.split, data.views and data.limit");
   }
   check_preprocess(options_.image);
   check_masking_options(text_.masking, "data.masking.");
@@ -117,7 +128,8 @@ StudyDataset::StudyDataset(std::shared_ptr<const Manifest> manifest, std::vector
 StudyDataset::~StudyDataset() = default;
 
 const Study& StudyDataset::study(std::int64_t place) const {
-  return manifest_->studies()[static_cast<std::size_t>(chosen_.at(static_cast<std::size_t>(place)))];
+  return manifest_
+      ->studies()[static_cast<std::size_t>(chosen_.at(static_cast<std::size_t>(place)))];
 }
 
 FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool frontal) const {
@@ -125,16 +137,21 @@ FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool front
   const std::vector<std::size_t> views = views_of(study, frontal);
   if (views.empty()) return {};
   const auto key = static_cast<std::uint64_t>(chosen_[static_cast<std::size_t>(place)]);
-  CounterRandom random(options_.seed, frontal ? "frontal view" : "lateral view", {static_cast<std::uint64_t>(epoch), key});
+  CounterRandom random(options_.seed, frontal ? "frontal view" : "lateral view",
+                       {static_cast<std::uint64_t>(epoch), key});
   std::size_t pick = 0;
   if (options_.training && options_.random_views) {
     pick = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(views.size())));
   }
   const View& chosen = study.views[views[pick]];
-  const auto image = cache_->image(place, views[pick], [&] { return read_fitted(manifest_->image_path(chosen), options_.image); });
+  const auto image = cache_->image(place, views[pick], [&] {
+    return read_fitted(manifest_->image_path(chosen), options_.image);
+  });
   const int side = static_cast<int>(options_.image.crop);
   const bool moved = options_.training && options_.random_crop;
-  return image->crop(moved ? random_crop(image->rows(), image->cols(), side, random) : centre_crop(image->rows(), image->cols(), side), side);
+  return image->crop(moved ? random_crop(image->rows(), image->cols(), side, random)
+                           : centre_crop(image->rows(), image->cols(), side),
+                     side);
 }
 
 std::shared_ptr<const EncodedReport> StudyDataset::report(std::int64_t place) const {
@@ -147,14 +164,17 @@ StudySample StudyDataset::sample(std::int64_t place, std::int64_t epoch) const {
   sample.study_index = chosen_[static_cast<std::size_t>(place)];
   sample.study_id = study.study_id;
   if (!has_frontal(study) && !has_lateral(study)) {
-    throw Error(ErrorKind::kBadContent, "study " + study.study_id + ": neither a frontal nor a lateral view");
+    throw Error(ErrorKind::kBadContent,
+                "study " + study.study_id + ": neither a frontal nor a lateral view");
   }
   sample.frontal = view(place, epoch, true);
   sample.lateral = view(place, epoch, false);
   sample.report = report(place);
   const std::uint64_t mask_epoch = options_.training ? static_cast<std::uint64_t>(epoch) : 0;
-  CounterRandom random(options_.seed, "mask", {mask_epoch, static_cast<std::uint64_t>(sample.study_index)});
-  sample.masked = mask_report(sample.report->encoding, sample.report->words, text_.tokenizer.vocabulary(), text_.masking, random);
+  CounterRandom random(options_.seed, "mask",
+                       {mask_epoch, static_cast<std::uint64_t>(sample.study_index)});
+  sample.masked = mask_report(sample.report->encoding, sample.report->words,
+                              text_.tokenizer.vocabulary(), text_.masking, random);
   return sample;
 }
 

@@ -16,15 +16,15 @@ namespace biplane {
 struct StudySample {
   std::int64_t study_index = 0;  // index into the manifest's studies: the same whatever is selected
   std::string study_id;
-  FloatImage frontal, lateral;   // (crop, crop) in [0, 1]; empty (0 rows) for a missing view
+  FloatImage frontal, lateral;  // (crop, crop) in [0, 1]; empty (0 rows) for a missing view
   std::shared_ptr<const EncodedReport> report;
   MaskedReport masked;
 };
 
 struct DatasetOptions {
   PreprocessOptions image;
-  bool training = true;      // random crops and views, as configured; false: centred crop, first view, and no masks drawn
-                             // per epoch (those of epoch 0 always)
+  bool training = true;  // random crops and views, as configured; false: centred crop, first view,
+                         // and no masks drawn per epoch (those of epoch 0 always)
   bool random_crop = true;
   bool random_views = true;
   std::uint64_t seed = 0;
@@ -33,13 +33,15 @@ struct DatasetOptions {
   static DatasetOptions from(const DataConfig& config, std::uint64_t seed, bool training);
 };
 
-// The chosen studies of a manifest as samples. Everything random is a pure function of (seed, epoch, study), so neither
-// the order nor the thread matters. Decoded images (before the crop) and tokenised reports are kept up to cache_mib.
+// The chosen studies of a manifest as samples. Everything random is a pure function of (seed,
+// epoch, study), so neither the order nor the thread matters. Decoded images (before the crop) and
+// tokenised reports are kept up to cache_mib.
 class StudyDataset {
  public:
-  // `chosen`: indices into manifest->studies(). Throws Error kUsage when there are none, or for bad options.
-  StudyDataset(std::shared_ptr<const Manifest> manifest, std::vector<std::int64_t> chosen, TextPipeline text,
-               const DatasetOptions& options);
+  // `chosen`: indices into manifest->studies(). Throws Error kUsage when there are none, or for bad
+  // options.
+  StudyDataset(std::shared_ptr<const Manifest> manifest, std::vector<std::int64_t> chosen,
+               TextPipeline text, const DatasetOptions& options);
   ~StudyDataset();
   StudyDataset(const StudyDataset&) = delete;
   StudyDataset& operator=(const StudyDataset&) = delete;
@@ -50,8 +52,8 @@ class StudyDataset {
   const TextPipeline& text() const { return text_; }
   const DatasetOptions& options() const { return options_; }
 
-  // `place`: 0 .. size()-1. Safe to call from many threads. Throws Error naming study and file when an image is missing or broken,
-  // or the study has neither a frontal nor a lateral view.
+  // `place`: 0 .. size()-1. Safe to call from many threads. Throws Error naming study and file when
+  // an image is missing or broken, or the study has neither a frontal nor a lateral view.
   StudySample sample(std::int64_t place, std::int64_t epoch) const;
 
  private:

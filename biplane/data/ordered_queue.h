@@ -13,18 +13,21 @@
 
 namespace biplane {
 
-// Runs jobs on worker threads ahead of their consumer and hands the results out in the order of the jobs, whatever the
-// number of workers. At most `prefetch` results wait or are being made. An exception of a job is thrown by next() at
-// that job's turn; the queue is closed after it.
+// Runs jobs on worker threads ahead of their consumer and hands the results out in the order of the
+// jobs, whatever the number of workers. At most `prefetch` results wait or are being made. An
+// exception of a job is thrown by next() at that job's turn; the queue is closed after it.
 template <class Job, class Result>
 class OrderedQueue {
  public:
-  using Source = std::function<std::optional<Job>()>;    // the next job; nothing: the end. Called under a lock.
-  using Work = std::function<Result(const Job&)>;        // called on many threads at once
+  using Source =
+      std::function<std::optional<Job>()>;  // the next job; nothing: the end. Called under a lock.
+  using Work = std::function<Result(const Job&)>;  // called on many threads at once
 
   // workers 0: jobs run in the thread that calls next().
   OrderedQueue(Source source, Work work, int workers, int prefetch)
-      : source_(std::move(source)), work_(std::move(work)), prefetch_(static_cast<std::size_t>(prefetch < 1 ? 1 : prefetch)) {
+      : source_(std::move(source)),
+        work_(std::move(work)),
+        prefetch_(static_cast<std::size_t>(prefetch < 1 ? 1 : prefetch)) {
     threads_.reserve(static_cast<std::size_t>(workers < 0 ? 0 : workers));
     for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
   }
@@ -44,7 +47,9 @@ class OrderedQueue {
   std::optional<Result> next() {
     if (threads_.empty()) return run_here();
     std::unique_lock lock(mutex_);
-    ready_.wait(lock, [this] { return (!slots_.empty() && slots_.front().done) || (slots_.empty() && closed_); });
+    ready_.wait(lock, [this] {
+      return (!slots_.empty() && slots_.front().done) || (slots_.empty() && closed_);
+    });
     if (slots_.empty()) return std::nullopt;
     Slot slot = std::move(slots_.front());
     slots_.pop_front();
@@ -125,9 +130,9 @@ class OrderedQueue {
   std::size_t prefetch_;
   std::mutex mutex_;
   std::condition_variable ready_, room_;
-  std::deque<Slot> slots_;      // results of jobs first_, first_ + 1, ...
+  std::deque<Slot> slots_;  // results of jobs first_, first_ + 1, ...
   std::uint64_t first_ = 0;
-  bool closed_ = false;         // no further job will be taken
+  bool closed_ = false;  // no further job will be taken
   std::vector<std::thread> threads_;
 };
 

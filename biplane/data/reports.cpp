@@ -5,11 +5,13 @@
 namespace biplane {
 namespace {
 
-Vocabulary make_vocabulary(const DataConfig& config, const std::vector<Study>& studies, const std::vector<std::int64_t>& chosen) {
+Vocabulary make_vocabulary(const DataConfig& config, const std::vector<Study>& studies,
+                           const std::vector<std::int64_t>& chosen) {
   if (!config.vocabulary.empty()) return Vocabulary::read(config.vocabulary);
   std::vector<std::string> texts;
   texts.reserve(chosen.size());
-  for (const std::int64_t i : chosen) texts.push_back(studies.at(static_cast<std::size_t>(i)).report.text);
+  for (const std::int64_t i : chosen)
+    texts.push_back(studies.at(static_cast<std::size_t>(i)).report.text);
   VocabularyTrainerOptions options;
   options.size = config.vocabulary_size;
   options.lowercase = config.lowercase;
@@ -23,11 +25,13 @@ TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Stud
   WordPieceOptions options;
   options.lowercase = config.lowercase;
   return {WordPieceTokenizer(make_vocabulary(config, studies, chosen), options),
-          config.lexicon.empty() ? Lexicon::english() : Lexicon::read(config.lexicon), config.masking, config.max_tokens};
+          config.lexicon.empty() ? Lexicon::english() : Lexicon::read(config.lexicon),
+          config.masking, config.max_tokens};
 }
 
 std::size_t EncodedReport::bytes() const {
-  constexpr std::size_t kTokenBytes = sizeof(std::int64_t) * 3 + sizeof(std::int32_t) * 3 + sizeof(WordClass) + 1;
+  constexpr std::size_t kTokenBytes =
+      sizeof(std::int64_t) * 3 + sizeof(std::int32_t) * 3 + sizeof(WordClass) + 1;
   return sizeof(EncodedReport) + encoding.size() * kTokenBytes;
 }
 

@@ -21,8 +21,8 @@ struct TextPipeline {
   std::int64_t max_tokens = 128;
 };
 
-// Reads data.vocabulary, or trains one on the reports of `studies[i]` for i in `chosen`; reads data.lexicon. Throws
-// Error as Vocabulary::read, train_vocabulary and Lexicon::read do.
+// Reads data.vocabulary, or trains one on the reports of `studies[i]` for i in `chosen`; reads
+// data.lexicon. Throws Error as Vocabulary::read, train_vocabulary and Lexicon::read do.
 TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Study>& studies,
                                 const std::vector<std::int64_t>& chosen);
 

@@ -11,20 +11,25 @@ namespace biplane {
 
 BatchSampler::BatchSampler(const SamplerOptions& options) : options_(options) {
   if (options.batch < 1 || options.world < 1 || options.rank < 0 || options.rank >= options.world) {
-    throw Error(ErrorKind::kUsage, "the sampler's batch is " + std::to_string(options.batch) + ", its rank " + std::to_string(options.rank) +
-                                       " of " + std::to_string(options.world) + "; a batch holds at least one study");
+    throw Error(ErrorKind::kUsage, "the sampler's batch is " + std::to_string(options.batch) +
+                                       ", its rank " + std::to_string(options.rank) + " of " +
+                                       std::to_string(options.world) +
+                                       "; a batch holds at least one study");
   }
   const std::int64_t global = options.batch * options.world;
-  per_epoch_ = options.training ? options.studies / global : (options.studies + global - 1) / global;
+  per_epoch_ =
+      options.training ? options.studies / global : (options.studies + global - 1) / global;
   if (per_epoch_ < 1) {
-    throw Error(ErrorKind::kUsage, "a batch of " + std::to_string(global) + " cannot be filled: there are only " +
+    throw Error(ErrorKind::kUsage, "a batch of " + std::to_string(global) +
+                                       " cannot be filled: there are only " +
                                        std::to_string(options.studies) + " studies to train on");
   }
 }
 
 std::vector<std::int64_t> BatchSampler::order(std::int64_t epoch) const {
   if (options_.training) {
-    return CounterRandom(options_.seed, "order", {static_cast<std::uint64_t>(epoch)}).permutation(options_.studies);
+    return CounterRandom(options_.seed, "order", {static_cast<std::uint64_t>(epoch)})
+        .permutation(options_.studies);
   }
   std::vector<std::int64_t> identity(static_cast<std::size_t>(options_.studies));
   std::iota(identity.begin(), identity.end(), 0);
@@ -49,7 +54,8 @@ BatchPlan BatchSampler::plan(std::int64_t step) {
   const std::int64_t others = options_.studies - (global_end - global_begin);
   for (std::int64_t i = options_.rank; i < others; i += options_.world) {
     if (static_cast<std::int64_t>(plan.reserves.size()) >= options_.max_reserves) break;
-    plan.reserves.push_back(cached_order_[static_cast<std::size_t>((global_end + i) % options_.studies)]);
+    plan.reserves.push_back(
+        cached_order_[static_cast<std::size_t>((global_end + i) % options_.studies)]);
   }
   return plan;
 }

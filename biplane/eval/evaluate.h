@@ -18,7 +18,7 @@ struct EvaluateOptions {
   std::filesystem::path root;      // of the images; empty: the manifest's folder
   std::filesystem::path out;       // results.jsonl and report.html are written here
   std::filesystem::path prompts;   // empty: those of the model directory
-  StudyFilter studies;             // which studies; split "test" unless set
+  StudyFilter studies = {.split = "test"};
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
   std::int64_t pool = 200;
   std::int64_t bootstrap = 1000;   // repeats
@@ -31,6 +31,8 @@ struct EvaluateResult {
   ResultOrigin origin;
   std::vector<ResultRow> rows;
   std::vector<std::string> notes;
+  std::int64_t studies = 0;  // selected
+  std::int64_t broken = 0;   // of those, left out because an image could not be read
   std::filesystem::path results_file, report_file;
 };
 

@@ -43,9 +43,11 @@ struct CsvReader::Impl {
   std::int64_t handed_out = 0;                 // records after the header
   std::int64_t completed = 0;                  // records including the header
   bool started = false, ended = false, unclosed = false;
-  std::string failure;  // of the record behind the last one that is ready; callbacks must not throw through C code
+  std::string failure;  // of the record behind the last one that is ready; callbacks must not throw
+                        // through C code
 
-  Impl(const std::filesystem::path& path, const CsvOptions& given) : name(path.string()), options(given) {
+  Impl(const std::filesystem::path& path, const CsvOptions& given)
+      : name(path.string()), options(given) {
     if (csv_init(&parser, 0) != 0) throw Error(ErrorKind::kFailure, name + ": no CSV parser");
     csv_set_delim(&parser, static_cast<unsigned char>(options.delimiter));
     csv_set_space_func(&parser, never_space);
@@ -88,7 +90,8 @@ void CsvReader::Impl::open(const std::filesystem::path& path) {
 void CsvReader::Impl::add_field(const char* text, std::size_t size) {
   if (!failure.empty()) return;
   if (size > options.max_field_bytes) {
-    failure = fmt::format("a field of more than {} bytes (an unclosed quote?)", options.max_field_bytes);
+    failure =
+        fmt::format("a field of more than {} bytes (an unclosed quote?)", options.max_field_bytes);
   } else if (current.size() >= options.max_columns) {
     failure = fmt::format("more than {} columns", options.max_columns);
   } else {
@@ -108,20 +111,23 @@ void CsvReader::Impl::parse(const char* data, std::size_t size) {
   if (used != size && failure.empty()) failure = csv_strerror(csv_error(&parser));
   // A field in progress is in the parser's own buffer: this bounds it at the cap and one chunk.
   if (csv_get_buffer_size(&parser) > options.max_field_bytes + kChunk && failure.empty())
-    failure = fmt::format("a field of more than {} bytes (an unclosed quote?)", options.max_field_bytes);
+    failure =
+        fmt::format("a field of more than {} bytes (an unclosed quote?)", options.max_field_bytes);
   if (!failure.empty()) ended = true;
 }
 
 void CsvReader::Impl::finish() {
   ended = true;
-  // A line end closes the last record unless a quote is open; only then is something left for csv_fini.
+  // A line end closes the last record unless a quote is open; only then is something left for
+  // csv_fini.
   parse("\n", 1);
   const std::int64_t closed = completed;
   csv_fini(&parser, &Impl::on_field, &Impl::on_record, this);
   unclosed = completed > closed;
 }
 
-// Parses until at least one record is ready; false at the end. A failure is thrown after the records before it.
+// Parses until at least one record is ready; false at the end. A failure is thrown after the
+// records before it.
 bool CsvReader::Impl::fill() {
   std::array<char, kChunk> chunk;
   while (ready.empty() && !ended) {
@@ -129,7 +135,8 @@ bool CsvReader::Impl::fill() {
     int code = Z_OK;
     const char* message = gzerror(file.get(), &code);
     if (count < 0 || (code != Z_OK && code != Z_STREAM_END)) {
-      if (code == Z_ERRNO) throw Error(ErrorKind::kIo, fmt::format("{}: {}", name, std::strerror(errno)));
+      if (code == Z_ERRNO)
+        throw Error(ErrorKind::kIo, fmt::format("{}: {}", name, std::strerror(errno)));
       bad(fmt::format("damaged gzip data ({})", message));
     }
     const char* data = chunk.data();
@@ -180,8 +187,9 @@ std::optional<std::size_t> CsvReader::find_column(std::string_view name) const {
   const auto& header = impl_->header;
   auto found = std::find(header.begin(), header.end(), name);
   if (found == header.end())
-    found = std::find_if(header.begin(), header.end(),
-                         [&](const std::string& column) { return trimmed(column) == trimmed(name); });
+    found = std::find_if(header.begin(), header.end(), [&](const std::string& column) {
+      return trimmed(column) == trimmed(name);
+    });
   if (found == header.end()) return std::nullopt;
   return static_cast<std::size_t>(found - header.begin());
 }

@@ -14,7 +14,8 @@ constexpr std::int64_t kMaxPixels = std::int64_t{1} << 31;
 void check_mask_size(std::size_t pixels, std::int64_t rows, std::int64_t cols) {
   const bool sizes = rows >= 0 && cols >= 0 && rows <= kMaxPixels && cols <= kMaxPixels;
   if (!sizes || static_cast<std::uint64_t>(rows * cols) != pixels)
-    throw Error(ErrorKind::kUsage, fmt::format("a mask of {} pixels is not {} x {}", pixels, rows, cols));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("a mask of {} pixels is not {} x {}", pixels, rows, cols));
 }
 
 // Checks the runs before anything is allocated.
@@ -29,8 +30,8 @@ void check_runs(std::span<const std::int64_t> counts, std::int64_t rows, std::in
     left -= run;
   }
   if (left != 0)
-    throw Error(ErrorKind::kBadContent, fmt::format("run lengths leave {} of {} x {} pixels open",
-                                                    left, rows, cols));
+    throw Error(ErrorKind::kBadContent,
+                fmt::format("run lengths leave {} of {} x {} pixels open", left, rows, cols));
 }
 
 }  // namespace

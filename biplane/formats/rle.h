@@ -12,13 +12,14 @@ struct PixelBox {
   std::int64_t x = 0, y = 0, w = 0, h = 0;
 };
 
-// COCO run lengths of a mask (rows, cols), row-major, non-zero = inside: lengths of alternating runs in
-// column-major order, starting with zeros (0 if the first pixel is inside). Throws Error kUsage if the size does not fit.
+// COCO run lengths of a mask (rows, cols), row-major, non-zero = inside: lengths of alternating
+// runs in column-major order, starting with zeros (0 if the first pixel is inside). Throws Error
+// kUsage if the size does not fit.
 std::vector<std::int64_t> encode_rle(std::span<const std::uint8_t> mask, std::int64_t rows,
                                      std::int64_t cols);
 
-// The mask (rows, cols), row-major, 0 or 1. Throws Error kBadContent when a run is negative, when the runs do not
-// sum to rows x cols, or when the size is negative or above 2^31 pixels.
+// The mask (rows, cols), row-major, 0 or 1. Throws Error kBadContent when a run is negative, when
+// the runs do not sum to rows x cols, or when the size is negative or above 2^31 pixels.
 std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::int64_t rows,
                                      std::int64_t cols);
 

@@ -11,19 +11,15 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <ostream>
 #include <set>
 
 #include "biplane/core/error.h"
-#include "biplane/core/files.h"
 
 namespace biplane {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
-constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr int kMaxJsonDepth = 8;
 constexpr std::size_t kMaxRank = 64;
 
@@ -39,7 +35,8 @@ struct Mapping {
 };
 
 [[noreturn]] void bad(const std::string& file, const std::string& what) {
-  throw Error(ErrorKind::kBadContent, fmt::format("{}: not a valid safetensors file: {}", file, what));
+  throw Error(ErrorKind::kBadContent,
+              fmt::format("{}: not a valid safetensors file: {}", file, what));
 }
 
 [[noreturn]] void bad_tensor(const std::string& file, const std::string& tensor,
@@ -47,7 +44,8 @@ struct Mapping {
   bad(file, fmt::format("tensor '{}': {}", tensor, what));
 }
 
-// Stops at too deep nesting and at duplicate keys, which nlohmann::json would otherwise accept silently.
+// Stops at too deep nesting and at duplicate keys, which nlohmann::json would otherwise accept
+// silently.
 class HeaderGuard {
  public:
   explicit HeaderGuard(const std::string& file) : file_(file) {}
@@ -58,7 +56,8 @@ class HeaderGuard {
     if (event == Event::object_end) keys_.pop_back();
     if (event == Event::key) {
       const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second) bad(file_, fmt::format("the name '{}' occurs twice", key));
+      if (!keys_.back().insert(key).second)
+        bad(file_, fmt::format("the name '{}' occurs twice", key));
     }
     return true;
   }
@@ -85,19 +84,6 @@ std::uint64_t unsigned_value(const nlohmann::json& value, const std::string& fil
   return value.get<std::uint64_t>();
 }
 
-// Product of the shape and the element size; throws where it does not fit into 63 bits.
-std::uint64_t span_bytes(const TensorEntry& entry, const std::string& file) {
-  const std::optional<std::uint64_t> element = dtype_bytes(entry.dtype);
-  if (!element) bad_tensor(file, entry.name, fmt::format("unknown dtype '{}'", entry.dtype));
-  if (std::find(entry.shape.begin(), entry.shape.end(), 0) != entry.shape.end()) return 0;
-  std::uint64_t bytes = *element;
-  for (const std::int64_t side : entry.shape) {
-    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(side), &bytes) || bytes >> 62 != 0)
-      bad_tensor(file, entry.name, "its shape overflows");
-  }
-  return bytes;
-}
-
 TensorEntry parse_entry(const std::string& name, const nlohmann::json& value,
                         const std::string& file) {
   TensorEntry entry;
@@ -120,10 +106,14 @@ TensorEntry parse_entry(const std::string& name, const nlohmann::json& value,
   entry.begin = unsigned_value((*offsets)[0], file, name, "first offset");
   entry.end = unsigned_value((*offsets)[1], file, name, "second offset");
   if (entry.end < entry.begin) bad_tensor(file, name, "its data ends before it begins");
-  const std::uint64_t expected = span_bytes(entry, file);
-  if (entry.end - entry.begin != expected)
-    bad_tensor(file, name, fmt::format("shape and dtype need {} bytes but its data_offsets span {}",
-                                       expected, entry.end - entry.begin));
+  if (!dtype_bytes(entry.dtype))
+    bad_tensor(file, name, fmt::format("unknown dtype '{}'", entry.dtype));
+  const std::optional<std::uint64_t> expected = tensor_bytes(entry.dtype, entry.shape);
+  if (!expected) bad_tensor(file, name, "its shape overflows");
+  if (entry.end - entry.begin != *expected)
+    bad_tensor(file, name,
+               fmt::format("shape and dtype need {} bytes but its data_offsets span {}", *expected,
+                           entry.end - entry.begin));
   return entry;
 }
 
@@ -162,12 +152,26 @@ void check_coverage(std::vector<TensorEntry>& entries, std::uint64_t data_bytes,
 
 std::optional<std::uint64_t> dtype_bytes(std::string_view dtype) {
   static const std::map<std::string_view, std::uint64_t> sizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},
-      {"I8", 1},  {"U64", 8}, {"U32", 4}, {"U16", 2},  {"U8", 1},   {"BOOL", 1},    {"F8_E4M3", 1},
-      {"F8_E5M2", 1}};
+      {"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},    {"I64", 8},
+      {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},     {"U32", 4},
+      {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
   const auto found = sizes.find(dtype);
   if (found == sizes.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<std::uint64_t> tensor_bytes(std::string_view dtype,
+                                          const std::vector<std::int64_t>& shape) {
+  const std::optional<std::uint64_t> element = dtype_bytes(dtype);
+  if (!element || std::any_of(shape.begin(), shape.end(), [](auto side) { return side < 0; }))
+    return std::nullopt;
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  std::uint64_t bytes = *element;
+  for (const std::int64_t side : shape) {
+    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(side), &bytes) || bytes >> 62 != 0)
+      return std::nullopt;
+  }
+  return bytes;
 }
 
 struct SafetensorsFile::Impl {
@@ -186,7 +190,7 @@ void SafetensorsFile::Impl::load(std::string_view file) {
   std::uint64_t header_bytes = 0;
   if (file.size() < sizeof header_bytes) bad(name, "it is shorter than 8 bytes");
   std::memcpy(&header_bytes, file.data(), sizeof header_bytes);
-  if (header_bytes > kMaxHeader) bad(name, "its header would be larger than 100 MB");
+  if (header_bytes > kMaxSafetensorsHeader) bad(name, "its header would be larger than 100 MB");
   if (header_bytes > file.size() - sizeof header_bytes)
     bad(name, fmt::format("its header would have {} bytes but the file ends before", header_bytes));
   const nlohmann::json header = parse_header(file.substr(sizeof header_bytes, header_bytes), name);
@@ -214,8 +218,9 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     const bool missing = errno == ENOENT || errno == ENOTDIR;
-    throw Error(missing ? ErrorKind::kMissingInput : ErrorKind::kIo,
-                fmt::format("{}: {}", impl->name, missing ? "does not exist" : std::strerror(errno)));
+    throw Error(
+        missing ? ErrorKind::kMissingInput : ErrorKind::kIo,
+        fmt::format("{}: {}", impl->name, missing ? "does not exist" : std::strerror(errno)));
   }
   struct stat status {};
   const bool regular = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
@@ -267,65 +272,6 @@ std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {
 
 std::span<const std::byte> SafetensorsFile::bytes(const TensorEntry& entry) const {
   return impl_->data.subspan(entry.begin, entry.end - entry.begin);
-}
-
-namespace {
-
-// Indices of the tensors in the order in which they are written; checks each.
-std::vector<std::size_t> write_order(const std::vector<TensorView>& tensors,
-                                     const std::string& file) {
-  std::set<std::string> names;
-  std::vector<std::uint64_t> elements;
-  for (const TensorView& tensor : tensors) {
-    const auto refuse = [&](const std::string& what) {
-      throw Error(ErrorKind::kUsage,
-                  fmt::format("{}: cannot write tensor '{}': {}", file, tensor.name, what));
-    };
-    if (tensor.name == "__metadata__" || !names.insert(tensor.name).second)
-      refuse("the name is taken");
-    for (const std::int64_t side : tensor.shape)
-      if (side < 0) refuse("a negative size");
-    const std::uint64_t bytes = span_bytes({tensor.name, tensor.dtype, tensor.shape, 0, 0}, file);
-    if (bytes != tensor.data.size())
-      refuse(fmt::format("shape and dtype need {} bytes, given are {}", bytes, tensor.data.size()));
-    elements.push_back(*dtype_bytes(tensor.dtype));
-  }
-  std::vector<std::size_t> order(tensors.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (elements[a] != elements[b]) return elements[a] > elements[b];
-    return tensors[a].name < tensors[b].name;
-  });
-  return order;
-}
-
-}  // namespace
-
-void write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
-  const std::vector<std::size_t> order = write_order(tensors, path.string());
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  std::uint64_t offset = 0;
-  for (const std::size_t i : order) {
-    const TensorView& tensor = tensors[i];
-    const std::uint64_t end = offset + tensor.data.size();
-    header[tensor.name] = nlohmann::ordered_json{
-        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
-    offset = end;
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8 bytes
-  const std::uint64_t header_bytes = text.size();
-  if (header_bytes > kMaxHeader)
-    throw Error(ErrorKind::kUsage, path.string() + ": the header would be larger than 100 MB");
-  write_file_atomically(path, [&](std::ostream& out) {
-    out.write(reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    for (const std::size_t i : order)
-      out.write(reinterpret_cast<const char*>(tensors[i].data.data()),
-                static_cast<std::streamsize>(tensors[i].data.size()));
-  });
 }
 
 }  // namespace biplane

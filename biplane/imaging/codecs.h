@@ -1,6 +1,7 @@
 #pragma once
 
-// What decode.cpp needs of the PNG and JPEG libraries, whose headers stay inside png.cpp and jpeg.cpp.
+// What decode.cpp needs of the PNG and JPEG libraries, whose headers stay inside png.cpp and
+// jpeg.cpp.
 
 #include <cstddef>
 #include <span>
@@ -25,7 +26,8 @@ struct CodecHeader {
   int orientation = 1;
 };
 
-// Throws Error kBadContent naming the file when an image of this size is beyond the limits or empty.
+// Throws Error kBadContent naming the file when an image of this size is beyond the limits or
+// empty.
 void check_image_size(const EncodedImage& source, std::int64_t rows, std::int64_t cols);
 [[noreturn]] void refuse_image(const EncodedImage& source, const std::string& why);
 

@@ -37,10 +37,12 @@ void refuse_image(const EncodedImage& source, const std::string& why) {
 
 void check_image_size(const EncodedImage& source, std::int64_t rows, std::int64_t cols) {
   const DecodeLimits& limits = source.limits;
-  if (rows < 1 || cols < 1) refuse_image(source, fmt::format("an image of {} x {} pixels", rows, cols));
+  if (rows < 1 || cols < 1)
+    refuse_image(source, fmt::format("an image of {} x {} pixels", rows, cols));
   if (rows > limits.max_side || cols > limits.max_side || rows * cols > limits.max_pixels)
-    refuse_image(source, fmt::format("{} x {} pixels are beyond the limit of {} a side and {} in all",
-                                     rows, cols, limits.max_side, limits.max_pixels));
+    refuse_image(source,
+                 fmt::format("{} x {} pixels are beyond the limit of {} a side and {} in all", rows,
+                             cols, limits.max_side, limits.max_pixels));
 }
 
 const char* format_name(ImageFormat format) {

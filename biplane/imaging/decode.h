@@ -28,8 +28,9 @@ struct ImageInfo {
 
 struct DecodeOptions {
   DecodeLimits limits;
-  // A JPEG may come back reduced by 2, 4 or 8 (done inside the inverse DCT, several times faster than full
-  // decoding) as long as its longest side stays >= this and its shortest >= the next. 0: full size.
+  // A JPEG may come back reduced by 2, 4 or 8 (done inside the inverse DCT, several times faster
+  // than full decoding) as long as its longest side stays >= this and its shortest >= the next. 0:
+  // full size.
   int target_longest_side = 0;
   int target_shortest_side = 0;
 };
@@ -39,12 +40,14 @@ struct DecodedImage {
   int original_rows = 0, original_cols = 0;  // of the full image, after the EXIF orientation
 };
 
-// All functions below decide the format by content, never by name, and throw Error kBadContent that names the file
-// for anything truncated, damaged, not an image or beyond the limits (checked on the header, before memory for pixels is
-// taken); kMissingInput and kIo for files. `name` stands for the path in errors.
+// All functions below decide the format by content, never by name, and throw Error kBadContent that
+// names the file for anything truncated, damaged, not an image or beyond the limits (checked on the
+// header, before memory for pixels is taken); kMissingInput and kIo for files. `name` stands for
+// the path in errors.
 //
-// Grey of colour: 0.299 R + 0.587 G + 0.114 B (JPEG: the luma channel). Alpha, tRNS and gAMA are ignored; 16-bit PNG
-// gives its high byte; the EXIF orientation is applied; DICOM goes through its display pipeline (see dicom.h) to 0 .. 255.
+// Grey of colour: 0.299 R + 0.587 G + 0.114 B (JPEG: the luma channel). Alpha, tRNS and gAMA are
+// ignored; 16-bit PNG gives its high byte; the EXIF orientation is applied; DICOM goes through its
+// display pipeline (see dicom.h) to 0 .. 255.
 GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
                       const DecodeLimits& limits = {});
 GreyImage read_grey_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
@@ -54,7 +57,8 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
                           const DecodeOptions& options);
 DecodedImage read_image(const std::filesystem::path& path, const DecodeOptions& options);
 
-// [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535, DICOM display values, 8-bit value / 255.
+// [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535, DICOM display values, 8-bit value /
+// 255.
 FloatImage decode_float(std::span<const std::byte> bytes, const std::string& name,
                         const DecodeLimits& limits = {});
 FloatImage read_float_image(const std::filesystem::path& path, const DecodeLimits& limits = {});

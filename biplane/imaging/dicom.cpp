@@ -12,7 +12,6 @@
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
@@ -59,7 +58,8 @@ void load(std::span<const std::byte> bytes, const std::string& name, const Decod
                                       ? EXS_LittleEndianExplicit
                                       : DcmXfer(loaded.scan.syntax->uid).getXfer();
   DcmInputBufferStream stream;
-  stream.setBuffer(loaded.scan.data_set.data(), static_cast<offile_off_t>(loaded.scan.data_set.size()));
+  stream.setBuffer(loaded.scan.data_set.data(),
+                   static_cast<offile_off_t>(loaded.scan.data_set.size()));
   stream.setEos();
   loaded.data.transferInit();
   const OFCondition condition = loaded.data.read(stream, syntax);
@@ -139,9 +139,10 @@ void check_decodable(const LoadedDicom& loaded, const DicomInfo& info, const std
       "1.2.840.10008.5.1.4.1.1.7.4",    // SC, colour, frames
   };
   if (!loaded.scan.syntax->decodable)
-    bad(name, fmt::format("pixels in the transfer syntax {} ({}) cannot be decoded: convert the file to an "
-                          "uncompressed one first",
-                          info.transfer_syntax, info.transfer_syntax_name));
+    bad(name, fmt::format(
+                  "pixels in the transfer syntax {} ({}) cannot be decoded: convert the file to an "
+                  "uncompressed one first",
+                  info.transfer_syntax, info.transfer_syntax_name));
   if (!info.sop_class.empty() &&
       std::find(kImages.begin(), kImages.end(), info.sop_class) == kImages.end())
     bad(name, fmt::format("SOP class {} is not a CR, DX or secondary capture image",
@@ -151,13 +152,15 @@ void check_decodable(const LoadedDicom& loaded, const DicomInfo& info, const std
       info.samples != loaded.scan.samples || info.bits_allocated != loaded.scan.bits_allocated)
     bad(name, "damaged DICOM: contradicting image sizes");
   if (info.bits_stored < 1 || info.bits_stored > info.bits_allocated)
-    bad(name, fmt::format("damaged DICOM: {} bits stored of {}", info.bits_stored, info.bits_allocated));
+    bad(name,
+        fmt::format("damaged DICOM: {} bits stored of {}", info.bits_stored, info.bits_allocated));
 }
 
 // Uncompressed samples as DCMTK holds them: little-endian, 1 or 2 bytes a sample.
 std::span<const std::uint8_t> raw_samples(LoadedDicom& loaded, const std::string& name) {
   const OFCondition decoded = loaded.data.chooseRepresentation(EXS_LittleEndianExplicit, nullptr);
-  if (decoded.bad()) bad(name, fmt::format("damaged DICOM: its pixels cannot be decoded ({})", decoded.text()));
+  if (decoded.bad())
+    bad(name, fmt::format("damaged DICOM: its pixels cannot be decoded ({})", decoded.text()));
   DcmElement* element = nullptr;
   if (loaded.data.findAndGetElement(DCM_PixelData, element).bad() || element == nullptr)
     bad(name, "a DICOM file without pixels");
@@ -194,7 +197,8 @@ SampleLayout layout_of(LoadedDicom& loaded, const DicomInfo& info, const std::st
   layout.shift = high + 1 - info.bits_stored;
   const bool whole_bytes = info.bits_allocated == 8 || info.bits_allocated == 16;
   if (!whole_bytes || info.bits_stored < 1 || high >= info.bits_allocated || layout.shift < 0)
-    bad(name, fmt::format("damaged DICOM: high bit {} with {} bits stored", high, info.bits_stored));
+    bad(name,
+        fmt::format("damaged DICOM: high bit {} with {} bits stored", high, info.bits_stored));
   layout.mask = (1U << info.bits_stored) - 1;
   if (info.pixel_representation == 1) layout.sign = std::int32_t{1} << (info.bits_stored - 1);
   return layout;
@@ -216,80 +220,19 @@ DicomPixels pixels_of(LoadedDicom& loaded, DicomInfo& info, const std::string& n
   const bool rgb = samples == 3 && info.photometric == "RGB";
   const bool luma = samples == 3 && info.photometric == "YBR_FULL";
   if (!grey && !rgb && !luma)
-    bad(name, fmt::format("the photometric interpretation '{}' is not supported", info.photometric));
+    bad(name,
+        fmt::format("the photometric interpretation '{}' is not supported", info.photometric));
   // Colour by plane: samples lie one image apart instead of side by side.
   const bool planes = samples == 3 && number_of(loaded.data, DCM_PlanarConfiguration) == 1;
   const std::size_t step = planes ? 1 : samples, apart = planes ? area : 1;
   DicomPixels pixels{info.rows, info.cols, std::vector<std::int32_t>(area)};
   for (std::size_t i = 0; i < area; ++i) {
-    const auto at = [&](std::size_t channel) { return layout.value(raw, i * step + channel * apart); };
+    const auto at = [&](std::size_t channel) {
+      return layout.value(raw, i * step + channel * apart);
+    };
     pixels.values[i] = rgb ? (299 * at(0) + 587 * at(1) + 114 * at(2) + 500) / 1000 : at(0);
   }
   return pixels;
-}
-
-std::optional<LookupTable> table_of(DcmDataset& data, const DcmTagKey& sequence, bool is_signed,
-                                    const std::string& name) {
-  DcmItem* item = nullptr;
-  if (data.findAndGetSequenceItem(sequence, item, 0).bad() || item == nullptr) return std::nullopt;
-  std::array<std::int32_t, 3> descriptor{};
-  for (unsigned long i = 0; i < descriptor.size(); ++i) {
-    Uint16 word = 0;
-    Sint16 signed_word = 0;
-    if (item->findAndGetUint16(DCM_LUTDescriptor, word, i).good()) {
-      descriptor[i] = word;
-    } else if (item->findAndGetSint16(DCM_LUTDescriptor, signed_word, i).good()) {
-      descriptor[i] = static_cast<Uint16>(signed_word);
-    } else {
-      bad(name, "damaged DICOM: a lookup table without a descriptor");
-    }
-  }
-  LookupTable table;
-  table.first = is_signed && descriptor[1] > 0x7FFF ? descriptor[1] - 0x10000 : descriptor[1];
-  table.bits = descriptor[2];
-  const std::size_t entries = descriptor[0] == 0 ? 65536 : static_cast<std::size_t>(descriptor[0]);
-  const Uint16* words = nullptr;
-  unsigned long count = 0;
-  if (table.bits < 1 || table.bits > 16 ||
-      item->findAndGetUint16Array(DCM_LUTData, words, &count).bad() || words == nullptr)
-    bad(name, "damaged DICOM: a lookup table without data");
-  table.entries.assign(words, words + std::min<std::size_t>(count, entries));
-  if (table.bits <= 8 && count * 2 >= entries && count < entries) {  // two entries a word
-    table.entries.clear();
-    for (std::size_t i = 0; i < entries; ++i)
-      table.entries.push_back(static_cast<std::uint16_t>(words[i / 2] >> (i % 2 * 8) & 0xFF));
-  } else if (count < entries) {
-    bad(name, "damaged DICOM: a lookup table that is too short");
-  }
-  return table;
-}
-
-DisplayRule rule_of(LoadedDicom& loaded, const DicomInfo& info, const std::string& name) {
-  const bool is_signed = info.pixel_representation == 1;
-  DisplayRule rule;
-  rule.modality_lut = table_of(loaded.data, DCM_ModalityLUTSequence, is_signed, name);
-  rule.slope = info.rescale_slope.value_or(1);
-  rule.intercept = info.rescale_intercept.value_or(0);
-  if (!std::isfinite(rule.slope) || !std::isfinite(rule.intercept))
-    bad(name, "damaged DICOM: the rescale slope or intercept is not a number");
-  // The output of a rescale may be negative even where stored values are not.
-  rule.voi_lut = table_of(loaded.data, DCM_VOILUTSequence, is_signed || rule.intercept < 0, name);
-  rule.center = info.window_center;
-  rule.width = info.window_width;
-  rule.function = info.voi_function;
-  rule.inverted = info.photometric == "MONOCHROME1" || info.presentation_lut_shape == "INVERSE";
-  return rule;
-}
-
-std::string md5_hex(const std::vector<std::int32_t>& values) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  if (EVP_Digest(values.data(), values.size() * sizeof(std::int32_t), digest.data(), &size, EVP_md5(),
-                 nullptr) != 1)
-    return {};  // a system may forbid MD5
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
 }
 
 }  // namespace
@@ -305,46 +248,16 @@ DicomInfo dicom_info(std::span<const std::byte> bytes, const std::string& name,
   return info_of(loaded, static_cast<std::int64_t>(bytes.size()));
 }
 
-DicomPixels dicom_pixels(std::span<const std::byte> bytes, const std::string& name,
-                         const DecodeLimits& limits) {
+DecodedDicom decode_dicom(std::span<const std::byte> bytes, const std::string& name,
+                          const DecodeLimits& limits) {
   LoadedDicom loaded;
   load(bytes, name, limits, loaded);
   DicomInfo info = info_of(loaded, static_cast<std::int64_t>(bytes.size()));
-  return pixels_of(loaded, info, name);
-}
-
-FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& name,
-                         const DecodeLimits& limits) {
-  LoadedDicom loaded;
-  load(bytes, name, limits, loaded);
-  DicomInfo info = info_of(loaded, static_cast<std::int64_t>(bytes.size()));
-  const DicomPixels pixels = pixels_of(loaded, info, name);
-  return apply_display(pixels, rule_of(loaded, info, name));
-}
-
-DicomStatistics dicom_statistics(std::span<const std::byte> bytes, const std::string& name,
-                                 const DecodeLimits& limits) {
-  LoadedDicom loaded;
-  load(bytes, name, limits, loaded);
-  DicomInfo info = info_of(loaded, static_cast<std::int64_t>(bytes.size()));
-  const DicomPixels pixels = pixels_of(loaded, info, name);
-  const DisplayRule rule = rule_of(loaded, info, name);
-  const FloatImage display = apply_display(pixels, rule);
-  const auto count = static_cast<double>(pixels.values.size());
-  DicomStatistics statistics;
-  const auto [least, most] = std::minmax_element(pixels.values.begin(), pixels.values.end());
-  statistics.minimum = *least;
-  statistics.maximum = *most;
-  for (const std::int32_t value : pixels.values) statistics.stored_mean += value / count;
-  statistics.stored_md5 = md5_hex(pixels.values);
-  statistics.lossless = loaded.scan.syntax->lossless;
-  statistics.display_rule = rule.text();
-  for (const float value : display.pixels) statistics.display_mean += value / count;
-  double variance = 0;
-  for (const float value : display.pixels)
-    variance += (value - statistics.display_mean) * (value - statistics.display_mean) / count;
-  statistics.display_std = std::sqrt(variance);
-  return statistics;
+  DecodedDicom decoded;
+  decoded.pixels = pixels_of(loaded, info, name);
+  decoded.rule = display_rule(loaded.data, info, name);
+  decoded.lossless = loaded.scan.syntax->lossless;
+  return decoded;
 }
 
 }  // namespace biplane

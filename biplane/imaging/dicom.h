@@ -12,7 +12,8 @@
 
 namespace biplane {
 
-// Header fields of a DICOM image; a text that is absent is empty, a number that is absent is nullopt.
+// Header fields of a DICOM image; a text that is absent is empty, a number that is absent is
+// nullopt.
 struct DicomInfo {
   std::int64_t bytes = 0;
   std::string modality, body_part, view_position, photometric;
@@ -36,20 +37,23 @@ struct DicomPixels {
 // True if the content looks like DICOM: "DICM" at byte 128, or a data set without preamble.
 bool is_dicom(std::span<const std::byte> bytes);
 
-// Walks over the data elements without decoding, and before DCMTK sees them: iterative, nothing allocated from declared lengths.
-// Refuses (Error kBadContent naming the file) sequences nested deeper than the limit, elements longer than
-// what is left, too many elements, unknown transfer syntaxes, RLE fragments or offset tables that are too short.
+// Walks over the data elements without decoding, and before DCMTK sees them: iterative, nothing
+// allocated from declared lengths. Refuses (Error kBadContent naming the file) sequences nested
+// deeper than the limit, elements longer than what is left, too many elements, unknown transfer
+// syntaxes, RLE fragments or offset tables that are too short.
 void prescan_dicom(std::span<const std::byte> bytes, const std::string& name,
                    const DecodeLimits& limits = {});
 
 // All of the following pre-scan first and throw Error kBadContent naming the file.
 DicomInfo dicom_info(std::span<const std::byte> bytes, const std::string& name,
                      const DecodeLimits& limits = {});
-// Supported transfer syntaxes: uncompressed, deflated, RLE, JPEG (baseline, extended, lossless), JPEG-LS; JPEG 2000 is refused by name.
+// Supported transfer syntaxes: uncompressed, deflated, RLE, JPEG (baseline, extended, lossless),
+// JPEG-LS; JPEG 2000 is refused by name.
 DicomPixels dicom_pixels(std::span<const std::byte> bytes, const std::string& name,
                          const DecodeLimits& limits = {});
-// Display values in [0, 1]: stored -> modality LUT or rescale -> VOI LUT or window (LINEAR, LINEAR_EXACT, SIGMOID; else
-// min-max) -> polarity (MONOCHROME1 or presentation LUT shape INVERSE). data.md section 4.
+// Display values in [0, 1]: stored -> modality LUT or rescale -> VOI LUT or window (LINEAR,
+// LINEAR_EXACT, SIGMOID; else min-max) -> polarity (MONOCHROME1 or presentation LUT shape INVERSE).
+// data.md section 4.
 FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& name,
                          const DecodeLimits& limits = {});
 
@@ -57,9 +61,9 @@ FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& na
 struct DicomStatistics {
   std::int32_t minimum = 0, maximum = 0;  // of the stored values
   double stored_mean = 0;
-  std::string stored_md5;     // of the stored values as little-endian int32, row-major
-  bool lossless = true;       // by transfer syntax
-  std::string display_rule;   // for example "window 550/1024 LINEAR, inverted"
+  std::string stored_md5;    // of the stored values as little-endian int32, row-major
+  bool lossless = true;      // by transfer syntax
+  std::string display_rule;  // for example "window 550/1024 LINEAR, inverted"
   double display_mean = 0, display_std = 0;  // of dicom_display
 };
 DicomStatistics dicom_statistics(std::span<const std::byte> bytes, const std::string& name,

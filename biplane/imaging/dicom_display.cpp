@@ -1,8 +1,11 @@
 #include "biplane/imaging/dicom_display.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 
 namespace biplane {
@@ -14,7 +17,8 @@ std::uint16_t look_up(const LookupTable& table, double input) {
   return table.entries[static_cast<std::size_t>(position)];
 }
 
-void apply_modality(const DisplayRule& rule, const DicomPixels& pixels, std::vector<double>& values) {
+void apply_modality(const DisplayRule& rule, const DicomPixels& pixels,
+                    std::vector<double>& values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     const double stored = pixels.values[i];
     values[i] = rule.modality_lut ? look_up(*rule.modality_lut, stored)
@@ -54,6 +58,20 @@ void apply_voi(const DisplayRule& rule, std::vector<double>& values) {
   for (double& value : values) value = (value - low) / range;
 }
 
+static_assert(std::endian::native == std::endian::little,
+              "the MD5 below is of little-endian values");
+
+std::string md5_hex(const std::vector<std::int32_t>& values) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (EVP_Digest(values.data(), values.size() * sizeof(std::int32_t), digest.data(), &size,
+                 EVP_md5(), nullptr) != 1)
+    return {};  // a system may forbid MD5
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+  return hex;
+}
+
 }  // namespace
 
 std::string DisplayRule::text() const {
@@ -74,6 +92,39 @@ FloatImage apply_display(const DicomPixels& pixels, const DisplayRule& rule) {
   for (std::size_t i = 0; i < values.size(); ++i)
     image.pixels[i] = static_cast<float>(rule.inverted ? 1 - values[i] : values[i]);
   return image;
+}
+
+DicomPixels dicom_pixels(std::span<const std::byte> bytes, const std::string& name,
+                         const DecodeLimits& limits) {
+  return decode_dicom(bytes, name, limits).pixels;
+}
+
+FloatImage dicom_display(std::span<const std::byte> bytes, const std::string& name,
+                         const DecodeLimits& limits) {
+  const DecodedDicom decoded = decode_dicom(bytes, name, limits);
+  return apply_display(decoded.pixels, decoded.rule);
+}
+
+DicomStatistics dicom_statistics(std::span<const std::byte> bytes, const std::string& name,
+                                 const DecodeLimits& limits) {
+  const DecodedDicom decoded = decode_dicom(bytes, name, limits);
+  const FloatImage display = apply_display(decoded.pixels, decoded.rule);
+  const std::vector<std::int32_t>& values = decoded.pixels.values;
+  const auto count = static_cast<double>(values.size());
+  DicomStatistics statistics;
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  statistics.minimum = *least;
+  statistics.maximum = *most;
+  for (const std::int32_t value : values) statistics.stored_mean += value / count;
+  statistics.stored_md5 = md5_hex(values);
+  statistics.lossless = decoded.lossless;
+  statistics.display_rule = decoded.rule.text();
+  for (const float value : display.pixels) statistics.display_mean += value / count;
+  double variance = 0;
+  for (const float value : display.pixels)
+    variance += (value - statistics.display_mean) * (value - statistics.display_mean) / count;
+  statistics.display_std = std::sqrt(variance);
+  return statistics;
 }
 
 }  // namespace biplane

@@ -23,7 +23,8 @@ const TransferSyntax* find_transfer_syntax(const std::string& uid);
 // What the walk over the data elements found.
 struct DicomScan {
   const TransferSyntax* syntax = nullptr;
-  std::span<const std::byte> data_set;  // behind the file meta information; in `inflated` for a deflated file
+  std::span<const std::byte>
+      data_set;  // behind the file meta information; in `inflated` for a deflated file
   std::string inflated;
   std::string sop_class;
   std::int64_t rows = 0, cols = 0, samples = 1, frames = 1, bits_allocated = 0;
@@ -38,8 +39,9 @@ void scan_dicom(std::span<const std::byte> bytes, const std::string& name,
 // True if the data dictionary calls this element a sequence (implicit VR does not say so itself).
 bool dictionary_sequence(std::uint16_t group, std::uint16_t element);
 
-// Checks the first compressed fragment against the header (RLE: segment table; JPEG: size in its frame header), so that
-// a decoder is not led beyond its buffers. Throws Error kBadContent naming the file.
+// Checks the first compressed fragment against the header (RLE: segment table; JPEG: size in its
+// frame header), so that a decoder is not led beyond its buffers. Throws Error kBadContent naming
+// the file.
 void check_fragment(std::span<const std::byte> fragment, const DicomScan& scan,
                     const std::string& name);
 

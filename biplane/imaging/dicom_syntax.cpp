@@ -45,7 +45,8 @@ std::uint32_t number(std::span<const std::byte> bytes, std::size_t at, std::size
   return value;
 }
 
-void check_rle(std::span<const std::byte> fragment, const DicomScan& scan, const std::string& name) {
+void check_rle(std::span<const std::byte> fragment, const DicomScan& scan,
+               const std::string& name) {
   constexpr std::size_t kTable = 64;
   if (fragment.size() < kTable) bad(name, "an RLE fragment of less than 64 bytes");
   const std::uint32_t segments = number(fragment, 0, 4, false);
@@ -62,7 +63,8 @@ void check_rle(std::span<const std::byte> fragment, const DicomScan& scan, const
 }
 
 // Walks over the marker segments up to the frame header.
-void check_jpeg(std::span<const std::byte> fragment, const DicomScan& scan, const std::string& name) {
+void check_jpeg(std::span<const std::byte> fragment, const DicomScan& scan,
+                const std::string& name) {
   if (fragment.size() < 4 || number(fragment, 0, 2, true) != 0xFFD8)
     bad(name, "the compressed data are not a JPEG stream");
   std::size_t at = 2;

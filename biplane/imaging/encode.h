@@ -6,8 +6,8 @@
 
 namespace biplane {
 
-// Encoded files as bytes: a function of the pixels and settings only (no times, no comments). Throw Error kUsage for an
-// image without pixels.
+// Encoded files as bytes: a function of the pixels and settings only (no times, no comments). Throw
+// Error kUsage for an image without pixels.
 struct PngOptions {
   int compression = 6;  // 0 (none) .. 9 (smallest)
 };

@@ -40,7 +40,8 @@ std::uint8_t encode_srgb(double linear) {
 
 constexpr int kSteps = 256;
 
-// Lightness is linear in t; the hue turns from violet over red to yellow; chroma is what the sRGB gamut allows.
+// Lightness is linear in t; the hue turns from violet over red to yellow; chroma is what the sRGB
+// gamut allows.
 std::array<Colour, kSteps> build_colours() {
   std::array<Colour, kSteps> colours;
   for (int i = 0; i < kSteps; ++i) {
@@ -116,7 +117,8 @@ FloatImage upsample_bilinear(const FloatImage& map, int rows, int cols) {
   return result;
 }
 
-RgbImage overlay_heatmap(const GreyImage& image, const FloatImage& map, const HeatmapOptions& options) {
+RgbImage overlay_heatmap(const GreyImage& image, const FloatImage& map,
+                         const HeatmapOptions& options) {
   const FloatImage large = upsample_bilinear(map, image.rows, image.cols);
   float low = 0, high = 1;
   if (options.normalise) {
@@ -155,10 +157,11 @@ void draw_box(RgbImage& image, const PixelBox& box, Colour colour, int thickness
 void draw_mask_outline(RgbImage& image, std::span<const std::uint8_t> mask, Colour colour) {
   const std::int64_t rows = image.rows, cols = image.cols;
   if (mask.size() != static_cast<std::size_t>(rows * cols))
-    throw Error(ErrorKind::kUsage, fmt::format("a mask of {} pixels on an image of {} x {}",
-                                               mask.size(), rows, cols));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("a mask of {} pixels on an image of {} x {}", mask.size(), rows, cols));
   const auto inside = [&](std::int64_t y, std::int64_t x) {
-    return y >= 0 && x >= 0 && y < rows && x < cols && mask[static_cast<std::size_t>(y * cols + x)] != 0;
+    return y >= 0 && x >= 0 && y < rows && x < cols &&
+           mask[static_cast<std::size_t>(y * cols + x)] != 0;
   };
   for (std::int64_t y = 0; y < rows; ++y)
     for (std::int64_t x = 0; x < cols; ++x)

@@ -36,7 +36,8 @@ constexpr int kMaxScans = 500;  // a progressive file can ask for millions of pa
 void on_message(j_common_ptr codec, int level) {
   if (level >= 0) return;  // a trace
   const int code = codec->err->msg_code;
-  if (code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR) return;  // unusual, but nothing is damaged
+  if (code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR)
+    return;  // unusual, but nothing is damaged
   fail(codec);
 }
 
@@ -96,8 +97,10 @@ class JpegDecoder {
 
   GreyImage grey(int target_longest, int target_shortest) {
     if (decoder_.num_components != 1 && decoder_.num_components != 3)
-      refuse_image(source_, fmt::format("a JPEG of {} components (CMYK?): convert it to grey or RGB",
-                                        decoder_.num_components));
+      refuse_image(source_,
+                   fmt::format("a JPEG of {} components (CMYK?): convert it to grey or RGB",
+                               decoder_.num_components));
+    const int turned = orientation();  // libjpeg forgets the markers when it finishes
     decoder_.out_color_space = JCS_GRAYSCALE;
     decoder_.scale_num = 1;
     decoder_.scale_denom = static_cast<unsigned>(reduction(target_longest, target_shortest));
@@ -112,7 +115,7 @@ class JpegDecoder {
       }
       jpeg_finish_decompress(&decoder_);
     });
-    apply_orientation(orientation(), image.rows, image.cols, image.pixels);
+    apply_orientation(turned, image.rows, image.cols, image.pixels);
     return image;
   }
 
@@ -140,7 +143,8 @@ class JpegDecoder {
     const int shortest = static_cast<int>(std::min(decoder_.image_width, decoder_.image_height));
     int best = 1;
     for (const int by : {2, 4, 8})
-      if (longest / by >= std::max(target_longest, 1) && shortest / by >= std::max(target_shortest, 1))
+      if (longest / by >= std::max(target_longest, 1) &&
+          shortest / by >= std::max(target_shortest, 1))
         best = by;
     return best;
   }
@@ -168,8 +172,9 @@ GreyImage decode_jpeg_grey(const EncodedImage& source, int target_longest, int t
 std::string encode_jpeg(const GreyImage& image, int quality) {
   if (image.rows < 1 || image.cols < 1 || image.rows > JPEG_MAX_DIMENSION ||
       image.cols > JPEG_MAX_DIMENSION || quality < 1 || quality > 100)
-    throw Error(ErrorKind::kUsage, fmt::format("cannot write a JPEG of {} x {} pixels at quality {}",
-                                               image.rows, image.cols, quality));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("cannot write a JPEG of {} x {} pixels at quality {}", image.rows,
+                            image.cols, quality));
   JpegErrors errors;
   install(errors);
   jpeg_compress_struct encoder{};
@@ -195,7 +200,8 @@ std::string encode_jpeg(const GreyImage& image, int quality) {
   });
   jpeg_destroy_compress(&encoder);
   // After an error libjpeg may have freed the buffer already without saying so.
-  if (!done) throw Error(ErrorKind::kFailure, fmt::format("JPEG encoding failed: {}", errors.message));
+  if (!done)
+    throw Error(ErrorKind::kFailure, fmt::format("JPEG encoding failed: {}", errors.message));
   std::string encoded(reinterpret_cast<const char*>(buffer), size);
   std::free(buffer);
   return encoded;

@@ -7,8 +7,8 @@
 
 namespace biplane {
 
-// Orientation (1 .. 8) in the TIFF structure of an EXIF block, without its "Exif\0\0" prefix; 1 where there is none
-// or the block is damaged (metadata must not make an image unreadable).
+// Orientation (1 .. 8) in the TIFF structure of an EXIF block, without its "Exif\0\0" prefix; 1
+// where there is none or the block is damaged (metadata must not make an image unreadable).
 int exif_orientation(std::span<const std::byte> tiff);
 
 // True if rows and columns are exchanged by this orientation.

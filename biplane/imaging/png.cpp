@@ -39,7 +39,8 @@ bool run_guarded(png_structp png, Step step) {
 
 std::uint32_t big_endian(std::span<const std::byte> bytes, std::size_t at) {
   std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value = value << 8 | std::to_integer<std::uint32_t>(bytes[at + i]);
+  for (std::size_t i = 0; i < 4; ++i)
+    value = value << 8 | std::to_integer<std::uint32_t>(bytes[at + i]);
   return value;
 }
 
@@ -88,8 +89,10 @@ class PngDecoder {
     run([&] { passes = set_transforms(); });
     const std::size_t row_bytes = png_get_rowbytes(png_, info_);
     pixels.resize(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
-    // An interlaced image is complete only after its last pass, so all its rows are kept until then.
-    std::vector<png_byte> buffer(passes > 1 ? row_bytes * static_cast<std::size_t>(rows) : row_bytes);
+    // An interlaced image is complete only after its last pass, so all its rows are kept until
+    // then.
+    std::vector<png_byte> buffer(passes > 1 ? row_bytes * static_cast<std::size_t>(rows)
+                                            : row_bytes);
     for (int pass = 0; pass < passes; ++pass) {
       for (int y = 0; y < rows; ++y) {
         const auto row = static_cast<std::size_t>(y);
@@ -107,7 +110,8 @@ class PngDecoder {
  private:
   static void read(png_structp png, png_bytep to, std::size_t count) {
     auto* self = static_cast<PngDecoder*>(png_get_io_ptr(png));
-    if (count > self->source_.bytes.size() - self->position_) png_error(png, "the file ends too early");
+    if (count > self->source_.bytes.size() - self->position_)
+      png_error(png, "the file ends too early");
     std::memcpy(to, self->source_.bytes.data() + self->position_, count);
     self->position_ += count;
   }
@@ -119,7 +123,8 @@ class PngDecoder {
     check_image_size(source_, big_endian(bytes, 20), big_endian(bytes, 16));
   }
 
-  // Grey or RGB of 8 or 16 bit, values as stored: no gamma, no transparency. Returns the number of passes.
+  // Grey or RGB of 8 or 16 bit, values as stored: no gamma, no transparency. Returns the number of
+  // passes.
   int set_transforms() {
     const int type = png_get_color_type(png_, info_);
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png_);
@@ -140,9 +145,11 @@ class PngDecoder {
       return from[i];
     };
     for (std::size_t x = 0; x < cols; ++x) {
-      std::uint32_t value = channels_ == 1 ? sample(x)
-                                           : (299 * sample(3 * x) + 587 * sample(3 * x + 1) +
-                                              114 * sample(3 * x + 2) + 500) / 1000;
+      std::uint32_t value =
+          channels_ == 1
+              ? sample(x)
+              : (299 * sample(3 * x) + 587 * sample(3 * x + 1) + 114 * sample(3 * x + 2) + 500) /
+                    1000;
       if constexpr (std::is_same_v<Pixel, std::uint8_t>) {
         if (wide_) value >>= 8;
       } else {
@@ -198,23 +205,25 @@ void append(png_structp png, png_bytep data, std::size_t size) {
 
 std::string encode(const PngLayout& layout, const PngOptions& options) {
   if (layout.rows < 1 || layout.cols < 1 || options.compression < 0 || options.compression > 9)
-    throw Error(ErrorKind::kUsage, fmt::format("cannot write a PNG of {} x {} pixels, compression {}",
-                                               layout.rows, layout.cols, options.compression));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("cannot write a PNG of {} x {} pixels, compression {}", layout.rows,
+                            layout.cols, options.compression));
   PngErrors errors;
   std::vector<png_byte> out;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &errors, &on_error, &on_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
-  const bool done = info != nullptr && run_guarded(png, [&] {
-    png_set_write_fn(png, &out, &append, nullptr);
-    png_set_compression_level(png, options.compression);
-    png_set_IHDR(png, info, static_cast<png_uint_32>(layout.cols),
-                 static_cast<png_uint_32>(layout.rows), layout.bit_depth, layout.color_type,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_write_info(png, info);
-    for (int y = 0; y < layout.rows; ++y)
-      png_write_row(png, layout.first + static_cast<std::size_t>(y) * layout.row_bytes);
-    png_write_end(png, nullptr);
-  });
+  const bool done =
+      info != nullptr && run_guarded(png, [&] {
+        png_set_write_fn(png, &out, &append, nullptr);
+        png_set_compression_level(png, options.compression);
+        png_set_IHDR(png, info, static_cast<png_uint_32>(layout.cols),
+                     static_cast<png_uint_32>(layout.rows), layout.bit_depth, layout.color_type,
+                     PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+        png_write_info(png, info);
+        for (int y = 0; y < layout.rows; ++y)
+          png_write_row(png, layout.first + static_cast<std::size_t>(y) * layout.row_bytes);
+        png_write_end(png, nullptr);
+      });
   png_destroy_write_struct(&png, &info);
   if (!done) throw Error(ErrorKind::kFailure, "PNG encoding failed: " + errors.message);
   return {reinterpret_cast<const char*>(out.data()), out.size()};
@@ -225,7 +234,8 @@ std::string encode(const PngLayout& layout, const PngOptions& options) {
 bool is_png(std::span<const std::byte> bytes) {
   static constexpr unsigned char kSignature[kSignatureBytes] = {0x89, 'P',  'N',  'G',
                                                                 '\r', '\n', 0x1A, '\n'};
-  return bytes.size() >= kSignatureBytes && std::memcmp(bytes.data(), kSignature, kSignatureBytes) == 0;
+  return bytes.size() >= kSignatureBytes &&
+         std::memcmp(bytes.data(), kSignature, kSignatureBytes) == 0;
 }
 
 CodecHeader png_header(const EncodedImage& source) { return PngDecoder(source).header(); }

@@ -54,7 +54,8 @@ void check_preprocess(const PreprocessOptions& options) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("fit: '{}' is neither 'longest' nor 'shortest'", options.fit));
   if (options.size < 1 || options.size > kMaxSize)
-    throw Error(ErrorKind::kUsage, fmt::format("size: {} is not within 1 .. {}", options.size, kMaxSize));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("size: {} is not within 1 .. {}", options.size, kMaxSize));
   if (options.crop < 1 || options.crop > options.size)
     throw Error(ErrorKind::kUsage,
                 fmt::format("crop: {} is not within 1 .. size ({})", options.crop, options.size));
@@ -62,12 +63,15 @@ void check_preprocess(const PreprocessOptions& options) {
 
 PadGeometry pad_geometry(int rows, int cols, int size) {
   if (rows < 1 || cols < 1 || size < 1)
-    throw Error(ErrorKind::kUsage, fmt::format("padding an image of {} x {} to {}", rows, cols, size));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("padding an image of {} x {} to {}", rows, cols, size));
   const std::int64_t longest = std::max(rows, cols);
   PadGeometry geometry;
   geometry.size = size;
-  geometry.content_rows = static_cast<int>(std::max<std::int64_t>(1, std::int64_t{rows} * size / longest));
-  geometry.content_cols = static_cast<int>(std::max<std::int64_t>(1, std::int64_t{cols} * size / longest));
+  geometry.content_rows =
+      static_cast<int>(std::max<std::int64_t>(1, std::int64_t{rows} * size / longest));
+  geometry.content_cols =
+      static_cast<int>(std::max<std::int64_t>(1, std::int64_t{cols} * size / longest));
   geometry.top = (size - geometry.content_rows) / 2;
   geometry.left = (size - geometry.content_cols) / 2;
   return geometry;

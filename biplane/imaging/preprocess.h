@@ -12,11 +12,12 @@ namespace biplane {
 
 // How an image becomes model input (method section 6, data.md section 4).
 struct PreprocessOptions {
-  // "longest": longest side to `size` by area averaging, centred zero padding to size x size (the method's own way).
-  // "shortest": shortest side to `size` by antialiased bilinear interpolation.
+  // "longest": longest side to `size` by area averaging, centred zero padding to size x size (the
+  // method's own way). "shortest": shortest side to `size` by antialiased bilinear interpolation.
   std::string fit = "longest";
   std::int64_t size = 256;  // pixels
-  std::int64_t crop = 224;  // side of the square that is cut out: random in training, centred in evaluation; <= size
+  std::int64_t crop = 224;  // side of the square that is cut out: random in training, centred in
+                            // evaluation; <= size
 
   template <class V>
   void visit(V& v) {
@@ -29,7 +30,8 @@ struct PreprocessOptions {
 // Throws Error kUsage naming the key for sizes outside 1 .. 4096, crop > size or an unknown fit.
 void check_preprocess(const PreprocessOptions& options);
 
-// Where the image's content lies in the padded square, exact in integers: rows = max(1, floor(rows size / longest)).
+// Where the image's content lies in the padded square, exact in integers: rows = max(1, floor(rows
+// size / longest)).
 struct PadGeometry {
   int size = 0;
   int content_rows = 0, content_cols = 0;
@@ -37,18 +39,20 @@ struct PadGeometry {
 };
 PadGeometry pad_geometry(int rows, int cols, int size);
 
-// Resizes by area averaging as OpenCV's INTER_AREA does on 8 bit (where it would enlarge: linearly with area-aligned
-// weights). rows, cols >= 1.
+// Resizes by area averaging as OpenCV's INTER_AREA does on 8 bit (where it would enlarge: linearly
+// with area-aligned weights). rows, cols >= 1.
 GreyImage resize_area(const GreyImage& image, int rows, int cols);
-// Bilinear with antialiasing (triangle filter widened by the scale), half-pixel centres, on value / 255.
+// Bilinear with antialiasing (triangle filter widened by the scale), half-pixel centres, on value /
+// 255.
 FloatImage resize_antialiased(const FloatImage& image, int rows, int cols);
 
 // Content resized into geometry.content_*, zero elsewhere: (size, size).
 GreyImage resize_and_pad(const GreyImage& image, const PadGeometry& geometry);
 GreyImage resize_and_pad(const GreyImage& image, int size);
 
-// The part of preprocessing that does not depend on chance, before the crop: (size, size) for fit "longest",
-// (rows, cols) with the shortest side = size for "shortest". In [0, 1]. `decoded` may be reduced: the geometry follows the original size.
+// The part of preprocessing that does not depend on chance, before the crop: (size, size) for fit
+// "longest", (rows, cols) with the shortest side = size for "shortest". In [0, 1]. `decoded` may be
+// reduced: the geometry follows the original size.
 FloatImage fit_image(const DecodedImage& decoded, const PreprocessOptions& options);
 FloatImage fit_image(const GreyImage& image, const PreprocessOptions& options);
 // Reads (a large JPEG at reduced scale) and fits. Errors as in decode.h.
@@ -66,7 +70,8 @@ CropOffset random_crop(int rows, int cols, int crop, CounterRandom& random);
 FloatImage crop_image(const FloatImage& image, CropOffset offset, int crop);
 GreyImage crop_image(const GreyImage& image, CropOffset offset, int crop);
 
-// Maps continuous coordinates (pixel i covers [i, i+1)) of the original image to the crop: input = original * scale + offset.
+// Maps continuous coordinates (pixel i covers [i, i+1)) of the original image to the crop: input =
+// original * scale + offset.
 struct InputMapping {
   double scale_y = 1, offset_y = 0;
   double scale_x = 1, offset_x = 0;

@@ -113,7 +113,8 @@ FloatImage resample(const std::vector<Pixel>& pixels, int cols, const Taps& vert
       const float* across = horizontal.weights(x);
       const float* from = line.data() + horizontal.first[static_cast<std::size_t>(x)];
       float sum = 0;
-      for (int k = 0; k < horizontal.count[static_cast<std::size_t>(x)]; ++k) sum += across[k] * from[k];
+      for (int k = 0; k < horizontal.count[static_cast<std::size_t>(x)]; ++k)
+        sum += across[k] * from[k];
       result.pixels[next++] = sum;
     }
   }

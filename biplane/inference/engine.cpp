@@ -80,6 +80,14 @@ Engine Engine::open(const fs::path& path, const EngineOptions& options) {
   return Engine(load_model_package(path), options);
 }
 
+void Engine::for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const {
+  const OneThreadScope one_thread;
+  parallel_for(count, threads_, [&](std::int64_t index) {
+    use_one_thread();
+    body(index);
+  });
+}
+
 Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int64_t begin, std::int64_t end) const {
   BatchFeatures features;
   std::vector<StudySample> samples;
@@ -115,9 +123,7 @@ StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::in
   const StudyDataset dataset(std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest), studies, text_, options);
   const std::int64_t batches = (dataset.size() + batch_ - 1) / batch_;
   std::vector<BatchFeatures> parts(static_cast<std::size_t>(batches));
-  const OneThreadScope one_thread;
-  parallel_for(batches, threads_, [&](std::int64_t index) {
-    use_one_thread();
+  for_each(batches, [&](std::int64_t index) {
     const std::int64_t begin = index * batch_, end = std::min(begin + batch_, dataset.size());
     parts[static_cast<std::size_t>(index)] = encode_batch(dataset, begin, end);
     if (progress != nullptr) progress->advance(end - begin);
@@ -153,9 +159,7 @@ torch::Tensor Engine::encode_texts(const std::vector<std::string>& texts) const 
   const auto count = static_cast<std::int64_t>(texts.size());
   const std::int64_t batches = (count + batch_ - 1) / batch_;
   std::vector<torch::Tensor> parts(static_cast<std::size_t>(batches));
-  const OneThreadScope one_thread;
-  parallel_for(batches, threads_, [&](std::int64_t index) {
-    use_one_thread();
+  for_each(batches, [&](std::int64_t index) {
     const torch::NoGradGuard no_grad;
     const auto begin = texts.begin() + index * batch_, end = texts.begin() + std::min((index + 1) * batch_, count);
     const StudyBatch batch = collate_texts({begin, end}, text_);

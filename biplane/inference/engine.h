@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -74,6 +75,9 @@ class Engine {
   ViewFeatures encode_view(const FloatImage& image, bool lateral) const;
   // Maps of a phrase over one view; `view` holds one image.
   PhraseMap ground(const PhraseFeatures& phrase, const ViewFeatures& view) const;
+
+  // Calls body(i) for i = 0 .. count-1 on the engine's threads, each with one thread inside LibTorch's operators.
+  void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const;
 
   const ModelDescription& description() const { return package_.description; }
   const ModelPackage& package() const { return package_; }  // without its weights

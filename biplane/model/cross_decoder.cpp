@@ -30,37 +30,36 @@ CrossDecoder::CrossDecoder(const CrossDecoderConfig& config) : config_(config) {
   ln_post = register_module("ln_post", norm());
 }
 
-torch::Tensor CrossDecoder::first_cross(const CrossDecoderInput& input,
+torch::Tensor CrossDecoder::first_cross(const torch::Tensor& query, const TokenLayout& layout,
+                                        const torch::Tensor& keys,
                                         const BlockContext& context) const {
-  const std::int64_t batch = input.query.size(0), width = config_.width;
-  const torch::Tensor query = ln_query->forward(input.query.reshape({-1, width}));
-  const torch::Tensor keys = ln_key->forward(input.keys.reshape({-1, width}));
+  const torch::Tensor normed_query = ln_query->forward(query);
+  const torch::Tensor normed_keys = ln_key->forward(keys.reshape({-1, config_.width}));
   if (context.cross_weights != nullptr) {
-    *context.cross_weights = cross_attn->cross_weights(query, keys, batch, context.key_mask);
+    *context.cross_weights =
+        cross_attn->cross_weights(normed_query, layout, normed_keys, context.key_mask);
   }
-  return cross_attn->cross(query, keys, batch, context.key_mask).view_as(input.query);
+  return cross_attn->cross(normed_query, layout, normed_keys, context.key_mask);
 }
 
-torch::Tensor CrossDecoder::forward(const CrossDecoderInput& input,
-                                    torch::Tensor* attention) const {
-  TORCH_CHECK(input.query.dim() == 3 && input.keys.dim() == 3 &&
-                  input.query.size(0) == input.keys.size(0) &&
-                  input.query.size(2) == config_.width && input.keys.size(2) == config_.width,
-              "decoder of width ", config_.width, " got queries ", input.query.sizes(),
-              " and keys ", input.keys.sizes());
+torch::Tensor CrossDecoder::forward(const torch::Tensor& query, const TokenLayout& layout,
+                                    const DecoderKeys& keys, torch::Tensor* attention) const {
+  TORCH_CHECK(query.dim() == 2 && keys.keys.dim() == 3 && layout.batch() == keys.keys.size(0) &&
+                  query.size(1) == config_.width && keys.keys.size(2) == config_.width,
+              "decoder of width ", config_.width, " got queries ", query.sizes(), " of ",
+              layout.batch(), " studies and keys ", keys.keys.sizes());
   BlockContext context;
-  context.mask = KeyMask::of(input.query_mask);
-  context.key_mask = KeyMask::of(input.key_mask);
+  context.key_mask = KeyMask::of(keys.mask);
   context.cross_weights = attention;
   context.cross_residual = config_.first_cross_residual;
-  torch::Tensor x = input.query;
+  torch::Tensor x = query;
   if (cross_attn) {
-    x = first_cross(input, context);
+    x = first_cross(x, layout, keys.keys, context);
   } else {
-    context.keys = input.keys;
+    context.keys = keys.keys;
   }
   for (const auto& layer : layers) {
-    x = layer->forward(x, context);
+    x = layer->forward(x, layout, context);
     context.cross_weights = nullptr;
     context.cross_residual = true;
   }

@@ -15,17 +15,15 @@ struct CrossDecoderConfig {
   std::string style = "figure";  // figure | reference
   std::int64_t width = 512;
   std::int64_t heads = 8;
-  std::int64_t layers =
-      4;  // figure: full layers; reference: self-attention blocks after the cross-attention
-  bool first_cross_residual = true;  // figure only; false: what leaves the first cross-attention is
-                                     // read from the keys alone
+  // figure: full layers; reference: self-attention blocks after the cross-attention
+  std::int64_t layers = 4;
+  // figure only; false: what leaves the first cross-attention is read from the keys alone
+  bool first_cross_residual = true;
 };
 
-struct CrossDecoderInput {
-  torch::Tensor query;         // (B,T,D)
-  torch::Tensor query_mask{};  // (B,T) bool; undefined = all valid
-  torch::Tensor keys;          // (B,K,D)
-  torch::Tensor key_mask{};    // (B,K) bool; undefined = all valid
+struct DecoderKeys {
+  torch::Tensor keys;    // (B,K,D)
+  torch::Tensor mask{};  // (B,K) bool; undefined = all valid
 };
 
 // Cross-modal decoder (method section 3 step 7; section 4 uses figure style with
@@ -33,18 +31,20 @@ struct CrossDecoderInput {
 class CrossDecoder : public torch::nn::Module {
  public:
   explicit CrossDecoder(const CrossDecoderConfig& config);
-  // (B,T,D). `attention`, if set, receives the FIRST cross-attention's weights, mean over heads:
-  // (B,T,K).
-  torch::Tensor forward(const CrossDecoderInput& input, torch::Tensor* attention = nullptr) const;
+  // query (R,D), rows of `layout` -> (R,D). `attention`, if set, receives the FIRST
+  // cross-attention's weights, mean over heads: (B,T,K).
+  torch::Tensor forward(const torch::Tensor& query, const TokenLayout& layout,
+                        const DecoderKeys& keys, torch::Tensor* attention = nullptr) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<LayerNorm> ln_query, ln_key, ln_post;  // ln_query, ln_key: reference style only
   std::shared_ptr<Attention> cross_attn;                 // reference style only
-  std::vector<std::shared_ptr<TransformerBlock>>
-      layers;  // registered as layers.N (figure) or blocks.N (reference)
+  // Registered as layers.N (figure) or blocks.N (reference).
+  std::vector<std::shared_ptr<TransformerBlock>> layers;
 
  private:
-  torch::Tensor first_cross(const CrossDecoderInput& input, const BlockContext& context) const;
+  torch::Tensor first_cross(const torch::Tensor& query, const TokenLayout& layout,
+                            const torch::Tensor& keys, const BlockContext& context) const;
 
   CrossDecoderConfig config_;
 };

@@ -129,17 +129,21 @@ void MultiviewModel::freeze(torch::nn::Module& tower) const {
 ViewFeatures MultiviewModel::run_frontal(const torch::Tensor& pixels) const {
   const VisionTokens tokens = frontal_->forward(pixels);
   const std::int64_t patch = frontal_->config().patch;
+  const torch::Tensor projected = frontal_projection_->forward(tokens.tokens);
   ViewFeatures features;
   features.pooled = tokens.pooled;
-  features.global = frontal_projection_->forward(tokens.pooled);
-  features.patches = frontal_projection_->forward(tokens.patches());
+  features.global = frontal_->config().pooling == "class"
+                        ? projected.select(1, 0)
+                        : frontal_projection_->forward(tokens.pooled);
+  features.patches = projected.narrow(1, 1, projected.size(1) - 1);
   features.grid_rows = pixels.size(2) / patch;
   features.grid_columns = pixels.size(3) / patch;
   return features;
 }
 
 ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels) const {
-  const AdapterOutput adapted = lateral_adapter_->forward(lateral_->forward(pixels).patches());
+  const AdapterOutput adapted =
+      lateral_adapter_->forward(lateral_->forward(pixels).patches().contiguous());
   const std::int64_t patch = lateral_->config().patch;
   return {adapted.global, adapted.tokens, adapted.pooled, pixels.size(2) / patch,
           pixels.size(3) / patch};
@@ -157,12 +161,18 @@ ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels,
                         [this](const torch::Tensor& present) { return run_lateral(present); });
 }
 
+torch::Tensor MultiviewModel::encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
+                                          const KeyedDropout* dropout) const {
+  const KeyedDropout* used = config_.text.frozen ? nullptr : dropout;
+  return text_projection_->forward(text_->forward({ids, {}, used}, layout));
+}
+
 TextFeatures MultiviewModel::encode_text(const torch::Tensor& ids,
                                          const torch::Tensor& attention_mask,
                                          const KeyedDropout* dropout) const {
-  const KeyedDropout* used = config_.text.frozen ? nullptr : dropout;
-  const torch::Tensor tokens =
-      text_projection_->forward(text_->forward({ids, attention_mask, {}, used}));
+  TORCH_CHECK(ids.dim() == 2, "ids must be (B,T), not ", ids.sizes());
+  const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), attention_mask);
+  const torch::Tensor tokens = layout.unflatten(encode_rows(ids, layout, dropout));
   return {tokens.select(1, 0), tokens};
 }
 
@@ -172,9 +182,10 @@ torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatur
   return fusion_->forward(frontal.global, lateral.global, has_frontal, has_lateral);
 }
 
-MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
-  const torch::Tensor masked =
-      encode_text(input.masked_ids, input.attention_mask, input.dropout).tokens;
+KeySet MultiviewModel::select_keys(const MlmInput& input, const torch::Tensor& masked) const {
+  const bool full = config_.key_semantics.selection.text == "full";
+  TORCH_CHECK(!full || input.report_tokens.defined(),
+              "selection.text: full needs the tokens of the whole report");
   KeyCandidates candidates;
   candidates.frontal = input.frontal.patches;
   candidates.lateral = input.lateral.patches;
@@ -182,25 +193,38 @@ MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
   candidates.has_lateral = input.has_lateral;
   candidates.frontal_global = input.frontal.global;
   candidates.lateral_global = input.lateral.global;
-  candidates.tokens = config_.key_semantics.selection.text == "full" ? input.report_tokens : masked;
+  candidates.tokens = full ? input.report_tokens : masked;
   candidates.score_words = input.score_words;
-  TORCH_CHECK(candidates.tokens.defined(),
-              "selection.text: full needs the tokens of the whole report");
+  return key_semantics_->forward(candidates);
+}
+
+MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
+  const torch::Tensor& ids = input.masked_ids;
+  TORCH_CHECK(ids.dim() == 2 && input.mlm_labels.sizes() == ids.sizes(),
+              "masked ids and labels must be (B,T), not ", ids.sizes(), " and ",
+              input.mlm_labels.sizes());
+  const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), input.attention_mask);
+  const torch::Tensor masked = encode_rows(ids, layout, input.dropout);
   MlmOutput output;
-  output.keys = key_semantics_->forward(candidates);
+  output.keys = select_keys(input, layout.unflatten(masked.detach()));
   const torch::Tensor hidden =
-      decoder_->forward({masked, input.attention_mask, output.keys.keys, output.keys.key_mask});
-  const torch::Tensor labels = input.mlm_labels.reshape({-1});
-  output.places = labels.ge(0).nonzero().squeeze(1);
-  output.labels = labels.index_select(0, output.places);
-  output.logits =
-      mlm_head_->forward(hidden.reshape({-1, config_.width}).index_select(0, output.places));
+      decoder_->forward(masked, layout, {output.keys.keys, output.keys.key_mask});
+  const torch::Tensor all_labels = input.mlm_labels.reshape({-1});
+  const torch::Tensor& rows = layout.rows();
+  const torch::Tensor labels = rows.defined() ? all_labels.index_select(0, rows) : all_labels;
+  const torch::Tensor asked = labels.ge(0).nonzero().squeeze(1);
+  output.labels = labels.index_select(0, asked);
+  output.places = rows.defined() ? rows.index_select(0, asked) : asked;
+  output.logits = mlm_head_->forward(hidden.index_select(0, asked));
   return output;
 }
 
 torch::Tensor MultiviewModel::align(const AlignInput& input, torch::Tensor* attention) const {
-  return alignment_->forward({input.tokens, input.token_mask, input.patches, input.patch_mask},
-                             attention);
+  TORCH_CHECK(input.tokens.dim() == 3, "tokens must be (B,T,D), not ", input.tokens.sizes());
+  const TokenLayout layout =
+      TokenLayout::packed(input.tokens.size(0), input.tokens.size(1), input.token_mask);
+  return layout.unflatten(alignment_->forward(layout.flatten(input.tokens), layout,
+                                              {input.patches, input.patch_mask}, attention));
 }
 
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter) {

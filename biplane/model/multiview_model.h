@@ -25,7 +25,7 @@ struct ViewFeatures {
 
 struct TextFeatures {
   torch::Tensor global;  // (B,D), [CLS], not normalised
-  torch::Tensor tokens;  // (B,T,D)
+  torch::Tensor tokens;  // (B,T,D), 0 at padding
 };
 
 struct MlmInput {
@@ -79,8 +79,8 @@ class MultiviewModel : public torch::nn::Module {
   // Masked report -> key semantics -> decoder -> vocabulary scores at the masked places (section
   // 3).
   MlmOutput mlm(const MlmInput& input) const;
-  // Words read from one view by the alignment decoder, (B,T,D), NOT normalised (section 4).
-  // `attention`, if set, receives its first cross-attention, mean over heads: (B,T,N).
+  // Words read from one view by the alignment decoder, (B,T,D), NOT normalised, 0 at padding
+  // (section 4). `attention`, if set, receives its first cross-attention, mean over heads: (B,T,N).
   torch::Tensor align(const AlignInput& input, torch::Tensor* attention = nullptr) const;
 
   const ModelConfig& config() const { return config_; }
@@ -90,6 +90,9 @@ class MultiviewModel : public torch::nn::Module {
  private:
   ViewFeatures run_frontal(const torch::Tensor& pixels) const;
   ViewFeatures run_lateral(const torch::Tensor& pixels) const;
+  torch::Tensor encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
+                            const KeyedDropout* dropout) const;
+  KeySet select_keys(const MlmInput& input, const torch::Tensor& masked) const;
   void initialise(std::uint64_t seed);
   void freeze(torch::nn::Module& tower) const;
 

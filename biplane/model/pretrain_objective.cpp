@@ -22,7 +22,8 @@ const PretrainSettings& checked(const PretrainSettings& settings) {
   return settings;
 }
 
-bool due(std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; }
+// The first step, and then every step whose number counted from 1 is a multiple, as metrics.jsonl counts.
+bool due(std::int64_t step, std::int64_t every) { return every > 0 && (step == 0 || (step + 1) % every == 0); }
 
 // The batch without the columns that are padding in every report: they cannot change a result
 // (method section 7.2), only cost.

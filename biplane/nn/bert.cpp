@@ -56,34 +56,41 @@ Bert::Bert(const BertConfig& config) : config_(config) {
   blocks = register_blocks(*this, "blocks", block_config(config), config.layers);
 }
 
-torch::Tensor Bert::embed(const BertInput& input) const {
-  TORCH_CHECK(input.ids.dim() == 2, "ids must be (B,T), not ", input.ids.sizes());
-  const std::int64_t tokens = input.ids.size(1);
+torch::Tensor Bert::embed(const BertInput& input, const TokenLayout& layout) const {
+  const std::int64_t batch = layout.batch(), tokens = layout.tokens();
+  TORCH_CHECK(input.ids.dim() == 2 && input.ids.size(0) == batch && input.ids.size(1) == tokens,
+              "ids must be (", batch, ",", tokens, "), not ", input.ids.sizes());
   TORCH_CHECK(tokens <= config_.max_positions, "a report of ", tokens,
               " tokens is longer than the ", config_.max_positions,
               " positions of the text encoder");
-  const torch::Tensor words = at::embedding(word_embeddings, input.ids);
-  const torch::Tensor places = position_embeddings.narrow(0, 0, tokens);
-  const torch::Tensor x =
-      input.token_types.defined()
-          ? words + at::embedding(token_type_embeddings, input.token_types) + places
-          : words + (places + token_type_embeddings.select(0, 0));
+  const torch::Tensor& rows = layout.rows();
+  const auto at_rows = [&](const torch::Tensor& places) {
+    const torch::Tensor flat = places.reshape({-1});
+    return rows.defined() ? flat.index_select(0, rows) : flat;
+  };
+  torch::Tensor table = position_embeddings.narrow(0, 0, tokens);
+  if (!input.token_types.defined()) table = table + token_type_embeddings.select(0, 0);
+  torch::Tensor x = at::embedding(word_embeddings, at_rows(input.ids));
+  if (input.token_types.defined()) {
+    x = x + at::embedding(token_type_embeddings, at_rows(input.token_types));
+  }
+  x = rows.defined() ? x + at::embedding(table, rows.remainder(tokens))
+                     : (x.view({batch, tokens, config_.width}) + table).view_as(x);
   return ln_embeddings->forward(x);
 }
 
-torch::Tensor Bert::forward(const BertInput& input,
+torch::Tensor Bert::forward(const BertInput& input, const TokenLayout& layout,
                             std::vector<torch::Tensor>* hidden_states) const {
-  torch::Tensor x = embed(input);
-  TORCH_CHECK(!input.attention_mask.defined() || input.attention_mask.sizes() == input.ids.sizes(),
-              "the attention mask must have the shape of the ids, ", input.ids.sizes());
-  if (input.dropout != nullptr) x = input.dropout->apply(x, 0);
+  torch::Tensor x = embed(input, layout);
+  if (input.dropout != nullptr) {
+    x = layout.flatten(input.dropout->apply(layout.unflatten(x), 0));
+  }
   if (hidden_states != nullptr) *hidden_states = {x};
   BlockContext context;
-  context.mask = KeyMask::of(input.attention_mask);
   context.dropout = input.dropout;
   for (const auto& block : blocks) {
     ++context.layer;  // 0 is the embeddings' place
-    x = block->forward(x, context);
+    x = block->forward(x, layout, context);
     if (hidden_states != nullptr) hidden_states->push_back(x);
   }
   return x;

@@ -40,7 +40,6 @@ void check_config(const BertConfig& config, const std::string& key);
 
 struct BertInput {
   torch::Tensor ids;                      // (B,T) i64
-  torch::Tensor attention_mask{};         // (B,T) bool, true = valid; undefined = all valid
   torch::Tensor token_types{};            // (B,T) i64; undefined = all 0
   const KeyedDropout* dropout = nullptr;  // on hidden states
 };
@@ -50,20 +49,21 @@ struct BertInput {
 class Bert : public torch::nn::Module {
  public:
   explicit Bert(const BertConfig& config);
-  // Last hidden state (B,T,W). With `hidden_states` also the states after the embeddings and after
-  // each layer.
-  torch::Tensor forward(const BertInput& input,
+  // Last hidden state (R,W), rows of `layout`, whose mask says which tokens are valid. With
+  // `hidden_states` also the states after the embeddings and after each layer.
+  torch::Tensor forward(const BertInput& input, const TokenLayout& layout,
                         std::vector<torch::Tensor>* hidden_states = nullptr) const;
   void initialise(const Initializer& init);
   const BertConfig& config() const { return config_; }
 
-  torch::Tensor word_embeddings, position_embeddings,
-      token_type_embeddings;  // (V,W), (P,W), (types,W)
+  torch::Tensor word_embeddings;        // (V,W)
+  torch::Tensor position_embeddings;    // (P,W)
+  torch::Tensor token_type_embeddings;  // (types,W)
   std::shared_ptr<LayerNorm> ln_embeddings;
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
 
  private:
-  torch::Tensor embed(const BertInput& input) const;
+  torch::Tensor embed(const BertInput& input, const TokenLayout& layout) const;
 
   BertConfig config_;
 };

@@ -119,11 +119,15 @@ VisionTokens VisionTransformer::forward(const torch::Tensor& pixels) const {
       class_embedding.to(patches.scalar_type()).expand({pixels.size(0), 1, config_.width});
   torch::Tensor x = at::cat({first, patches}, 1) +
                     positions(pixels.size(2) / config_.patch, pixels.size(3) / config_.patch);
+  const TokenLayout layout = TokenLayout::padded(x.size(0), x.size(1));
+  x = layout.flatten(x);
   if (ln_pre) x = ln_pre->forward(x);
-  for (const auto& block : blocks) x = block->forward(x);
-  if (config_.pooling == "mean")
-    return {x, ln_post->forward(x.narrow(1, 1, x.size(1) - 1).mean(1))};
-  const torch::Tensor tokens = ln_post->forward(x);
+  for (const auto& block : blocks) x = block->forward(x, layout);
+  if (config_.pooling == "mean") {
+    const torch::Tensor tokens = layout.unflatten(x);
+    return {tokens, ln_post->forward(tokens.narrow(1, 1, tokens.size(1) - 1).mean(1))};
+  }
+  const torch::Tensor tokens = layout.unflatten(ln_post->forward(x));
   return {tokens, tokens.select(1, 0)};
 }
 

@@ -12,20 +12,22 @@ void add_body(const Patient& patient, const Chest& chest, Pose pose, Scene& scen
   const double rx = chest.cage_radii.x + 1.3 + fat, ry = chest.cage_radii.y + 0.9 + fat;
   // Trunk: straight below the arms, narrowing to the neck above.
   scene.body.push_back(ellipsoid({0, 0.4 * d, -12}, {rx + 0.6, ry + 0.4, 33}));
-  scene.body.push_back(ellipsoid({0, 1.2 * d, 9.5 * chest.length}, {(18.5 + 0.6 * fat) * w, 6.2 * d + fat, 6.5}));
+  const bool raised = pose == Pose::kLateral;
+  scene.body.push_back(ellipsoid({0, 0.9 * d, 8.5 * chest.length},
+                                 {((raised ? 14.5 : 17.0) + 0.6 * fat) * w, (raised ? 6.4 : 7.6) * d + fat, 8.0}));
   scene.body.push_back(cylinder({0, 1.0, 10}, {0, 0.2, 30}, {5.6 + 0.5 * fat, 1.0, {1, 0, 0}}));
-  if (patient.breast > 0) {
-    for (int side = 0; side < 2; ++side)
-      scene.body.push_back(ellipsoid({side_sign(side) * 8.0 * w, -ry + 1.2, -6.5},
-                                     {patient.breast * 1.05, 0.75 * patient.breast, patient.breast}));
-  }
-  std::vector<Deposit>& arms = scene.layer(Layer::kAirways);
+  std::vector<Deposit>& soft = scene.layer(Layer::kAirways);
   for (int side = 0; side < 2; ++side) {
-    const double s = side_sign(side);
-    if (pose == Pose::kFrontal) {
-      arms.push_back({cylinder({s * (rx + 3.6), 1, 8}, {s * (rx + 7.5), 2, -25}, {4.2, 1, {1, 0, 0}}), 1.0});
+    const double s = side_sign(side), r = patient.breast;
+    // A cap on the chest wall whose rim thins out; its fat attenuates less than muscle.
+    if (r > 0)
+      soft.push_back({cut(ellipsoid({s * 7.6 * w, -ry + 0.55 * r, -6.0}, {1.35 * r, 1.15 * r, 1.3 * r}, rotated_frame(-0.2, 0, 0)),
+                          plane_at({s * 7.6 * w, -0.90 * ry, 0}, {-0.40 * s, 1, 0.1})), 0.72});
+    if (!raised) {
+      scene.body.push_back(ellipsoid({s * (rx + 0.2), 1, 8.0}, {5.2, 6.8 + fat, 10.5}, rotated_frame(0, -s * 0.55, 0)));
+      scene.body.push_back(ellipsoid({s * (rx + 4.8), 1, -4}, {4.0, 4.4, 18}, rotated_frame(0, -s * 0.10, 0)));
     } else {
-      arms.push_back({cylinder({s * 15.5, -3, 13}, {s * 13, -17, 31}, {4.0, 1, {0, 1, 0}}), 1.0});
+      soft.push_back({cylinder({s * 15.5, -3, 13}, {s * 13, -17, 31}, {4.0, 1, {0, 1, 0}}), 1.0});
     }
   }
 }
@@ -56,9 +58,9 @@ std::vector<Solid> heart_solids(const Chest& chest) {
   const double base = chest.dome_top(1) + 1.6;  // the heart rests on the diaphragm
   const Frame axis = rotated_frame(0.25, 0.55 - chest.heart_tilt, 0.45);
   return {
-      ellipsoid({2.9 * w * k - 0.2, -3.6 * d, base + 2.9 * k}, {6.2 * k, 4.6 * k, 4.7 * k}, axis),
-      ellipsoid({-1.5 * w * k, -1.8 * d, base + 3.6 * k}, {3.3 * k, 3.9 * k, 4.8 * k}),
-      ellipsoid({1.4 * w, -2.6 * d, base + 6.6 * k}, {3.1 * k, 3.0 * k, 4.2 * k}),
+      ellipsoid({2.9 * w * k - 0.2, -3.9 * d, base + 2.3 * k}, {6.6 * k, 4.5 * k, 4.4 * k}, axis),
+      ellipsoid({-1.5 * w * k, -2.0 * d, base + 3.4 * k}, {3.3 * k, 3.9 * k, 5.0 * k}),
+      ellipsoid({1.5 * w * k, -2.6 * d, base + 5.8 * k}, {3.3 * k, 3.2 * k, 5.6 * k}, rotated_frame(0.2, -0.32, 0)),
   };
 }
 
@@ -67,7 +69,8 @@ std::vector<Solid> heart_solids(const Chest& chest) {
 void add_lungs(const Patient& patient, const Chest& chest, Scene& scene) {
   const double w = chest.width, d = chest.depth, l = chest.length, a = patient.aorta;
   const std::vector<Solid> heart = heart_solids(chest);
-  const std::vector<Solid> mediastinum = {ellipsoid({0.1, -0.4 * d, 9.5 * l}, {2.7 * w, 4.2 * d, 9.5 * l}),
+  const std::vector<Solid> mediastinum = {ellipsoid({0.1, -0.2 * d, 9.5 * l}, {2.5 * w, 4.2 * d, 10.5 * l}),
+                                          ellipsoid({0.4, 2.8 * d, -3 * l}, {2.0 * w, 3.6 * d, 17 * l}),
                                           ellipsoid({-1.6 * w, -1.2 * d, 3.5 * l}, {1.6, 1.9, 6.5 * l})};
   std::vector<Vec3> column, descending;
   for (int i = 0; i < kVertebrae; i += 2) column.push_back(vertebra(chest, i).centre + Vec3{0, 0.5, 0});

@@ -26,10 +26,10 @@ void add_pleural_effusion(const Chest& chest, const Finding& f, Scene& scene) {
   for (int side = 0; side < 2; ++side) {
     if (!on_side(f.side, side)) continue;
     const double level = chest.dome_top(side) + sized(f, -1.0, 2.6);
-    constexpr double kHeight = 24;
-    const Vec3 centre{side_sign(side) * 4.2 * chest.width, -1.5 * chest.depth, level + kHeight};
+    constexpr double kHeight = 18;
+    const Vec3 centre{side_sign(side) * 4.6 * chest.width, -1.5 * chest.depth, level + kHeight};
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(
-        ellipsoid(centre, {15.0 * chest.width, 15.0 * chest.depth, kHeight}));
+        ellipsoid(centre, {17.0 * chest.width, 17.0 * chest.depth, kHeight}));
   }
 }
 
@@ -39,12 +39,12 @@ void add_posterior_effusion(const Chest& chest, const Finding& f, Scene& scene) 
     if (!on_side(f.side, side)) continue;
     const double top = chest.dome_top(side);
     // The surface runs from the chest wall at (back, upper) down to the dome at (front, lower).
-    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 2.6 + sized(f, 0, 0.8));
-    const double front = 4.0 * chest.depth + 10, lower = 12 - (top - 7.5 + sized(f, 0, 0.6));
+    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 4.4 + sized(f, 0, 0.55));
+    const double front = 4.0 * chest.depth + 10, lower = 12 - (top - 9.6 + sized(f, 0, 0.5));
     const double det = back * back * lower * lower - front * front * upper * upper;
     const double p = (lower * lower - upper * upper) / det, q = (back * back - front * front) / det;
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(
-        ellipsoid({side_sign(side) * 6, -10, 12}, {80, 1 / std::sqrt(p), 1 / std::sqrt(q)}));
+        ellipsoid({side_sign(side) * 9.5, -10, 12}, {24, 1 / std::sqrt(p), 1 / std::sqrt(q)}));
   }
 }
 
@@ -89,12 +89,14 @@ void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
   add_soft_lesion(lesion, 0.66, scene.lungs[static_cast<std::size_t>(side)].lifts);
 }
 
-// Behind the heart, before the spine: wide from side to side and thin from front to back.
+// Behind the heart, before the spine, on both sides of the gullet: wide from side to side and thin from front to back, so that the
+// frontal rays meet little of it, behind the densest part of the chest.
 void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const double base = chest.dome_top(1);
-  const Vec3 centre{(3.0 + 0.5 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth, base + 1.3 + 1.2 * f.height};
+  const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth, base + 0.9 + 1.0 * f.height};
   const double r = sized(f, 0.9, 0.08);
-  add_soft_lesion(ellipsoid(centre, {3.0 * r, 1.5 * r, 2.3 * r}), 0.72, scene.lungs[1].lifts);
+  const Solid lesion = ellipsoid(centre, {4.4 * r, 0.72 * r, 2.3 * r});
+  for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.55, lung.lifts);
 }
 
 void add_atelectasis(const Chest& chest, const Finding& f, Scene& scene) {

@@ -7,7 +7,7 @@
 namespace biplane {
 namespace {
 
-constexpr double kCortex = 1.15;
+constexpr double kCortex = 1.75;
 constexpr double kMarrow = 0.30;
 
 // Bone as a dense shell around marrow.
@@ -75,7 +75,7 @@ void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, Scene& 
   std::vector<Deposit>& out = scene.layer(Layer::kSkeleton);
   for (int side = 0; side < 2; ++side)
     for (int index = 0; index < 10; ++index)
-      add_bone(rib_path(chest, index, side), {0.34, 1.9, {0, 0, 1}}, 0.9 * patient.bone, out);
+      add_bone(rib_path(chest, index, side), {0.34, 1.9, {0, 0, 1}}, 1.0 * patient.bone, out);
   add_shoulders(patient, chest, pose, out);
   const double d = chest.depth, l = chest.length;
   add_bone({{0, -5.6 * d, 11.0 * l}, {0, -7.6 * d, 6.8 * l}}, {0.6, 4.2, {1, 0, 0}}, 0.55 * patient.bone, out);
@@ -121,10 +121,11 @@ void add_arch(const Vertebra& v, double mineral, std::vector<Deposit>& out) {
 
 }  // namespace
 
+int fractured_vertebra(const Finding& fracture) { return 7 + std::clamp(static_cast<int>(fracture.height * 4), 0, 3); }
+
 void add_spine(const Patient& patient, const Chest& chest, const Finding* fracture, Scene& scene) {
   std::vector<Deposit>& out = scene.layer(Layer::kSpine);
-  // T7 .. T11: the vertebrae that the shoulders and the abdomen do not cover in the lateral view.
-  const int broken = fracture == nullptr ? -1 : 6 + static_cast<int>(fracture->height * 5);
+  const int broken = fracture == nullptr ? -1 : fractured_vertebra(*fracture);
   for (int index = 0; index < kVertebrae; ++index) {
     const Vertebra v = vertebra(chest, index);
     const double front = index == broken ? 0.55 - 0.10 * fracture->grade - 0.05 * fracture->extent : 1.0;

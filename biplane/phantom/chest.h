@@ -34,6 +34,9 @@ const Finding* find_finding(const std::vector<Finding>& findings, FindingKind ki
 // Measures of a patient, with what cardiomegaly, emphysema and atelectasis change in them.
 Chest measure_chest(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings);
 
+// Index of the vertebra of a fracture: T8 .. T11, which neither the shoulders nor the abdomen cover in the lateral view.
+int fractured_vertebra(const Finding& fracture);
+
 // Vertebra T1 (0) .. L2 (13).
 struct Vertebra {
   Vec3 centre;

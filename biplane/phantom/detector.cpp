@@ -10,7 +10,7 @@ namespace {
 constexpr double kDistance = 180;
 constexpr int kCells = 32;             // grid of the scatter field, which has no detail
 constexpr double kScatterWidth = 4.5;  // standard deviation, cm at the detector
-constexpr double kScatterShare = 0.28; // of the primary, after the grid
+constexpr double kScatterShare = 0.45; // of the primary, after the grid
 constexpr float kVeil = 0.0015F;       // light and offset of the detector
 
 Vec3 turned(Vec3 p, double angle) {
@@ -88,7 +88,7 @@ struct Window {
 };
 
 // Window from grey levels inside the body, as an automatic exposure and display would set it.
-Window find_window(const PathImage& density, const PathImage& body, const Acquisition& acquisition) {
+Window find_window(const PathImage& density, const PathImage& body, const Acquisition& acquisition, const Camera& camera) {
   constexpr int kBins = 1024;
   constexpr float kTop = 8.0F;
   std::array<std::int64_t, kBins> histogram{};
@@ -104,16 +104,15 @@ Window find_window(const PathImage& density, const PathImage& body, const Acquis
     while (bin < kBins - 1 && (seen += histogram[static_cast<std::size_t>(bin)]) < share * static_cast<double>(total)) ++bin;
     return (static_cast<float>(bin) + 0.5F) * (kTop / kBins);
   };
-  const float dark = quantile(0.02), bright = quantile(0.97);
+  const float dark = quantile(camera.dark_share), bright = quantile(camera.bright_share);
   const float middle = 0.5F * (dark + bright), span = std::max(0.1F, bright - dark);
-  const float half = 0.58F * span / static_cast<float>(acquisition.contrast);
+  const float half = 0.62F * span / static_cast<float>(acquisition.contrast);
   const float shift = static_cast<float>(acquisition.brightness) * span;
   return {middle - half - shift, middle + half - shift};
 }
 
-// S-shaped display curve of t = (density - low) / (high - low), and its slope.
-constexpr float kCurve = 1.5F;
-float curve_scale() { return 0.5F / std::tanh(0.5F * kCurve); }
+// S-shaped display curve 0.5 + 0.5 tanh(kCurve (t - 0.5)) of t = (density - low) / (high - low).
+constexpr float kCurve = 2.3F;
 
 }  // namespace
 
@@ -126,7 +125,7 @@ Camera frontal_camera(const Acquisition& acquisition, int size) {
   camera.right = {1, 0, 0};
   camera.up = {0, 0, 1};
   camera.field = acquisition.field;
-  camera.centre_up = -0.8 + acquisition.shift_z;
+  camera.centre_up = 0.2 + acquisition.shift_z;
   camera.size = size;
   return turn(camera, acquisition.rotation_frontal);
 }
@@ -134,12 +133,14 @@ Camera frontal_camera(const Acquisition& acquisition, int size) {
 Camera lateral_camera(const Acquisition& acquisition, int size) {
   Camera camera;
   constexpr double kDetector = 20;
+  camera.dark_share = 0.17;  // the thin edges of the trunk
+  camera.bright_share = 0.85;
   camera.source = {kDetector - kDistance, -0.3 + acquisition.shift_x, 0};
   camera.forward = {1, 0, 0};
   camera.right = {0, acquisition.faces_right ? -1.0 : 1.0, 0};
   camera.up = {0, 0, 1};
   camera.field = acquisition.field;
-  camera.centre_up = -0.8 + acquisition.shift_z;
+  camera.centre_up = 0.2 + acquisition.shift_z;
   camera.size = size;
   return turn(camera, acquisition.rotation_lateral);
 }
@@ -198,8 +199,8 @@ Radiograph expose(const PathImage& attenuation, const PathImage& body, const Acq
   add_quantum_noise(signal, random);
   blur_detector(signal, size);
   for (float& value : signal) value = -std::log(value / photons);
-  const Window window = find_window(signal, body, acquisition);
-  const float per_density = 1 / (window.high - window.low), scale = curve_scale();
+  const Window window = find_window(signal, body, acquisition, camera);
+  const float per_density = 1 / (window.high - window.low);
   shot.image = make_grey(size, size);
   const double border = acquisition.collimation / camera.field * size;
   for (int r = 0; r < size; ++r)
@@ -208,8 +209,8 @@ Radiograph expose(const PathImage& attenuation, const PathImage& body, const Acq
       const float t = (signal[i] - window.low) * per_density;
       const float curve = std::tanh(kCurve * (t - 0.5F));
       const bool inside = std::min({r, c, size - 1 - r, size - 1 - c}) + 0.5 > border;
-      const float shown = inside ? std::clamp(0.5F + scale * curve, 0.0F, 1.0F) : 0.0F;
-      const float slope = inside && shown > 0 && shown < 1 ? scale * kCurve * (1 - curve * curve) * per_density : 0.0F;
+      const float shown = inside ? 0.5F + 0.5F * curve : 0.0F;
+      const float slope = inside ? 0.5F * kCurve * (1 - curve * curve) * per_density : 0.0F;
       shot.image.pixels[i] = static_cast<std::uint8_t>(shown * 255 + 0.5F);
       shot.gain[i] *= slope;
       shot.noise[i] *= slope;

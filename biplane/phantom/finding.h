@@ -27,7 +27,7 @@ struct Finding {
   double extent = 0.5;      // position inside the grade, [0, 1)
   double depth = 0.5;       // from the front (0) to the back (1), where the finding is free to lie
   double lateral = 0.5;     // from the mediastinum (0) to the chest wall (1)
-  double height = 0.5;      // inside its zone, from below (0) to above (1); vertebra: T6 (0) .. T12 (1)
+  double height = 0.5;      // inside its zone, from below (0) to above (1); vertebra: T8 (0) .. T11 (1)
   bool operator==(const Finding&) const = default;
 };
 

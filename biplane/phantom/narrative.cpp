@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "biplane/core/random.h"
+#include "biplane/phantom/chest.h"
 
 namespace biplane {
 namespace {
@@ -204,7 +205,7 @@ class Writer {
 }  // namespace
 
 std::string vertebra_level(const Finding& finding) {
-  return "T" + std::to_string(7 + std::clamp(static_cast<int>(finding.height * 5), 0, 4));
+  return "T" + std::to_string(fractured_vertebra(finding) + 1);
 }
 
 bool lateral_only(FindingKind kind) {

@@ -24,7 +24,7 @@ Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   p.depth = spread(random, 1.0, 0.06);
   p.length = spread(random, 1.0, 0.04);
   p.fat = std::max(0.7, spread(random, 1.7, 0.6));
-  p.breast = p.female ? std::max(0.0, spread(random, 5.2, 1.2)) : 0.0;
+  p.breast = p.female ? std::max(0.0, spread(random, 4.6, 1.1)) : 0.0;
   p.heart = spread(random, 1.0, 0.045);
   p.heart_tilt = spread(random, 0.0, 0.10);
   p.dome_right = spread(random, 0.0, 0.6);
@@ -49,7 +49,7 @@ Acquisition draw_acquisition(std::uint64_t seed, std::uint64_t study) {
   a.shift_x = spread(random, 0.0, 0.5);
   a.shift_z = spread(random, 0.0, 0.6);
   a.inspiration = spread(random, 0.0, 0.6);
-  a.field = spread(random, 40.0, 0.8);
+  a.field = spread(random, 37.5, 0.7);
   a.exposure = spread(random, 1.0, 0.15);
   a.brightness = spread(random, 0.0, 0.025);
   a.contrast = spread(random, 1.0, 0.04);

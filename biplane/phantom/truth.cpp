@@ -33,20 +33,18 @@ Square padded(const PathImage& image, std::size_t n, bool squared) {
 }  // namespace
 
 double anatomical_deviation(bool lateral, double side_cm) {
-  // sd = kLevel x side^kSlope, from the smallest squares up to a few centimetres.
-  const double level = lateral ? 0.030 : 0.030;
-  return level * std::pow(side_cm, 1.6);
+  return lateral ? 0.0102 * std::pow(side_cm, 0.35) : 0.0150 * std::pow(side_cm, 0.42);
 }
 
 double detectability(const PathImage& change, const PathImage& noise, const Camera& camera, bool lateral) {
   const std::size_t n = static_cast<std::size_t>(camera.size);
   Square signal = padded(change, n, false), variance = padded(noise, n, true);
-  double pixel_cm = camera.field / camera.size, sum = 0;
+  double block = 1, sum = 0;  // side of the squares in pixels
   constexpr double kRounding = 0.3 / 255;  // standard deviation of 8-bit rounding
   while (signal.side > 1) {
     const std::size_t half = signal.side / 2;
-    pixel_cm *= 2;
-    const double anatomy = anatomical_deviation(lateral, pixel_cm);
+    block *= 2;
+    const double anatomy = anatomical_deviation(lateral, block * camera.field / camera.size) * block;
     Square coarse{half, std::vector<double>(half * half)}, coarse_variance = coarse;
     for (std::size_t r = 0; r < half; ++r)
       for (std::size_t c = 0; c < half; ++c) {

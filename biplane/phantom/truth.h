@@ -18,8 +18,9 @@ inline constexpr float kMaskThreshold = 0.02F;  // of the grey scale [0, 1]
 inline constexpr double kVisible = 2.0;         // d' from which a view shows a finding
 inline constexpr double kHidden = 0.5;          // and below which it does not
 
-// Standard deviation of the shown value between normal bodies, per orthonormal Haar coefficient of a square of `side_cm`: what an
-// observer who does not know the body must take for noise. Measured on the phantom itself (bench/phantom_bench prints it).
+// Standard deviation between normal bodies of the shown value's Haar amplitude (half the difference of the means of two halves)
+// in squares of `side_cm` at the detector: what an observer who does not know the body must take for noise. Measured on the
+// phantom itself (a test holds it to what is measured).
 double anatomical_deviation(bool lateral, double side_cm);
 
 // d' of the ideal linear observer for a known signal in quantum noise (`noise`, per pixel) and anatomical noise, in the

@@ -102,10 +102,13 @@ bool touches(const SplitText& text, std::size_t left) {
   return text.origin[text.words[left].end - 1] + 1 == text.origin[text.words[left + 1].begin];
 }
 
-// Index of the last word of the hyphenated run that starts with word `first`.
+// Index of the last word of the hyphenated run that starts with word `first`; of a long one only
+// the first words, so that the time stays linear.
 std::size_t run_end(const SplitText& text, std::size_t first) {
+  constexpr std::size_t kMostJoined = 6;
   std::size_t last = first;
-  while (!text.words[last].punctuation && last + 2 < text.words.size() && touches(text, last) &&
+  while (last - first < 2 * (kMostJoined - 1) && !text.words[last].punctuation &&
+         last + 2 < text.words.size() && touches(text, last) &&
          is_joiner(text.view(text.words[last + 1])) && touches(text, last + 1) &&
          !text.words[last + 2].punctuation) {
     last += 2;

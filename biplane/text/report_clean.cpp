@@ -137,17 +137,15 @@ bool is_placeholder(std::string_view word) {
   return word.find("XXX") != std::string_view::npos || word.find("__") != std::string_view::npos;
 }
 
-// Drops words that hold a placeholder of de-identification, with what hyphens join to it, and "[**
-// ... **]".
+// Drops words that hold a placeholder of de-identification, with what hyphens join to it, and
+// "[** ... **]".
 std::string drop_placeholders(std::string_view text) {
   std::string result;
+  const std::size_t last_end = text.rfind("**]");
   for (std::size_t i = 0; i < text.size();) {
-    if (text.substr(i, 3) == "[**") {
-      const std::size_t end = text.find("**]", i);
-      if (end != std::string_view::npos) {
-        i = end + 3;
-        continue;
-      }
+    if (text.substr(i, 3) == "[**" && last_end != std::string_view::npos && i < last_end) {
+      i = text.find("**]", i) + 3;
+      continue;
     }
     if (!in_word(text[i])) {
       result += text[i++];

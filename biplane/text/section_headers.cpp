@@ -9,6 +9,8 @@
 namespace biplane {
 namespace {
 
+constexpr std::size_t kLongestName = 80;  // bytes of a header
+
 struct SectionName {
   std::string_view name;  // lower case
   Section section;
@@ -87,7 +89,7 @@ std::optional<Section> section_of_words(const std::string& name) {
   return std::nullopt;
 }
 
-// "FNDINGS", "IMPRESSON": long names with at most two letters wrong.
+// "FNDINGS", "IMPRESSON": long names with a few letters wrong.
 std::optional<Section> misspelt_name(const std::string& name) {
   if (name.size() < 7) return std::nullopt;
   for (const char* known :
@@ -157,13 +159,14 @@ bool may_start_header(std::string_view line, std::size_t begin) {
 
 // Start of a known name in capitals that ends with a colon inside `line`, not at its start.
 std::optional<std::size_t> inline_header(std::string_view line) {
-  constexpr int kLongestName = 4;  // words
+  constexpr int kMostWords = 4;
   for (std::size_t colon = find_colon(line, 0); colon != std::string_view::npos;
        colon = find_colon(line, colon + 1)) {
     std::size_t begin = colon;
-    for (int words = 0; words < kLongestName && begin > 0; ++words) {
-      while (begin > 0 && line[begin - 1] == ' ') --begin;
-      while (begin > 0 && line[begin - 1] != ' ') --begin;
+    const std::size_t earliest = colon > kLongestName ? colon - kLongestName : 0;
+    for (int words = 0; words < kMostWords && begin > earliest; ++words) {
+      while (begin > earliest && line[begin - 1] == ' ') --begin;
+      while (begin > earliest && line[begin - 1] != ' ') --begin;
       const std::string_view name = line.substr(begin, colon - begin);
       if (!is_capitals(name)) break;
       const bool is_first = trim(line.substr(0, begin)).empty();
@@ -184,7 +187,6 @@ std::string_view trim(std::string_view text) {
 
 std::optional<SectionHeader> header_at_start(std::string_view line, Section current,
                                              const Lexicon& lexicon) {
-  constexpr std::size_t kLongestName = 80;
   const std::string_view trimmed = trim(line);
   const std::optional<Section> alone = known_name(join_words(trimmed));
   if (alone && is_capitals(trimmed) && trimmed.find(':') == std::string_view::npos) {

@@ -26,7 +26,7 @@ struct TrainConfig {
   // Threads that share a step, each with its part of the batch (0: one per core, at most one per study of a micro-batch). Results are
   // bit-identical only for the same number, so a run keeps the number it started with.
   std::int64_t threads = 0;
-  std::int64_t log_every = 1;     // steps between lines of metrics.jsonl
+  std::int64_t log_every = 1;     // steps between lines of metrics.jsonl; the first and the last step always have one
 
   template <class V>
   void visit(V& v) {

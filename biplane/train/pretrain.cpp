@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/share.h"
 #include "biplane/core/sha256.h"

@@ -198,9 +198,8 @@ void Trainer::check_finite(const StepLoss& loss, double norm, const StudyBatch& 
 }
 
 void Trainer::record(const StepLoss& loss, double norm, double lr) {
-  const bool last = done_ == total_;
   progress_->update(done_, fmt::format("loss {:.3f}", loss.total));
-  if (!last && done_ % job_.config.log_every != 0) return;
+  if (done_ != 1 && done_ != total_ && done_ % job_.config.log_every != 0) return;
   StepValues values = {{"epoch", static_cast<double>((done_ - 1) / job_.batches.batches_per_epoch)}, {"loss", loss.total}};
   for (const auto& [name, value] : loss.terms) values.emplace_back("loss/" + name, value);
   values.emplace_back("lr", lr);

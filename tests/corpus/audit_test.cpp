@@ -17,7 +17,9 @@ class Audit : public ::testing::Test {
   Audit() : studies_(testing::write_test_studies(folder_.path(), 12)) {
     for (std::size_t i = 8; i < 12; ++i) studies_[i].split = Split::kTest;
   }
-  AuditReport run(int threads = 2) const { return audit(Manifest(studies_, folder_.path()), {.threads = threads, .progress = nullptr}); }
+  AuditReport run(int threads = 2) const {
+    return audit(Manifest(studies_, folder_.path()), {.threads = threads, .progress = nullptr});
+  }
   // Runs and expects exactly one finding, of this kind.
   AuditReport expect_one(const std::string& kind, bool leak) const {
     const AuditReport report = run();
@@ -58,7 +60,8 @@ TEST_F(Audit, DoesNotDependOnThreads) {
 
 TEST_F(Audit, FindsAPatientInTwoSplits) {
   studies_[11].patient_id = studies_[0].patient_id;
-  EXPECT_THAT(expect_one("patient in two splits", true).findings[0].detail, ::testing::HasSubstr("s100, s111"));
+  EXPECT_THAT(expect_one("patient in two splits", true).findings[0].detail,
+              ::testing::HasSubstr("s100, s111"));
 }
 
 TEST_F(Audit, FindsAnImageInTwoSplitsUnderAnotherName) {
@@ -91,13 +94,15 @@ TEST_F(Audit, AllowsRepetitionWithinOneSplitButCountsIt) {
 
 TEST_F(Audit, FindsMissingBrokenAndChangedFiles) {
   std::filesystem::remove(folder_ / "images/f0.png");
-  write_file_atomically(folder_ / "images/f1.png", read_file(folder_ / "images/f1.png").substr(0, 100));
+  write_file_atomically(folder_ / "images/f1.png",
+                        read_file(folder_ / "images/f1.png").substr(0, 100));
   studies_[2].views[0].sha256 = std::string(64, '0');
   studies_[3].views[0].rows = 25;
   const AuditReport report = run();
   std::vector<std::string> kinds;
   for (const AuditFinding& finding : report.findings) kinds.push_back(finding.kind);
-  EXPECT_THAT(kinds, ::testing::ElementsAre("missing file", "broken file", "changed file", "wrong size"));
+  EXPECT_THAT(kinds,
+              ::testing::ElementsAre("missing file", "broken file", "changed file", "wrong size"));
   EXPECT_EQ(report.bad_files, 4);
   EXPECT_EQ(report.leaks, 0);
   EXPECT_EQ(nlohmann::json::parse(audit_json(report))["findings"].size(), 4u);

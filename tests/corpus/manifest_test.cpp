@@ -18,7 +18,8 @@ Study full_study() {
   study.sex = "F";
   study.age = 61.5;
   study.split = Split::kValidate;
-  study.views = {{"images/a.png", ViewPosition::kAP, "L", 10, 20, "ab12"}, {"images/b.png", ViewPosition::kLateral, "", 30, 40, ""}};
+  study.views = {{"images/a.png", ViewPosition::kAP, "L", 10, 20, "ab12"},
+                 {"images/b.png", ViewPosition::kLateral, "", 30, 40, ""}};
   study.report = {"Effusion \xC3\xA4.", "None.", "Cough", "Effusion. None."};
   study.labels = {{"effusion", 1}, {"mass", 0}, {"nodule", -1}};
   study.labels_chexpert = {{"Pleural Effusion", 1}};
@@ -68,7 +69,8 @@ TEST(StudyJson, NamesKeyAndValueOfABadOne) {
       {R"({"study_id": "a", "views": {"path": "x"}})", "views is {"},
       {R"({"study_id": "a", "labels": {"mass": 2}})", "labels.mass is 2"},
       {R"({"study_id": "a", "boxes": [{"view": 0, "label": "m"}]})", "boxes[0].view is 0"},
-      {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rle": [1, -2]}]})", "masks[0].rle[1] is -2"},
+      {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rle": [1, -2]}]})",
+       "masks[0].rle[1] is -2"},
       {R"({"study_id": "a", "format": 2})", "format is 2"},
       {R"({"study_id": "a", "patient": {"sex": "x"}})", "patient.sex is 'x'"},
       {R"(["study_id"])", "must be an object"},
@@ -106,7 +108,9 @@ TEST(Manifest, IsWrittenWholeOrNotAtAll) {
 
 TEST(Manifest, TakesImagesFromTheRootWhereTheyAreThere) {
   const testing::TemporaryFolder folder;
-  write_file_atomically(folder / "manifest.jsonl", R"({"study_id": "a", "views": [{"path": "x.png"}]})" "\n");
+  write_file_atomically(folder / "manifest.jsonl",
+                        R"({"study_id": "a", "views": [{"path": "x.png"}]})"
+                        "\n");
   make_folder(folder / "images");
   write_file_atomically(folder / "images/x.png", "here");
   const Manifest manifest = Manifest::read(folder / "manifest.jsonl", folder / "images");
@@ -133,7 +137,8 @@ void expect_refused(const std::string& content, ErrorKind kind, const std::strin
 TEST(Manifest, NamesFileAndRowOfABadLine) {
   const std::string good = R"({"study_id": "a", "views": []})";
   expect_refused(good + "\n\r\n{\"study_id\": 3}\n", ErrorKind::kBadContent, "row 3");
-  expect_refused(good + "\n" + good + "\n", ErrorKind::kBadContent, "row 2: study_id 'a' is already in row 1");
+  expect_refused(good + "\n" + good + "\n", ErrorKind::kBadContent,
+                 "row 2: study_id 'a' is already in row 1");
   expect_refused("\n \n", ErrorKind::kBadContent, "no study");
   EXPECT_THROW(Manifest::read("does/not/exist.jsonl"), Error);
 }

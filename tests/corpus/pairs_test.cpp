@@ -19,7 +19,8 @@ using ::testing::HasSubstr;
 class Pairs : public ::testing::Test {
  protected:
   Pairs() {
-    for (const char* name : {"a", "b", "c", "d", "e"}) testing::write_test_image(folder_ / (std::string(name) + ".png"), name[0]);
+    for (const char* name : {"a", "b", "c", "d", "e"})
+      testing::write_test_image(folder_ / (std::string(name) + ".png"), name[0]);
   }
 
   PairsResult prepare(const std::string& csv) {
@@ -31,7 +32,8 @@ class Pairs : public ::testing::Test {
       for (const auto& reason : stage.reasons()) lost += reason.count;
       EXPECT_EQ(stage.in(), stage.out() + lost);
     }
-    EXPECT_EQ(result.funnel.stages().back().out(), static_cast<std::int64_t>(result.studies.size()));
+    EXPECT_EQ(result.funnel.stages().back().out(),
+              static_cast<std::int64_t>(result.studies.size()));
     return result;
   }
 
@@ -60,8 +62,10 @@ class Pairs : public ::testing::Test {
 
 TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
   const PairsResult result = prepare(
-      "\xEF\xBB\xBF" "study_id,patient_id,frontal,lateral,report,frontal_view,labels\r\n"
-      "s1,p1,a.png,b.png,\"Small effusion,\r\nno \"\"mass\"\".\",AP Supine,\"Effusion, Edema;Mass/upper\"\r\n"
+      "\xEF\xBB\xBF"
+      "study_id,patient_id,frontal,lateral,report,frontal_view,labels\r\n"
+      "s1,p1,a.png,b.png,\"Small effusion,\r\nno \"\"mass\"\".\",AP Supine,\"Effusion, "
+      "Edema;Mass/upper\"\r\n"
       "s2,p2,c.png,,Clear lungs.,PA,\r\n");
   ASSERT_EQ(result.studies.size(), 2u);
   const Study& first = result.studies[0];
@@ -73,7 +77,8 @@ TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
   EXPECT_EQ(first.views[0].path, "a.png");
   EXPECT_EQ(first.views[0].rows, 24);
   EXPECT_EQ(first.views[0].sha256.size(), 64u);
-  EXPECT_EQ(first.labels, (std::map<std::string, int>{{"Edema", 1}, {"Effusion", 1}, {"Mass/upper", 1}}));
+  EXPECT_EQ(first.labels,
+            (std::map<std::string, int>{{"Edema", 1}, {"Effusion", 1}, {"Mass/upper", 1}}));
   EXPECT_EQ(first.source_row, 1);
   EXPECT_EQ(result.studies[1].views.size(), 1u);
   EXPECT_EQ(result.studies[1].views[0].view, ViewPosition::kPA);
@@ -124,12 +129,15 @@ TEST_F(Pairs, CountsWhatIsMissingBrokenOrEmpty) {
 }
 
 TEST_F(Pairs, ReadsTheMethodsOwnListAndTheNamesInMimicsFolders) {
-  for (const char* path : {"files/p10/p10000032/s50414267/x.png", "files/p10/p10000032/s50414267/y.png", "files/p10/p10000032/s53189527/z.png"}) {
+  for (const char* path :
+       {"files/p10/p10000032/s50414267/x.png", "files/p10/p10000032/s50414267/y.png",
+        "files/p10/p10000032/s53189527/z.png"}) {
     testing::write_test_image(folder_ / path, path[34]);
   }
   const PairsResult result = prepare(
       "Path_frontal,Path_lateral,Report\n"
-      "files/p10/p10000032/s50414267/x.png,files/p10/p10000032/s50414267/y.png,FINDINGS: Small effusion. IMPRESSION: Effusion.\n"
+      "files/p10/p10000032/s50414267/x.png,files/p10/p10000032/s50414267/y.png,FINDINGS: Small "
+      "effusion. IMPRESSION: Effusion.\n"
       "files/p10/p10000032/s53189527/z.png,,No effusion.\n"
       "a.png,,No mass.\n");
   ASSERT_EQ(result.studies.size(), 3u);
@@ -144,7 +152,8 @@ TEST_F(Pairs, ReadsTheMethodsOwnListAndTheNamesInMimicsFolders) {
 
 TEST_F(Pairs, TakesTheColumnsThatTheUserNames) {
   options_.columns = {"pa", "lat", "text", "exam", "person", ""};
-  const PairsResult result = prepare("exam,person,pa,lat,text,pa_view\nx,y,a.png,b.png,Effusion.,portable ap\n");
+  const PairsResult result =
+      prepare("exam,person,pa,lat,text,pa_view\nx,y,a.png,b.png,Effusion.,portable ap\n");
   ASSERT_EQ(result.studies.size(), 1u);
   EXPECT_EQ(result.studies[0].study_id, "x");
   EXPECT_EQ(result.studies[0].patient_id, "y");
@@ -160,7 +169,8 @@ TEST_F(Pairs, WritesPathsRelativeToTheManifest) {
 TEST_F(Pairs, SplitsByPatient) {
   std::string csv = "study_id,patient_id,frontal,report\n";
   for (int i = 0; i < 200; ++i) {
-    csv += "s" + std::to_string(i) + ",p" + std::to_string(i / 2) + "," + std::string(1, static_cast<char>('a' + i % 5)) + ".png,Effusion.\n";
+    csv += "s" + std::to_string(i) + ",p" + std::to_string(i / 2) + "," +
+           std::string(1, static_cast<char>('a' + i % 5)) + ".png,Effusion.\n";
   }
   options_.fractions = {0.2, 0.3};
   options_.threads = 2;
@@ -187,8 +197,8 @@ TEST_F(Pairs, NamesTheCauseOfAnUnusableList) {
   expect_error("study_id,frontal,report\ns1,a.png,x\n", ErrorKind::kMissingInput, "absent.csv");
 }
 
-// Expected numbers are counted from the CSV by other means here (no quotes or line ends of the format needed: the first three
-// columns hold none).
+// Expected numbers are counted from the CSV by other means here (no quotes or line ends of the
+// format needed: the first three columns hold none).
 TEST(PairsRealData, GivesTheStudiesThatTheListHolds) {
   BIPLANE_NEEDS_TEST_DATA("cxr/studies.csv");
   PairsOptions options;

@@ -21,8 +21,12 @@ Study make_study(const std::string& id, bool lateral, bool report, Split split =
   return study;
 }
 
-const std::vector<Study> kStudies = {make_study("b2", true, true),  make_study("a10", true, true), make_study("a9", false, true),
-                                     make_study("Z", true, false),  make_study("B1", true, true),  make_study("a1", true, true),
+const std::vector<Study> kStudies = {make_study("b2", true, true),
+                                     make_study("a10", true, true),
+                                     make_study("a9", false, true),
+                                     make_study("Z", true, false),
+                                     make_study("B1", true, true),
+                                     make_study("a1", true, true),
                                      make_study("t", true, true, Split::kTest)};
 
 TEST(Selection, TakesTheFirstByStudyIdInByteOrder) {
@@ -30,12 +34,14 @@ TEST(Selection, TakesTheFirstByStudyIdInByteOrder) {
   filter.split = "train";
   filter.require_both = filter.require_report = true;
   filter.limit = 3;
-  // Byte order: B1, a1, a10, b2 (Z has no report, a9 no lateral); the result is in the order of the manifest.
+  // Byte order: B1, a1, a10, b2 (Z has no report, a9 no lateral); the result is in the order of the
+  // manifest.
   EXPECT_EQ(select_studies(kStudies, filter), (std::vector<std::int64_t>{1, 4, 5}));
 }
 
 TEST(Selection, InvertGivesAllOthersOfTheSplit) {
-  StudyFilter filter = StudyFilter::parse("split=train,views=both,report=required,limit=3,invert=true");
+  StudyFilter filter =
+      StudyFilter::parse("split=train,views=both,report=required,limit=3,invert=true");
   EXPECT_EQ(select_studies(kStudies, filter), (std::vector<std::int64_t>{0, 2, 3}));
   filter.split = "all";
   filter.limit = 0;
@@ -45,11 +51,13 @@ TEST(Selection, InvertGivesAllOthersOfTheSplit) {
 TEST(Selection, WithoutConditionsTakesEverything) {
   EXPECT_EQ(select_studies(kStudies, {}).size(), kStudies.size());
   EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("")).size(), kStudies.size());
-  EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("split=test")), std::vector<std::int64_t>{6});
+  EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("split=test")),
+            std::vector<std::int64_t>{6});
 }
 
 TEST(Selection, RefusesWhatItDoesNotKnow) {
-  for (const char* text : {"splits=train", "split=dev", "views=two", "limit=x", "limit=-1", "limit", "invert=1"}) {
+  for (const char* text :
+       {"splits=train", "split=dev", "views=two", "limit=x", "limit=-1", "limit", "invert=1"}) {
     EXPECT_THROW(StudyFilter::parse(text), Error) << text;
   }
   try {

@@ -14,7 +14,8 @@ namespace biplane::testing {
 inline GreyImage test_image(int value, int side = 24) {
   GreyImage image = make_grey(side, side);
   for (std::size_t i = 0; i < image.pixels.size(); ++i) {
-    image.pixels[i] = static_cast<std::uint8_t>((i * 7 + static_cast<std::size_t>(value) * 31) % 256);
+    image.pixels[i] =
+        static_cast<std::uint8_t>((i * 7 + static_cast<std::size_t>(value) * 31) % 256);
   }
   return image;
 }
@@ -31,9 +32,11 @@ inline View test_view(const std::string& path, ViewPosition position) {
   return view;
 }
 
-// `count` studies of their own patients with reports; every third has no lateral, every fifth two frontals. Images are written.
+// `count` studies of their own patients with reports; every third has no lateral, every fifth two
+// frontals. Images are written.
 inline std::vector<Study> write_test_studies(const std::filesystem::path& root, int count) {
-  const std::vector<std::string> findings = {"small left pleural effusion", "no pneumothorax", "right lower lobe consolidation",
+  const std::vector<std::string> findings = {"small left pleural effusion", "no pneumothorax",
+                                             "right lower lobe consolidation",
                                              "mild cardiomegaly with edema", "clear lungs"};
   std::vector<Study> studies;
   for (int i = 0; i < count; ++i) {
@@ -41,10 +44,15 @@ inline std::vector<Study> write_test_studies(const std::filesystem::path& root, 
     study.study_id = "s" + std::to_string(100 + i);
     study.patient_id = "p" + std::to_string(i);
     const auto at = static_cast<std::size_t>(i);
-    study.report.text = "There is " + findings[at % findings.size()] + ". The heart is normal, and " + findings[(at / 2 + 1) % findings.size()] + ".";
+    study.report.text = "There is " + findings[at % findings.size()] +
+                        ". The heart is normal, and " + findings[(at / 2 + 1) % findings.size()] +
+                        ".";
     study.views.push_back(test_view("images/f" + std::to_string(i) + ".png", ViewPosition::kPA));
-    if (i % 5 == 0) study.views.push_back(test_view("images/g" + std::to_string(i) + ".png", ViewPosition::kAP));
-    if (i % 3 != 0) study.views.push_back(test_view("images/l" + std::to_string(i) + ".png", ViewPosition::kLateral));
+    if (i % 5 == 0)
+      study.views.push_back(test_view("images/g" + std::to_string(i) + ".png", ViewPosition::kAP));
+    if (i % 3 != 0)
+      study.views.push_back(
+          test_view("images/l" + std::to_string(i) + ".png", ViewPosition::kLateral));
     for (std::size_t v = 0; v < study.views.size(); ++v) {
       write_test_image(root / study.views[v].path, 10 * i + static_cast<int>(v));
     }

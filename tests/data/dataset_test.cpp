@@ -17,7 +17,8 @@ std::set<std::string> different_masks(const StudyDataset& dataset, int epochs) {
   std::set<std::string> seen;
   for (int epoch = 0; epoch < epochs; ++epoch) {
     std::string text;
-    for (const std::int64_t id : dataset.sample(1, epoch).masked.masked_ids) text += std::to_string(id) + " ";
+    for (const std::int64_t id : dataset.sample(1, epoch).masked.masked_ids)
+      text += std::to_string(id) + " ";
     seen.insert(text);
   }
   return seen;
@@ -162,7 +163,8 @@ TEST(TextPipeline, TrainsAVocabularyOnTheChosenReportsOnly) {
   const testing::TemporaryFolder folder;
   some.tokenizer.vocabulary().write(folder / "vocab.txt");
   config.vocabulary = folder / "vocab.txt";
-  EXPECT_EQ(make_text_pipeline(config, studies, {7}).tokenizer.vocabulary().size(), some.tokenizer.vocabulary().size());
+  EXPECT_EQ(make_text_pipeline(config, studies, {7}).tokenizer.vocabulary().size(),
+            some.tokenizer.vocabulary().size());
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ BatchSampler sampler(const StudyDataset& dataset, std::int64_t batch, bool train
   return BatchSampler(options);
 }
 
-std::vector<LoadedBatch> load(const StudyDataset& dataset, const BatchSampler& order, std::int64_t workers, std::int64_t count,
+std::vector<LoadedBatch> load(const StudyDataset& dataset, const BatchSampler& order,
+                              std::int64_t workers, std::int64_t count,
                               std::int64_t first_step = 0) {
   StudyLoader loader(dataset, order, {workers, 3}, first_step);
   std::vector<LoadedBatch> batches;
@@ -34,13 +35,16 @@ std::vector<LoadedBatch> load(const StudyDataset& dataset, const BatchSampler& o
 }
 
 std::vector<torch::Tensor> tensors(const StudyBatch& batch) {
-  return {batch.frontal,    batch.lateral,   batch.has_frontal, batch.has_lateral, batch.input_ids,  batch.attention_mask, batch.masked_ids,
-          batch.mlm_labels, batch.word_mask, batch.word_ids,    batch.word_class,  batch.word_key,   batch.study_index};
+  return {batch.frontal,    batch.lateral,        batch.has_frontal, batch.has_lateral,
+          batch.input_ids,  batch.attention_mask, batch.masked_ids,  batch.mlm_labels,
+          batch.word_mask,  batch.word_ids,       batch.word_class,  batch.word_key,
+          batch.study_index};
 }
 
 void expect_equal(const StudyBatch& a, const StudyBatch& b) {
   const auto left = tensors(a), right = tensors(b);
-  for (std::size_t i = 0; i < left.size(); ++i) EXPECT_TRUE(torch::equal(left[i], right[i])) << "tensor " << i;
+  for (std::size_t i = 0; i < left.size(); ++i)
+    EXPECT_TRUE(torch::equal(left[i], right[i])) << "tensor " << i;
   EXPECT_EQ(a.study_ids, b.study_ids);
 }
 
@@ -89,12 +93,19 @@ TEST(StudyLoader, MakesBatchesOfTheDocumentedForm) {
     EXPECT_EQ(batch.study_ids[static_cast<std::size_t>(b)], "s" + std::to_string(100 + index));
   }
   const auto masked = batch.mlm_labels.ne(-100);
-  EXPECT_TRUE(torch::equal(batch.mlm_labels.masked_select(masked), batch.input_ids.masked_select(masked)));
-  EXPECT_TRUE(torch::equal(batch.masked_ids.masked_select(~masked), batch.input_ids.masked_select(~masked)));
-  EXPECT_TRUE(batch.masked_ids.masked_select(masked).eq(data.text().tokenizer.vocabulary().mask_id()).all().item<bool>());
-  EXPECT_TRUE(torch::equal(batch.attention_mask, batch.input_ids.ne(data.text().tokenizer.vocabulary().pad_id())));
+  EXPECT_TRUE(
+      torch::equal(batch.mlm_labels.masked_select(masked), batch.input_ids.masked_select(masked)));
+  EXPECT_TRUE(torch::equal(batch.masked_ids.masked_select(~masked),
+                           batch.input_ids.masked_select(~masked)));
+  EXPECT_TRUE(batch.masked_ids.masked_select(masked)
+                  .eq(data.text().tokenizer.vocabulary().mask_id())
+                  .all()
+                  .item<bool>());
+  EXPECT_TRUE(torch::equal(batch.attention_mask,
+                           batch.input_ids.ne(data.text().tokenizer.vocabulary().pad_id())));
   EXPECT_TRUE(torch::equal(batch.word_mask, batch.word_ids.ge(0)));
-  EXPECT_TRUE(torch::equal(batch.attention_mask.sum(1), batch.word_mask.sum(1) + 2));  // [CLS] and [SEP]
+  EXPECT_TRUE(
+      torch::equal(batch.attention_mask.sum(1), batch.word_mask.sum(1) + 2));  // [CLS] and [SEP]
   batch.masked_ids.fill_(0);
   EXPECT_TRUE(batch.input_ids.ne(0).any().item<bool>());
 }
@@ -106,7 +117,8 @@ TEST(StudyBatch, RowsAndDevicesKeepEverything) {
   const StudyBatch part = batch.rows(2, 5);
   EXPECT_EQ(part.size(), 3);
   EXPECT_TRUE(torch::equal(part.frontal, batch.frontal.slice(0, 2, 5)));
-  EXPECT_EQ(part.study_ids, (std::vector<std::string>(batch.study_ids.begin() + 2, batch.study_ids.begin() + 5)));
+  EXPECT_EQ(part.study_ids,
+            (std::vector<std::string>(batch.study_ids.begin() + 2, batch.study_ids.begin() + 5)));
   EXPECT_THROW(batch.rows(3, 7), c10::Error);
   const StudyBatch moved = batch.to(torch::kCPU, torch::kFloat64);
   EXPECT_EQ(moved.frontal.dtype(), torch::kFloat64);
@@ -147,11 +159,13 @@ TEST(StudyLoader, ReplacesABrokenStudyByTheNextOneOfTheOrder) {
 
 TEST(StudyLoader, LeavesABrokenStudyOutOfAnEvaluation) {
   const SmallData data(10);
-  for (const char* name : {"images/f4.png", "images/f5.png", "images/g5.png"}) write_file_atomically(data.root() / name, "broken");
+  for (const char* name : {"images/f4.png", "images/f5.png", "images/g5.png"})
+    write_file_atomically(data.root() / name, "broken");
   const auto dataset = data.dataset(false);
   StudyLoader loader(*dataset, sampler(*dataset, 1, false), {2, 2});
   std::vector<std::int64_t> places;
-  while (auto batch = loader.next()) places.insert(places.end(), batch->places.begin(), batch->places.end());
+  while (auto batch = loader.next())
+    places.insert(places.end(), batch->places.begin(), batch->places.end());
   EXPECT_EQ(places, (std::vector<std::int64_t>{0, 1, 2, 3, 6, 7, 8, 9}));
   EXPECT_EQ(loader.broken().size(), 2u);
 }
@@ -173,7 +187,8 @@ TEST(StudyLoader, SaysSoWhenNothingCanBeRead) {
 
 TEST(CollateTexts, MakesABatchWithoutViews) {
   const SmallData data(6);
-  const StudyBatch batch = collate_texts({"pleural effusion", "", "no pleural effusion \xF0\x9F\x98\x80"}, data.text());
+  const StudyBatch batch =
+      collate_texts({"pleural effusion", "", "no pleural effusion \xF0\x9F\x98\x80"}, data.text());
   EXPECT_EQ(batch.size(), 3);
   EXPECT_FALSE(batch.has_frontal.any().item<bool>());
   EXPECT_TRUE(torch::equal(batch.input_ids, batch.masked_ids));

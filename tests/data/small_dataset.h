@@ -16,7 +16,8 @@ namespace biplane::testing {
 class SmallData {
  public:
   explicit SmallData(int studies) {
-    manifest_ = std::make_shared<Manifest>(write_test_studies(folder_.path(), studies), folder_.path());
+    manifest_ =
+        std::make_shared<Manifest>(write_test_studies(folder_.path(), studies), folder_.path());
     DataConfig config;
     config.vocabulary_size = 120;
     config.max_tokens = 32;

@@ -54,7 +54,9 @@ TEST_F(Csv, ReadsQuotesDelimitersAndLineEndsInsideFields) {
 }
 
 TEST_F(Csv, LineEndsByteOrderMarkAndMissingLastLineEndDoNotMatter) {
-  for (const std::string text : {"a,b\n1,2\n", "a,b\r\n1,2\r\n", "a,b\r1,2\r", "a,b\n1,2", "\xEF\xBB\xBF" "a,b\n1,2"}) {
+  for (const std::string text : {"a,b\n1,2\n", "a,b\r\n1,2\r\n", "a,b\r1,2\r", "a,b\n1,2",
+                                 "\xEF\xBB\xBF"
+                                 "a,b\n1,2"}) {
     CsvReader csv(write(text));
     EXPECT_EQ(csv.column("a"), 0U) << text;
     CsvRow row;
@@ -80,14 +82,16 @@ TEST_F(Csv, AMissingColumnIsNamedWithTheNearestAndAllOthers) {
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kBadContent);
-    for (const char* part : {"table.csv", "'lateal'", "did you mean 'lateral'", "'frontal'", "'report'"})
+    for (const char* part :
+         {"table.csv", "'lateal'", "did you mean 'lateral'", "'frontal'", "'report'"})
       EXPECT_THAT(e.what(), HasSubstr(part));
   }
   EXPECT_FALSE(csv.find_column("study").has_value());
 }
 
 TEST_F(Csv, EmptyFilesAreCalledEmpty) {
-  for (const char* text : {"", "\n\n\r\n", "\xEF\xBB\xBF"}) EXPECT_THAT(refusal(text), HasSubstr("empty")) << text;
+  for (const char* text : {"", "\n\n\r\n", "\xEF\xBB\xBF"})
+    EXPECT_THAT(refusal(text), HasSubstr("empty")) << text;
   try {
     CsvReader csv(folder_ / "gone.csv");
     FAIL();
@@ -114,7 +118,10 @@ TEST_F(Csv, NulBytesAndUtf16AreRefusedOrMarked) {
   EXPECT_EQ(all[0].problem, "NUL byte in column 'b'");
   EXPECT_EQ(all[1].problem, "");
   EXPECT_THAT(refusal(std::string("a\0,b\n", 5)), HasSubstr("NUL"));
-  EXPECT_THAT(refusal(std::string("\xFF\xFE" "a\0,\0", 6)), HasSubstr("UTF-16"));
+  EXPECT_THAT(refusal(std::string("\xFF\xFE"
+                                  "a\0,\0",
+                                  6)),
+              HasSubstr("UTF-16"));
 }
 
 TEST_F(Csv, AnUnclosedQuoteIsReportedAtTheEndOrAtTheFieldCap) {
@@ -146,7 +153,8 @@ TEST_F(Csv, CapsOnFieldsAndColumnsHold) {
 TEST_F(Csv, GzipIsReadAndItsDamageIsAnError) {
   std::string text = "a,b\n";
   CounterRandom random(1, "csv");
-  for (int i = 0; i < 5000; ++i) text += std::to_string(i) + "," + std::to_string(random.next_u64()) + "\n";
+  for (int i = 0; i < 5000; ++i)
+    text += std::to_string(i) + "," + std::to_string(random.next_u64()) + "\n";
   const auto path = folder_ / "table.csv";
   gzFile out = gzopen(path.c_str(), "wb");
   gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
@@ -167,7 +175,8 @@ TEST_F(Csv, WhatCsvLineWritesIsReadBack) {
       std::vector<std::string> fields(3);
       for (std::string& field : fields)
         for (auto n = random.below(6); n > 0; --n)
-          field += alphabet[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(alphabet.size())))];
+          field += alphabet[static_cast<std::size_t>(
+              random.below(static_cast<std::int64_t>(alphabet.size())))];
       text += csv_line(fields) + "\n";
       written.push_back(fields);
     }

@@ -82,7 +82,8 @@ TEST(GoldenDicom, HeadersAndPixelsAgreeWithTheIndex) {
 
 TEST(GoldenDicom, AFileCutAnywhereIsRefused) {
   BIPLANE_NEEDS_TEST_DATA("dicom/chest_transcoded/CR_ExplicitLE.dcm");
-  for (const char* file : {"CR_ExplicitLE.dcm", "CR_RLE.dcm", "CR_JPEGLossless_70.dcm", "CR_Deflated.dcm"}) {
+  for (const char* file :
+       {"CR_ExplicitLE.dcm", "CR_RLE.dcm", "CR_JPEGLossless_70.dcm", "CR_Deflated.dcm"}) {
     const auto path = testing::test_data(std::string("dicom/chest_transcoded/") + file);
     if (!std::filesystem::exists(path)) continue;
     const std::string content = read_file(path);

@@ -17,8 +17,8 @@
 namespace biplane {
 namespace {
 
-using ::testing::HasSubstr;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 json golden_index() {
   std::ifstream in(testing::test_data("golden/image/index.json"));
@@ -101,7 +101,8 @@ TEST(GoldenImages, SixteenBitsSurviveAsFloat) {
     if (!entry.contains("mean_in_0_1")) continue;
     const FloatImage image = read_float_image(golden(entry.at("file")));
     const double sum = std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0);
-    EXPECT_NEAR(sum / static_cast<double>(image.pixels.size()), entry.at("mean_in_0_1").get<double>(), 1e-6)
+    EXPECT_NEAR(sum / static_cast<double>(image.pixels.size()),
+                entry.at("mean_in_0_1").get<double>(), 1e-6)
         << entry.at("file");
   }
 }
@@ -173,7 +174,8 @@ TEST(GoldenImages, ReducedJpegKeepsTheMean) {
     const FloatImage a = fit_image(small, options), b = fit_image(full, options);
     double sum_a = std::accumulate(a.pixels.begin(), a.pixels.end(), 0.0);
     double sum_b = std::accumulate(b.pixels.begin(), b.pixels.end(), 0.0);
-    EXPECT_NEAR(sum_a / static_cast<double>(a.pixels.size()), sum_b / static_cast<double>(b.pixels.size()), 1.0 / 255);
+    EXPECT_NEAR(sum_a / static_cast<double>(a.pixels.size()),
+                sum_b / static_cast<double>(b.pixels.size()), 1.0 / 255);
   }
   EXPECT_GT(reduced, 0);
 }

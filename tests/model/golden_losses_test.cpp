@@ -56,8 +56,9 @@ TEST_P(GoldenLosses, InfoNceWithMissingViewsAgreesInValueAndGradient) {
     const ItcLoss loss = itc_loss(all, {torch::full({}, 10.0, GetParam())}, batch);
     const auto check = [&](const std::optional<torch::Tensor>& term, const char* key) {
       ASSERT_EQ(term.has_value(), !values.at(key).is_null()) << key;
-      if (term)
+      if (term) {
         EXPECT_NEAR(term->item<double>(), values.at(key).get<double>(), kLossTolerance) << key;
+      }
     };
     check(loss.frontal_text, "ft");
     check(loss.lateral_text, "lt");

@@ -74,28 +74,58 @@ TEST(VisionTransformer, RefusesSidesThatAreNoMultipleOfThePatch) {
   EXPECT_THROW(VisionTransformer{config}, Error);
 }
 
+struct TinyBert {
+  Bert bert{BertConfig{50, 16, 2, 2, 4.0, 12, 2, 0.2}};
+  torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
+  torch::Tensor mask = torch::arange(12).unsqueeze(0).lt(torch::tensor({12, 7}).unsqueeze(1));
+
+  TinyBert() { bert.initialise(Initializer(1)); }
+  torch::Tensor padded(const BertInput& input, const torch::Tensor& valid = {}) const {
+    const TokenLayout layout = TokenLayout::padded(input.ids.size(0), input.ids.size(1), valid);
+    return layout.unflatten(bert.forward(input, layout));
+  }
+  torch::Tensor packed(const BertInput& input, const torch::Tensor& valid) const {
+    const TokenLayout layout = TokenLayout::packed(input.ids.size(0), input.ids.size(1), valid);
+    return layout.unflatten(bert.forward(input, layout));
+  }
+};
+
 TEST(Bert, DoesNotSeePadding) {
-  BertConfig config{50, 16, 2, 2, 4.0, 12, 2, 0.2};
-  Bert bert(config);
-  bert.initialise(Initializer(1));
-  const torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
-  torch::Tensor mask = torch::ones({2, 12}, torch::kBool);
-  mask[1].narrow(0, 7, 5).fill_(false);
-  const torch::Tensor longer = bert.forward({ids, mask});
-  const torch::Tensor alone = bert.forward({ids.narrow(0, 1, 1).narrow(1, 0, 7), {}});
+  const TinyBert tiny;
+  const torch::Tensor longer = tiny.padded({tiny.ids}, tiny.mask);
+  const torch::Tensor alone = tiny.padded({tiny.ids.narrow(0, 1, 1).narrow(1, 0, 7)});
   expect_near(longer[1].narrow(0, 0, 7), alone[0], 1e-5, "padded against unpadded");
-  EXPECT_THROW(bert.forward({torch::zeros({1, 13}, torch::kInt64), {}}), c10::Error);
+  EXPECT_THROW(tiny.padded({torch::zeros({1, 13}, torch::kInt64)}), c10::Error);
+}
+
+TEST(Bert, GivesTheSamePackedWithItsGradients) {
+  TinyBert tiny;
+  tiny.bert.to(torch::kFloat64);
+  const torch::Tensor types = tiny.ids.remainder(2);
+  KeyedDropout dropout{0.3, 1, 0, 0, torch::tensor({8, 9}, torch::kInt64)};
+  const torch::Tensor probe = noise({2, 12, 16}, 1) * tiny.mask.unsqueeze(2);
+  for (const BertInput& input : {BertInput{tiny.ids}, BertInput{tiny.ids, types, &dropout}}) {
+    const torch::Tensor padded = tiny.padded(input, tiny.mask);
+    const torch::Tensor packed = tiny.packed(input, tiny.mask);
+    expect_near(packed, padded * tiny.mask.unsqueeze(2), 1e-12, "valid tokens, zeros elsewhere");
+    const auto parameters = tiny.bert.parameters();
+    const auto expected =
+        torch::autograd::grad({(padded * probe).sum()}, parameters, {}, {}, false, true);
+    const auto actual =
+        torch::autograd::grad({(packed * probe).sum()}, parameters, {}, {}, false, true);
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      expect_near(actual[i], expected[i], 1e-10, "gradient " + std::to_string(i));
+    }
+  }
 }
 
 TEST(Bert, DropoutIsAPureFunctionOfTheStudy) {
-  Bert bert(BertConfig{50, 16, 2, 2, 4.0, 12, 2, 0.2});
-  bert.initialise(Initializer(1));
-  const torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
+  const TinyBert tiny;
   KeyedDropout dropout{0.3, 1, 0, 0, torch::tensor({8, 9}, torch::kInt64)};
-  const torch::Tensor both = bert.forward({ids, {}, {}, &dropout});
-  EXPECT_GT(testing::max_difference(both, bert.forward({ids, {}})), 0.1);
+  const torch::Tensor both = tiny.padded({tiny.ids, {}, &dropout});
+  EXPECT_GT(testing::max_difference(both, tiny.padded({tiny.ids})), 0.1);
   dropout.study_index = torch::tensor({9}, torch::kInt64);
-  expect_near(bert.forward({ids.narrow(0, 1, 1), {}, {}, &dropout})[0], both[1], 1e-5,
+  expect_near(tiny.padded({tiny.ids.narrow(0, 1, 1), {}, &dropout})[0], both[1], 1e-5,
               "study 9 alone");
 }
 

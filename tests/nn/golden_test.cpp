@@ -123,15 +123,17 @@ TEST_P(GoldenNetworks, BertAgreesInAllHiddenStates) {
   const TensorMap expected = load("bert/outputs.safetensors");
   const torch::Tensor mask = inputs.at("attention_mask").to(torch::kBool);
   const torch::NoGradGuard no_grad;
+  const TokenLayout layout = TokenLayout::padded(mask.size(0), mask.size(1), mask);
   std::vector<torch::Tensor> hidden;
-  expect_near(bert.forward({inputs.at("input_ids"), mask, inputs.at("token_type_ids")}, &hidden),
+  const BertInput input{inputs.at("input_ids"), inputs.at("token_type_ids")};
+  expect_near(layout.unflatten(bert.forward(input, layout, &hidden)),
               expected.at("last_hidden_state"), 2e-5, "last_hidden_state");
   ASSERT_EQ(static_cast<std::int64_t>(hidden.size()), bert.config().layers + 1);
   for (std::size_t i = 0; i < hidden.size(); ++i) {
     const std::string name = "hidden_states." + std::to_string(i);
-    expect_near(hidden[i], expected.at(name), 2e-5, name);
+    expect_near(layout.unflatten(hidden[i]), expected.at(name), 2e-5, name);
   }
-  expect_near(bert.forward({inputs.at("input_ids"), mask}),
+  expect_near(layout.unflatten(bert.forward({inputs.at("input_ids")}, layout)),
               expected.at("last_hidden_state_no_token_types"), 2e-5, "without token types");
 }
 
@@ -143,8 +145,9 @@ TEST_P(GoldenNetworks, BertGradientsAgree) {
   const TensorMap inputs = load("bert/inputs.safetensors");
   TensorMap expected = load("bert/grads.safetensors");
   const torch::Tensor mask = inputs.at("attention_mask").to(torch::kBool);
+  const TokenLayout layout = TokenLayout::packed(mask.size(0), mask.size(1), mask);
   const torch::Tensor last =
-      bert.forward({inputs.at("input_ids"), mask, inputs.at("token_type_ids")});
+      layout.unflatten(bert.forward({inputs.at("input_ids"), inputs.at("token_type_ids")}, layout));
   const torch::Tensor loss = (last * inputs.at("probe") * mask.unsqueeze(2)).sum() / mask.sum();
   testing::expect_near_relative(loss, expected.at("loss"), 1e-4, "loss");
   loss.backward();

@@ -23,6 +23,12 @@ torch::Tensor valid_lengths(const std::vector<std::int64_t>& lengths, std::int64
   return torch::arange(tokens).unsqueeze(0).lt(torch::tensor(lengths).unsqueeze(1));
 }
 
+// The block on (B,T,W) tokens.
+torch::Tensor run(const TransformerBlock& block, const torch::Tensor& x, const TokenLayout& layout,
+                  const BlockContext& context) {
+  return layout.unflatten(block.forward(layout.flatten(x), layout, context));
+}
+
 std::shared_ptr<TransformerBlock> random_block(const TransformerBlockConfig& config) {
   auto block = std::make_shared<TransformerBlock>(config);
   block->to(torch::kFloat64);
@@ -30,19 +36,22 @@ std::shared_ptr<TransformerBlock> random_block(const TransformerBlockConfig& con
   return block;
 }
 
-void check_block_gradients(const TransformerBlockConfig& config, bool cross_residual = true) {
+void check_block_gradients(const TransformerBlockConfig& config, bool packed,
+                           bool cross_residual = true) {
   const auto block = random_block(config);
   torch::Tensor x = noise({3, 5, 8}, 2).requires_grad_();
   torch::Tensor keys = noise({3, 4, 8}, 3).requires_grad_();
   const torch::Tensor probe = noise({3, 5, 8}, 4);
   BlockContext context;
   context.cross_residual = cross_residual;
-  context.mask = KeyMask::of(valid_lengths({5, 3, 1}, 5));
+  const torch::Tensor mask = valid_lengths({5, 3, 1}, 5);
+  const TokenLayout layout =
+      packed ? TokenLayout::packed(3, 5, mask) : TokenLayout::padded(3, 5, mask);
   if (config.cross_attention) {
     context.keys = keys;
     context.key_mask = KeyMask::of(valid_lengths({4, 2, 0}, 4));
   }
-  const auto loss = [&] { return (block->forward(x, context) * probe).sum(); };
+  const auto loss = [&] { return (run(*block, x, layout, context) * probe).sum(); };
   testing::expect_gradient(loss, x, "tokens");
   if (config.cross_attention) testing::expect_gradient(loss, keys, "keys");
   for (auto& item : block->named_parameters())
@@ -50,34 +59,37 @@ void check_block_gradients(const TransformerBlockConfig& config, bool cross_resi
 }
 
 TEST(TransformerBlock, PreNormGradientsAgreeWithFiniteDifferences) {
-  check_block_gradients(tiny(false));
+  check_block_gradients(tiny(false), /*packed=*/false);
+  check_block_gradients(tiny(false), /*packed=*/true);
 }
 
 TEST(TransformerBlock, PostNormGradientsAgreeWithFiniteDifferences) {
   TransformerBlockConfig config = tiny(false);
   config.norm = NormPlace::kPost;
   config.activation = Activation::kGelu;
-  check_block_gradients(config);
+  check_block_gradients(config, /*packed=*/false);
+  check_block_gradients(config, /*packed=*/true);
 }
 
 TEST(TransformerBlock, CrossAttentionGradientsAgreeWithFiniteDifferences) {
-  check_block_gradients(tiny(true));
-  check_block_gradients(tiny(true), /*cross_residual=*/false);
+  check_block_gradients(tiny(true), /*packed=*/false);
+  check_block_gradients(tiny(true), /*packed=*/true);
+  check_block_gradients(tiny(true), /*packed=*/false, /*cross_residual=*/false);
 }
 
 TEST(TransformerBlock, IgnoresInvalidTokensAndKeys) {
   const auto block = random_block(tiny(true));
   torch::Tensor x = noise({2, 5, 8}, 2), keys = noise({2, 4, 8}, 3);
   BlockContext context;
-  context.mask = KeyMask::of(valid_lengths({5, 3}, 5));
+  const TokenLayout layout = TokenLayout::padded(2, 5, valid_lengths({5, 3}, 5));
   context.key_mask = KeyMask::of(valid_lengths({2, 4}, 4));
   context.keys = keys;
-  const torch::Tensor before = block->forward(x, context);
+  const torch::Tensor before = run(*block, x, layout, context);
   context.keys = keys.clone();
   context.keys[0].narrow(0, 2, 2).fill_(7.0);
   torch::Tensor changed = x.clone();
   changed[1].narrow(0, 3, 2).fill_(-3.0);
-  const torch::Tensor after = block->forward(changed, context);
+  const torch::Tensor after = run(*block, changed, layout, context);
   expect_near(after[0], before[0], 1e-12, "study 0");
   expect_near(after[1].narrow(0, 0, 3), before[1].narrow(0, 0, 3), 1e-12, "study 1");
   EXPECT_GT(testing::max_difference(after[1], before[1]), 1e-3);
@@ -88,13 +100,14 @@ TEST(TransformerBlock, ReadsNothingWhereAStudyHasNoKey) {
   const torch::Tensor x = noise({2, 3, 8}, 2);
   BlockContext context;
   context.cross_residual = false;
+  const TokenLayout layout = TokenLayout::padded(2, 3);
   context.key_mask = KeyMask::of(valid_lengths({0, 4}, 4));
   context.keys = noise({2, 4, 8}, 3);
   torch::Tensor weights;
   context.cross_weights = &weights;
-  const torch::Tensor first = block->forward(x, context);
+  const torch::Tensor first = run(*block, x, layout, context);
   context.keys = noise({2, 4, 8}, 9);
-  const torch::Tensor second = block->forward(x, context);
+  const torch::Tensor second = run(*block, x, layout, context);
   expect_near(second[0], first[0], 0.0, "study without keys");
   EXPECT_GT(testing::max_difference(second[1], first[1]), 1e-3);
   expect_near(weights[0], torch::zeros({2, 3, 4}, torch::kFloat64), 0.0, "weights of no key");
@@ -105,13 +118,14 @@ TEST(TransformerBlock, CrossWeightsAreThoseOfTheAttention) {
   const auto block = random_block(tiny(true));
   Attention& attention = *block->cross_attn;
   const torch::Tensor query = noise({6, 8}, 2), keys = noise({8, 8}, 3);
+  const TokenLayout layout = TokenLayout::padded(2, 3);
   const KeyMask mask = KeyMask::of(valid_lengths({3, 4}, 4));
-  const torch::Tensor weights = attention.cross_weights(query, keys, 2, mask);
+  const torch::Tensor weights = attention.cross_weights(query, layout, keys, mask);
   const torch::Tensor v = at::linear(keys, attention.in_proj_weight.narrow(0, 16, 8),
                                      attention.in_proj_bias.narrow(0, 16, 8));
   const torch::Tensor read =
       at::matmul(weights, v.view({2, 4, 2, 4}).transpose(1, 2)).transpose(1, 2).reshape({6, 8});
-  expect_near(attention.out_proj->forward(read), attention.cross(query, keys, 2, mask), 1e-12,
+  expect_near(attention.out_proj->forward(read), attention.cross(query, layout, keys, mask), 1e-12,
               "attention");
 }
 

@@ -148,6 +148,11 @@ TEST(Lexicon, BadFilesAreErrorsThatNameTheWord) {
   EXPECT_THROW(Lexicon::read("no/such/lexicon.yaml"), Error);
 }
 
+TEST(Lexicon, TheProgramFindsTheOneItComesWith) {
+  EXPECT_EQ(Lexicon::english().sha256(), source_lexicon().sha256());
+  EXPECT_EQ(Lexicon::english().language(), "en");
+}
+
 TEST(Lexicon, UsersMayReplaceIt) {
   const Lexicon lexicon =
       Lexicon::parse("name: de\nlanguage: de\nclasses: {entity: [Erguss Erg\u00fcsse]}");

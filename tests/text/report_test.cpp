@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "biplane/core/progress.h"
 #include "biplane/core/random.h"
 #include "tests/text/test_lexicon.h"
 
@@ -170,6 +171,21 @@ TEST(TrainingText, NeverInventsText) {
   for (const char* text : {"", " \n", "FINDINGS:\n\nIMPRESSION:\n", "INDICATION: cough",
                            "FINDINGS: XXXX.", "PA and lateral views."}) {
     EXPECT_EQ(training_text(text, lexicon), "") << text;
+  }
+}
+
+TEST(TrainingText, LongHostileTextsTakeLinearTime) {
+  const Lexicon lexicon = source_lexicon();
+  const WordPieceTokenizer tokenizer(testing::letter_vocabulary());
+  for (const char* part : {"a:", "A: ", "a-", "[**", "1. A", "X. CHEST:", "(", "a.", ". ", "\n\n",
+                           "\u0301", "\u2019s"}) {
+    std::string text;
+    while (text.size() < 400'000) text += part;
+    const double start = monotonic_seconds();
+    training_text(text, lexicon);
+    lexicon.annotate(text, tokenizer.encode(text));
+    // Linear: a quarter of a second; quadratic: minutes.
+    EXPECT_LT(monotonic_seconds() - start, 10.0) << part;
   }
 }
 

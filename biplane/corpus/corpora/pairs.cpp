@@ -33,7 +33,8 @@ PairsColumns default_columns(const CsvReader& csv) {
   return {"frontal", "lateral", "report", "study_id", "patient_id", "labels"};
 }
 
-std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& given, const std::string& fallback, bool required) {
+std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& given,
+                                       const std::string& fallback, bool required) {
   if (given.empty() && !required) return csv.find_column(fallback);
   try {
     return csv.column(given.empty() ? fallback : given);
@@ -52,7 +53,8 @@ ColumnIndex find_columns(const CsvReader& csv, const PairsColumns& given) {
   index.study = find_column(csv, given.study, fallback.study, false);
   index.patient = find_column(csv, given.patient, fallback.patient, false);
   index.labels = find_column(csv, given.labels, fallback.labels, false);
-  index.frontal_view = csv.find_column((given.frontal.empty() ? fallback.frontal : given.frontal) + "_view");
+  index.frontal_view =
+      csv.find_column((given.frontal.empty() ? fallback.frontal : given.frontal) + "_view");
   return index;
 }
 
@@ -92,7 +94,8 @@ Names row_names(const CsvRow& row, const ColumnIndex& columns, const std::string
   static const std::regex mimic("(^|/)(p[0-9]{8})/(s[0-9]{8})(/|$)");
   Names names{field(row, columns.study), field(row, columns.patient)};
   std::smatch match;
-  if ((names.study.empty() || names.patient.empty()) && std::regex_search(first_image, match, mimic)) {
+  if ((names.study.empty() || names.patient.empty()) &&
+      std::regex_search(first_image, match, mimic)) {
     if (names.study.empty()) names.study = match[3];
     if (names.patient.empty()) names.patient = match[2];
   }
@@ -128,9 +131,11 @@ class Grouping {
     Draft& draft = drafts_[found->second];
     const std::string example = where + ": study " + names.study;
     if (names.patient != draft.study.patient_id) {
-      return stage_.reject("names another patient than its study", example + ", patient " + names.patient);
+      return stage_.reject("names another patient than its study",
+                           example + ", patient " + names.patient);
     }
-    const bool new_frontal = add_view(draft, frontal, frontal_position(field(row, columns.frontal_view)));
+    const bool new_frontal =
+        add_view(draft, frontal, frontal_position(field(row, columns.frontal_view)));
     const bool new_lateral = add_view(draft, lateral, ViewPosition::kLateral);
     read_labels(field(row, columns.labels), draft.study.labels);
     const std::string report = field(row, columns.report);
@@ -140,7 +145,8 @@ class Grouping {
     if (other_report) {
       stage_.drop("merged: its other report is not used", example);
     } else {
-      stage_.drop(new_frontal || new_lateral ? "merged: further image of a study" : "repeated row", example);
+      stage_.drop(new_frontal || new_lateral ? "merged: further image of a study" : "repeated row",
+                  example);
     }
   }
 
@@ -157,7 +163,9 @@ class Grouping {
   static bool add_view(Draft& draft, const std::string& path, ViewPosition position) {
     std::vector<View>& views = draft.study.views;
     if (path.empty()) return false;
-    if (std::any_of(views.begin(), views.end(), [&path](const View& view) { return view.path == path; })) return false;
+    if (std::any_of(views.begin(), views.end(),
+                    [&path](const View& view) { return view.path == path; }))
+      return false;
     View view;
     view.path = path;
     view.view = position;
@@ -209,11 +217,14 @@ void check_images(std::vector<Draft>& drafts, const PairsOptions& options, Funne
     }
   }
   if (!jobs.empty() && missing == jobs.size()) {
-    throw Error(ErrorKind::kUsage, options.root.string() + ": none of the " + std::to_string(missing) +
-                                       " images that the CSV names is in this folder, for example " +
-                                       stage.reasons().front().examples.front() + "; give the folder they are relative to as --root");
+    throw Error(ErrorKind::kUsage,
+                options.root.string() + ": none of the " + std::to_string(missing) +
+                    " images that the CSV names is in this folder, for example " +
+                    stage.reasons().front().examples.front() +
+                    "; give the folder they are relative to as --root");
   }
-  for (Draft& draft : drafts) std::erase_if(draft.study.views, [](const View& view) { return view.path.empty(); });
+  for (Draft& draft : drafts)
+    std::erase_if(draft.study.views, [](const View& view) { return view.path.empty(); });
 }
 
 // ---- reports
@@ -236,9 +247,11 @@ fs::path locate_csv(const PairsOptions& options) {
   }
   const fs::path csv = options.csv.empty() ? options.root / "studies.csv" : options.csv;
   if (!fs::exists(csv)) {
-    throw Error(ErrorKind::kMissingInput, csv.string() + ": no such file; expected is a CSV with columns frontal, lateral, report, "
-                                                         "study_id, patient_id, labels (give another file with --csv, other names "
-                                                         "with --frontal, --report, ...) and images relative to --root");
+    throw Error(ErrorKind::kMissingInput,
+                csv.string() +
+                    ": no such file; expected is a CSV with columns frontal, lateral, report, "
+                    "study_id, patient_id, labels (give another file with --csv, other names "
+                    "with --frontal, --report, ...) and images relative to --root");
   }
   return csv;
 }
@@ -254,10 +267,13 @@ PairsResult prepare_pairs(const PairsOptions& options) {
   std::vector<Draft> drafts = read_rows(csv, options.columns, rows);
   check_images(drafts, options, result.funnel.stage("images read", "images"));
   FunnelStage& studies = result.funnel.stage("studies complete", "studies");
-  const fs::path prefix =
-      options.out.empty() ? fs::path() : fs::relative(fs::weakly_canonical(options.root), fs::weakly_canonical(options.out));
+  const fs::path prefix = options.out.empty() ? fs::path()
+                                              : fs::relative(fs::weakly_canonical(options.root),
+                                                             fs::weakly_canonical(options.out));
   for (Draft& draft : drafts) {
-    const std::string example = draft.study.source_file + " row " + std::to_string(draft.study.source_row) + ": study " + draft.study.study_id;
+    const std::string example = draft.study.source_file + " row " +
+                                std::to_string(draft.study.source_row) + ": study " +
+                                draft.study.study_id;
     fill_report(draft, lexicon);
     if (draft.study.views.empty()) {
       studies.drop("no image left", example);
@@ -266,7 +282,8 @@ PairsResult prepare_pairs(const PairsOptions& options) {
     } else {
       studies.pass();
       draft.study.split = split_of_patient(draft.study.patient_id, options.fractions, options.seed);
-      for (View& view : draft.study.views) view.path = (prefix / view.path).lexically_normal().string();
+      for (View& view : draft.study.views)
+        view.path = (prefix / view.path).lexically_normal().string();
       result.studies.push_back(std::move(draft.study));
     }
   }

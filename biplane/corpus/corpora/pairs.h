@@ -13,8 +13,8 @@ namespace biplane {
 
 class Progress;
 
-// Which columns of a CSV hold what. An empty name: not used. A name that the user gave must exist; a default that does
-// not exist is done without, except frontal and report.
+// Which columns of a CSV hold what. An empty name: not used. A name that the user gave must exist;
+// a default that does not exist is done without, except frontal and report.
 struct PairsColumns {
   std::string frontal, lateral, report, study, patient, labels;
 };
@@ -22,9 +22,11 @@ struct PairsColumns {
 // Options of `prepare pairs` (data.md section 2, row "pairs").
 struct PairsOptions {
   std::filesystem::path root;  // folder that the paths in the CSV are relative to
-  std::filesystem::path out;   // folder of the manifest: View::path will be relative to it; empty: relative to root
-  std::filesystem::path csv;   // empty: root/studies.csv
-  PairsColumns columns;        // as the user gave them; empty: the default, or Path_frontal, Path_lateral, Report
+  std::filesystem::path
+      out;  // folder of the manifest: View::path will be relative to it; empty: relative to root
+  std::filesystem::path csv;  // empty: root/studies.csv
+  PairsColumns
+      columns;  // as the user gave them; empty: the default, or Path_frontal, Path_lateral, Report
   SplitFractions fractions;
   std::uint64_t seed = 0;
   int threads = 1;
@@ -32,19 +34,21 @@ struct PairsOptions {
   Progress* progress = nullptr;  // advanced by one per image
 };
 
-// Studies whose image paths hold MIMIC's folders (p10000032/s50414267) take patient and study from there when
-// no column names them; else the study is named by its frontal's path.
+// Studies whose image paths hold MIMIC's folders (p10000032/s50414267) take patient and study from
+// there when no column names them; else the study is named by its frontal's path.
 struct PairsResult {
   std::vector<Study> studies;  // in the order of first appearance in the CSV
   Funnel funnel;
 };
 
-// Reads the CSV: one row is a frontal image with, perhaps, a lateral and a report; rows of one study id are one study, and
-// its distinct images become its views. Every image is decoded once; a missing or broken one is counted and left out,
-// a study without any image or without a report likewise. An image of the frontal column is PA unless the column
-// `<frontal>_view` ("frontal_view") holds the word AP. Labels are split at ';', ',' and '|' and mean 1 (present).
-// Throws Error: kMissingInput (no CSV, no root), kUsage (a column that the user named does not exist: names the
-// nearest one; wrong root: none of the images is there), kBadContent (no rows, or no frontal or report column).
+// Reads the CSV: one row is a frontal image with, perhaps, a lateral and a report; rows of one
+// study id are one study, and its distinct images become its views. Every image is decoded once; a
+// missing or broken one is counted and left out, a study without any image or without a report
+// likewise. An image of the frontal column is PA unless the column
+// `<frontal>_view` ("frontal_view") holds the word AP. Labels are split at ';', ',' and '|' and
+// mean 1 (present). Throws Error: kMissingInput (no CSV, no root), kUsage (a column that the user
+// named does not exist: names the nearest one; wrong root: none of the images is there),
+// kBadContent (no rows, or no frontal or report column).
 PairsResult prepare_pairs(const PairsOptions& options);
 
 }  // namespace biplane

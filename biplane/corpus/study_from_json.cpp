@@ -1,51 +1,12 @@
 #include <simdjson.h>
 
-#include <cmath>
-#include <nlohmann/json.hpp>
-
 #include "biplane/core/error.h"
 #include "biplane/corpus/manifest.h"
 
 namespace biplane {
 namespace {
 
-using nlohmann::ordered_json;
 using simdjson::dom::element;
-
-// ---- writing
-
-ordered_json views_json(const std::vector<View>& views) {
-  ordered_json list = ordered_json::array();
-  for (const View& view : views) {
-    ordered_json item = {{"path", view.path}, {"view", view_name(view.view)}};
-    if (!view.laterality.empty()) item["laterality"] = view.laterality;
-    item["rows"] = view.rows;
-    item["cols"] = view.cols;
-    if (!view.sha256.empty()) item["sha256"] = view.sha256;
-    list.push_back(std::move(item));
-  }
-  return list;
-}
-
-ordered_json boxes_json(const std::vector<Box>& boxes) {
-  ordered_json list = ordered_json::array();
-  for (const Box& box : boxes) {
-    ordered_json item = {{"view", box.view}, {"label", box.label}, {"x", box.x}, {"y", box.y}, {"w", box.w}, {"h", box.h}};
-    if (!box.reader.empty()) item["reader"] = box.reader;
-    list.push_back(std::move(item));
-  }
-  return list;
-}
-
-ordered_json masks_json(const std::vector<Mask>& masks) {
-  ordered_json list = ordered_json::array();
-  for (const Mask& mask : masks) {
-    list.push_back({{"view", mask.view}, {"label", mask.label}, {"rle", mask.rle}, {"rows", mask.rows}, {"cols", mask.cols}});
-  }
-  return list;
-}
-
-// ---- reading
 
 std::string shown(const element& value) {
   std::string text = simdjson::minify(value);
@@ -53,16 +14,19 @@ std::string shown(const element& value) {
   return text;
 }
 
-[[noreturn]] void throw_value(const std::string& key, const std::string& value, const std::string& wanted) {
+[[noreturn]] void throw_value(const std::string& key, const std::string& value,
+                              const std::string& wanted) {
   throw Error(ErrorKind::kBadContent, "key " + key + " is " + value + "; it must be " + wanted);
 }
 
-// Typed access to the keys of one JSON object; `path` ("views[1].") is put before a key in errors. null counts as absent.
+// Typed access to the keys of one JSON object; `path` ("views[1].") is put before a key in errors.
+// null counts as absent.
 class Fields {
  public:
   Fields(const element& value, std::string path) : path_(std::move(path)) {
     if (value.get(object_) != simdjson::SUCCESS) {
-      throw_value(path_.empty() ? "(line)" : path_.substr(0, path_.size() - 1), shown(value), "an object");
+      throw_value(path_.empty() ? "(line)" : path_.substr(0, path_.size() - 1), shown(value),
+                  "an object");
     }
   }
 
@@ -80,7 +44,8 @@ class Fields {
 
   void read(const char* key, double& target) const {
     element value;
-    if (find(key, value) && value.get(target) != simdjson::SUCCESS) throw_value(path_ + key, shown(value), "a number");
+    if (find(key, value) && value.get(target) != simdjson::SUCCESS)
+      throw_value(path_ + key, shown(value), "a number");
   }
 
   void read(const char* key, std::int64_t& target, std::int64_t low) const {
@@ -94,7 +59,8 @@ class Fields {
   std::string required(const char* key) const {
     std::string text;
     read(key, text);
-    if (text.empty()) throw Error(ErrorKind::kBadContent, "key " + path_ + key + " is missing or empty");
+    if (text.empty())
+      throw Error(ErrorKind::kBadContent, "key " + path_ + key + " is missing or empty");
     return text;
   }
 
@@ -116,7 +82,8 @@ class Fields {
     if (!find(key, value)) return;
     simdjson::dom::object object;
     if (value.get(object) != simdjson::SUCCESS) throw_value(path_ + key, shown(value), "an object");
-    for (const auto [name, item] : object) use(std::string(name), item, path_ + key + "." + std::string(name));
+    for (const auto [name, item] : object)
+      use(std::string(name), item, path_ + key + "." + std::string(name));
   }
 
  private:
@@ -144,7 +111,8 @@ std::int64_t read_view_index(const Fields& fields, const std::string& path, std:
   std::int64_t index = 0;
   fields.read("view", index, 0);
   if (static_cast<std::size_t>(index) >= views) {
-    throw_value(path + ".view", std::to_string(index), "below the number of views, " + std::to_string(views));
+    throw_value(path + ".view", std::to_string(index),
+                "below the number of views, " + std::to_string(views));
   }
   return index;
 }
@@ -172,31 +140,35 @@ Mask read_mask(const element& item, const std::string& path, std::size_t views) 
   fields.read("cols", mask.cols, 0);
   fields.each("rle", [&mask](const element& run, const std::string& where) {
     std::int64_t length = 0;
-    if (run.get(length) != simdjson::SUCCESS || length < 0) throw_value(where, shown(run), "a run length of at least 0");
+    if (run.get(length) != simdjson::SUCCESS || length < 0)
+      throw_value(where, shown(run), "a run length of at least 0");
     mask.rle.push_back(length);
   });
   return mask;
 }
 
 void read_labels(const Fields& fields, const char* key, std::map<std::string, int>& labels) {
-  fields.each_entry(key, [&labels](const std::string& name, const element& item, const std::string& where) {
-    if (item.is_null()) return;
-    double value = 0;
-    if (item.get(value) != simdjson::SUCCESS || (value != 0 && value != 1 && value != -1)) {
-      throw_value(where, shown(item), "1, 0, -1 or null");
-    }
-    labels[name] = static_cast<int>(value);
-  });
+  fields.each_entry(
+      key, [&labels](const std::string& name, const element& item, const std::string& where) {
+        if (item.is_null()) return;
+        double value = 0;
+        if (item.get(value) != simdjson::SUCCESS || (value != 0 && value != 1 && value != -1)) {
+          throw_value(where, shown(item), "1, 0, -1 or null");
+        }
+        labels[name] = static_cast<int>(value);
+      });
 }
 
 void read_visible_in(const Fields& fields, Study& study) {
-  fields.each_entry("visible_in", [&study](const std::string& name, const element& item, const std::string& where) {
+  fields.each_entry("visible_in", [&study](const std::string& name, const element& item,
+                                           const std::string& where) {
     simdjson::dom::array list;
     if (item.get(list) != simdjson::SUCCESS) throw_value(where, shown(item), "a list of views");
     std::vector<std::string>& views = study.visible_in[name];
     for (const element view : list) {
       std::string_view text;
-      if (view.get(text) != simdjson::SUCCESS) throw_value(where, shown(view), "the name of a view");
+      if (view.get(text) != simdjson::SUCCESS)
+        throw_value(where, shown(view), "the name of a view");
       views.emplace_back(text);
     }
   });
@@ -207,7 +179,8 @@ void read_patient(const Fields& fields, Study& study) {
   if (!fields.find("patient", value)) return;
   const Fields patient(value, "patient.");
   patient.read("sex", study.sex);
-  if (!study.sex.empty() && study.sex != "M" && study.sex != "F") throw_value("patient.sex", "'" + study.sex + "'", "M, F or null");
+  if (!study.sex.empty() && study.sex != "M" && study.sex != "F")
+    throw_value("patient.sex", "'" + study.sex + "'", "M, F or null");
   double age = -1;
   patient.read("age", age);
   if (age >= 0) study.age = age;
@@ -226,7 +199,8 @@ void read_report(const Fields& fields, Study& study) {
 Study read_study(const Fields& fields) {
   std::int64_t format = 1;
   fields.read("format", format, 1);
-  if (format != 1) throw_value("format", std::to_string(format), "1: the manifest was made by a newer version");
+  if (format != 1)
+    throw_value("format", std::to_string(format), "1: the manifest was made by a newer version");
   Study study;
   study.study_id = fields.required("study_id");
   study.patient_id = study.study_id;
@@ -237,14 +211,20 @@ Study read_study(const Fields& fields) {
   const auto parsed = parse_split(split);
   if (!parsed) throw_value("split", "'" + split + "'", "train, validate or test");
   study.split = *parsed;
-  fields.each("views", [&study](const element& item, const std::string& path) { study.views.push_back(read_view(item, path)); });
+  fields.each("views", [&study](const element& item, const std::string& path) {
+    study.views.push_back(read_view(item, path));
+  });
   read_report(fields, study);
   read_labels(fields, "labels", study.labels);
   read_labels(fields, "labels_chexpert", study.labels_chexpert);
   read_visible_in(fields, study);
   const std::size_t views = study.views.size();
-  fields.each("boxes", [&](const element& item, const std::string& path) { study.boxes.push_back(read_box(item, path, views)); });
-  fields.each("masks", [&](const element& item, const std::string& path) { study.masks.push_back(read_mask(item, path, views)); });
+  fields.each("boxes", [&](const element& item, const std::string& path) {
+    study.boxes.push_back(read_box(item, path, views));
+  });
+  fields.each("masks", [&](const element& item, const std::string& path) {
+    study.masks.push_back(read_mask(item, path, views));
+  });
   element source;
   if (fields.find("source", source)) {
     const Fields where(source, "source.");
@@ -256,34 +236,13 @@ Study read_study(const Fields& fields) {
 
 }  // namespace
 
-std::string study_to_json(const Study& study) {
-  ordered_json line;
-  line["format"] = 1;
-  line["study_id"] = study.study_id;
-  line["patient_id"] = study.patient_id;
-  line["patient"]["sex"] = study.sex.empty() ? ordered_json() : ordered_json(study.sex);
-  line["patient"]["age"] = study.age ? ordered_json(*study.age) : ordered_json();
-  line["split"] = split_name(study.split);
-  line["views"] = views_json(study.views);
-  line["report"] = {{"findings", study.report.findings},
-                    {"impression", study.report.impression},
-                    {"other", study.report.other},
-                    {"text", study.report.text}};
-  line["labels"] = study.labels;
-  line["labels_chexpert"] = study.labels_chexpert;
-  if (!study.visible_in.empty()) line["visible_in"] = study.visible_in;
-  line["boxes"] = boxes_json(study.boxes);
-  line["masks"] = masks_json(study.masks);
-  line["source"] = {{"file", study.source_file}, {"row", study.source_row}};
-  return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 Study study_from_json(std::string_view line) {
   static thread_local simdjson::dom::parser parser;
   element document;
   const auto error = parser.parse(line.data(), line.size()).get(document);
   if (error != simdjson::SUCCESS) {
-    throw Error(ErrorKind::kBadContent, std::string("not valid JSON: ") + simdjson::error_message(error));
+    throw Error(ErrorKind::kBadContent,
+                std::string("not valid JSON: ") + simdjson::error_message(error));
   }
   return read_study(Fields(document, ""));
 }

@@ -1,0 +1,70 @@
+#include <nlohmann/json.hpp>
+
+#include "biplane/corpus/manifest.h"
+
+namespace biplane {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json views_json(const std::vector<View>& views) {
+  ordered_json list = ordered_json::array();
+  for (const View& view : views) {
+    ordered_json item = {{"path", view.path}, {"view", view_name(view.view)}};
+    if (!view.laterality.empty()) item["laterality"] = view.laterality;
+    item["rows"] = view.rows;
+    item["cols"] = view.cols;
+    if (!view.sha256.empty()) item["sha256"] = view.sha256;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+ordered_json boxes_json(const std::vector<Box>& boxes) {
+  ordered_json list = ordered_json::array();
+  for (const Box& box : boxes) {
+    ordered_json item = {{"view", box.view}, {"label", box.label}, {"x", box.x},
+                         {"y", box.y},       {"w", box.w},         {"h", box.h}};
+    if (!box.reader.empty()) item["reader"] = box.reader;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+ordered_json masks_json(const std::vector<Mask>& masks) {
+  ordered_json list = ordered_json::array();
+  for (const Mask& mask : masks) {
+    list.push_back({{"view", mask.view},
+                    {"label", mask.label},
+                    {"rle", mask.rle},
+                    {"rows", mask.rows},
+                    {"cols", mask.cols}});
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string study_to_json(const Study& study) {
+  ordered_json line;
+  line["format"] = 1;
+  line["study_id"] = study.study_id;
+  line["patient_id"] = study.patient_id;
+  line["patient"]["sex"] = study.sex.empty() ? ordered_json() : ordered_json(study.sex);
+  line["patient"]["age"] = study.age ? ordered_json(*study.age) : ordered_json();
+  line["split"] = split_name(study.split);
+  line["views"] = views_json(study.views);
+  line["report"] = {{"findings", study.report.findings},
+                    {"impression", study.report.impression},
+                    {"other", study.report.other},
+                    {"text", study.report.text}};
+  line["labels"] = study.labels;
+  line["labels_chexpert"] = study.labels_chexpert;
+  if (!study.visible_in.empty()) line["visible_in"] = study.visible_in;
+  line["boxes"] = boxes_json(study.boxes);
+  line["masks"] = masks_json(study.masks);
+  line["source"] = {{"file", study.source_file}, {"row", study.source_row}};
+  return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace biplane

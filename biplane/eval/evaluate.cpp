@@ -1,0 +1,176 @@
+#include "biplane/eval/evaluate.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/sha256.h"
+#include "biplane/eval/grounding.h"
+#include "biplane/eval/report.h"
+#include "biplane/eval/retrieval.h"
+#include "biplane/eval/zero_shot.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBrokenNamed = 3;  // broken studies named in the notes
+
+std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::string>& tasks) {
+  std::vector<std::unique_ptr<Evaluator>> evaluators;
+  for (const std::string& task : tasks) {
+    if (task == "zero_shot") {
+      evaluators.push_back(std::make_unique<ZeroShotEvaluator>());
+    } else if (task == "retrieval") {
+      evaluators.push_back(std::make_unique<RetrievalEvaluator>());
+    } else if (task == "grounding") {
+      evaluators.push_back(std::make_unique<GroundingEvaluator>());
+    } else {
+      throw Error(ErrorKind::kUsage, "--tasks: '" + task + "' is none of: zero_shot, retrieval, grounding");
+    }
+  }
+  return evaluators;
+}
+
+// Number of findings of a prompt set that some study has a label for.
+std::int64_t known_findings(const PromptSet& prompts, const Manifest& manifest) {
+  std::set<std::string> labels;
+  for (const Study& study : manifest.studies()) {
+    for (const auto& [label, value] : study.labels) labels.insert(label);
+  }
+  return std::count_if(prompts.classes.begin(), prompts.classes.end(), [&](const auto& one) { return labels.contains(one.finding); });
+}
+
+// The prompts asked for, else those of the model that know most of the corpus's labels.
+std::optional<PromptSet> choose_prompts(const EvaluateOptions& options, const ModelDescription& model, const Manifest& manifest) {
+  if (!options.prompts.empty()) return read_prompts(options.prompts);
+  std::optional<PromptSet> best;
+  std::int64_t most = 0;
+  for (const fs::path& file : model.prompts) {
+    PromptSet prompts = read_prompts(file);
+    const std::int64_t known = known_findings(prompts, manifest);
+    if (known <= most) continue;
+    most = known;
+    best = std::move(prompts);
+  }
+  return best;
+}
+
+// RUN for RUN, RUN/model and RUN/checkpoints/step-N.
+fs::path run_of(const fs::path& model) {
+  fs::path folder = fs::weakly_canonical(model);
+  if (folder.filename().empty()) folder = folder.parent_path();
+  if (folder.filename() == "model") return folder.parent_path();
+  if (folder.parent_path().filename() == "checkpoints") return folder.parent_path().parent_path();
+  return folder;
+}
+
+std::string split_hash(const EvaluationInput& input) {
+  std::vector<std::string> ids;
+  for (const std::int64_t index : input.features.studies) ids.push_back(input.manifest.studies()[static_cast<std::size_t>(index)].study_id);
+  std::sort(ids.begin(), ids.end());
+  std::string text;
+  for (const std::string& id : ids) text += id + "\n";
+  return sha256_hex(text);
+}
+
+std::string corpus_name(const EvaluateOptions& options) {
+  if (!options.corpus.empty()) return options.corpus;
+  const fs::path path = fs::weakly_canonical(options.manifest);
+  return (fs::is_directory(path) ? path : path.parent_path()).filename().string();
+}
+
+std::string split_text(const StudyFilter& filter) { return filter.split.empty() ? "all" : filter.split; }
+
+ResultOrigin make_origin(const EvaluateOptions& options, const EvaluationInput& input) {
+  ResultOrigin origin;
+  origin.run = run_of(options.model).filename().string();
+  origin.seed = input.engine.description().provenance.seed;
+  origin.weights_sha256 = input.engine.package().weights_sha256;
+  origin.preprocess_sha256 = input.engine.package().preprocess_sha256;
+  if (input.prompts != nullptr) origin.prompts_sha256 = input.prompts->sha256;
+  origin.split_sha256 = split_hash(input);
+  origin.code = options.code;
+  return origin;
+}
+
+void note_broken(const StudyFeatures& features, std::vector<std::string>& notes) {
+  if (features.broken.empty()) return;
+  std::string note = std::to_string(features.broken.size()) + " studies were left out because an image cannot be read";
+  for (std::size_t i = 0; i < std::min(kBrokenNamed, features.broken.size()); ++i) note += "; " + features.broken[i].reason;
+  notes.push_back(note);
+}
+
+void describe(const EvaluateOptions& options, const EvaluationInput& input, ReportData& report) {
+  const ModelDescription& model = input.engine.description();
+  std::set<std::string> patients;
+  for (const std::int64_t index : input.features.studies) patients.insert(input.manifest.studies()[static_cast<std::size_t>(index)].patient_id);
+  std::string corpora;
+  for (const std::string& corpus : model.provenance.corpora) corpora += (corpora.empty() ? "" : ", ") + corpus;
+  report.title = run_of(options.model).filename().string() + " on " + corpus_name(options);
+  report.facts = {{"Model", run_of(options.model).filename().string()},
+                  {"Corpus", corpus_name(options) + ", split " + split_text(options.studies)},
+                  {"Studies", std::to_string(input.features.size())},
+                  {"With both views", std::to_string((input.features.has_frontal & input.features.has_lateral).sum().item<std::int64_t>())},
+                  {"Patients", std::to_string(patients.size())},
+                  {"Trained on", corpora + (corpora.empty() ? "" : ", ") + std::to_string(model.provenance.studies) + " studies, " +
+                                     std::to_string(model.provenance.steps) + " steps"},
+                  {"Intervals", std::to_string(options.bootstrap) + " bootstrap repeats over patients, 95 %"}};
+  if (input.prompts != nullptr) {
+    report.facts.emplace_back("Prompts", input.prompts->name + ", version " + std::to_string(input.prompts->version));
+  }
+  report.learning = read_learning_curves(run_of(options.model));
+}
+
+void write_all(const EvaluateOptions& options, const EvaluationOutput& output, EvaluateResult& result) {
+  make_folder(options.out);
+  result.results_file = options.out / "results.jsonl";
+  result.report_file = options.out / "report.html";
+  append_results(result.results_file, result.rows, result.origin);
+  write_file_atomically(result.report_file, render_report({output.report, result.rows, result.notes, result.origin}));
+}
+
+}  // namespace
+
+EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
+  const std::vector<std::unique_ptr<Evaluator>> evaluators = make_evaluators(options.tasks);
+  if (options.pool < 2 || options.bootstrap < 1) {
+    throw Error(ErrorKind::kUsage, "--pool must be 2 or more and --bootstrap 1 or more");
+  }
+  const Manifest manifest = Manifest::read(options.manifest, options.root);
+  const std::vector<std::int64_t> chosen = select_studies(manifest.studies(), options.studies);
+  if (chosen.empty()) {
+    throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" + split_text(options.studies) +
+                                       "' is left to evaluate; --split all takes every one");
+  }
+  const Engine engine = Engine::open(options.model, {.threads = options.threads});
+  const std::optional<PromptSet> prompts = choose_prompts(options, engine.description(), manifest);
+  const StudyFeatures features = engine.encode(manifest, chosen, progress);
+  EvaluationInput input{engine, manifest, features};
+  input.prompts = prompts ? &*prompts : nullptr;
+  input.pool = options.pool;
+  input.bootstrap.repeats = options.bootstrap;
+
+  EvaluationOutput output;
+  note_broken(features, output.notes);
+  for (const std::unique_ptr<Evaluator>& evaluator : evaluators) evaluator->run(input, output);
+  for (ResultRow& row : output.rows) {
+    row.corpus = corpus_name(options);
+    row.split = split_text(options.studies);
+  }
+  describe(options, input, output.report);
+  EvaluateResult result;
+  result.origin = make_origin(options, input);
+  result.rows = std::move(output.rows);
+  result.notes = std::move(output.notes);
+  result.studies = static_cast<std::int64_t>(chosen.size());
+  result.broken = static_cast<std::int64_t>(features.broken.size());
+  write_all(options, output, result);
+  return result;
+}
+
+}  // namespace biplane

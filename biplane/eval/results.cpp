@@ -1,0 +1,167 @@
+#include "biplane/eval/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "biplane/core/files.h"
+
+namespace biplane {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+void put_text(Json& json, const char* key, const std::string& value) {
+  if (!value.empty()) json[key] = value;
+}
+
+// A text table: the first column to the left, the others to the right.
+class TextTable {
+ public:
+  void add(std::vector<std::string> cells) {
+    widths_.resize(std::max(widths_.size(), cells.size()), 0);
+    for (std::size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], cells[i].size());
+    rows_.push_back(std::move(cells));
+  }
+  std::string text() const {
+    std::string result;
+    for (const std::vector<std::string>& row : rows_) {
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        result += i == 0 ? fmt::format("  {:<{}}", row[i], widths_[i]) : fmt::format("  {:>{}}", row[i], widths_[i]);
+      }
+      result += '\n';
+    }
+    return result;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::size_t> widths_;
+};
+
+std::string column_name(const ResultRow& row) {
+  return row.population.empty() ? row.views : row.views + " (" + row.population + ")";
+}
+
+// Distinct values of a key of the rows, in order of first appearance.
+template <class Key>
+std::vector<std::string> distinct(const std::vector<const ResultRow*>& rows, const Key& key) {
+  std::vector<std::string> values;
+  for (const ResultRow* row : rows) {
+    if (std::find(values.begin(), values.end(), key(*row)) == values.end()) values.push_back(key(*row));
+  }
+  return values;
+}
+
+template <class Filter>
+std::vector<const ResultRow*> select(std::span<const ResultRow> rows, const Filter& filter) {
+  std::vector<const ResultRow*> selected;
+  for (const ResultRow& row : rows) {
+    if (filter(row)) selected.push_back(&row);
+  }
+  return selected;
+}
+
+std::string value_text(const ResultRow& row, const char* format = "{:.3f}") {
+  return row.value ? fmt::format(fmt::runtime(format), *row.value) : "-";
+}
+
+std::string interval_text(const ResultRow& row) {
+  if (!row.value || !row.interval.low) return value_text(row);
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", *row.value, *row.interval.low, *row.interval.high);
+}
+
+// Rows and columns named by two keys; the cell is cell(row).
+template <class Line, class Column, class Cell>
+std::string cross_table(const std::string& title, const std::vector<const ResultRow*>& rows, const Line& line, const Column& column,
+                        const Cell& cell) {
+  if (rows.empty()) return {};
+  TextTable table;
+  const std::vector<std::string> columns = distinct(rows, column);
+  std::vector<std::string> head{""};
+  head.insert(head.end(), columns.begin(), columns.end());
+  table.add(std::move(head));
+  for (const std::string& name : distinct(rows, line)) {
+    std::vector<std::string> cells{name};
+    for (const std::string& wanted : columns) {
+      const auto found = std::find_if(rows.begin(), rows.end(),
+                                      [&](const ResultRow* row) { return line(*row) == name && column(*row) == wanted; });
+      cells.push_back(found == rows.end() ? "" : cell(**found));
+    }
+    table.add(std::move(cells));
+  }
+  return title + "\n" + table.text() + "\n";
+}
+
+std::string zero_shot_table(std::span<const ResultRow> rows) {
+  const auto aurocs = select(rows, [](const ResultRow& row) { return row.task == "zero_shot" && row.metric == "auroc"; });
+  return cross_table(
+      "Zero-shot classification, AUROC", aurocs, [](const ResultRow& row) { return row.label; }, column_name,
+      [](const ResultRow& row) { return row.label.starts_with("macro") ? interval_text(row) : value_text(row); });
+}
+
+std::string retrieval_table(std::span<const ResultRow> rows) {
+  const auto all = select(rows, [](const ResultRow& row) { return row.task == "retrieval"; });
+  if (all.empty()) return {};
+  const auto line = [](const ResultRow& row) { return column_name(row) + ", " + row.direction; };
+  const auto column = [](const ResultRow& row) {
+    if (row.metric == "median_rank") return std::string("median rank");
+    return "R@" + row.metric.substr(std::string_view("recall_at_").size());
+  };
+  const auto cell = [](const ResultRow& row) { return value_text(row, row.metric == "median_rank" ? "{:.1f}" : "{:.3f}"); };
+  return cross_table(fmt::format("Retrieval, pools of {}", all.front()->pool), all, line, column, cell);
+}
+
+std::string grounding_table(std::span<const ResultRow> rows) {
+  const auto macros = select(rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
+  const auto line = [](const ResultRow& row) { return row.views + (row.map.empty() ? "" : ", " + row.map + " map"); };
+  return cross_table("Phrase grounding, mean over findings", macros, line, [](const ResultRow& row) { return row.metric; },
+                     [](const ResultRow& row) { return value_text(row); });
+}
+
+}  // namespace
+
+std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
+  Json json;
+  json["task"] = row.task;
+  json["corpus"] = row.corpus;
+  json["split"] = row.split;
+  json["views"] = row.views;
+  put_text(json, "population", row.population);
+  json["metric"] = row.metric;
+  put_text(json, "against", row.against);
+  put_text(json, "class", row.label);
+  put_text(json, "direction", row.direction);
+  put_text(json, "candidates", row.candidates);
+  if (row.pool > 0) json["pool"] = row.pool;
+  put_text(json, "map", row.map);
+  json["value"] = number(row.value);
+  json["low"] = number(row.interval.low);
+  json["high"] = number(row.interval.high);
+  json["n"] = row.n;
+  if (row.positives) json["positives"] = *row.positives;
+  put_text(json, "note", row.note);
+  json["seed"] = origin.seed;
+  json["run"] = origin.run;
+  json["weights_sha256"] = origin.weights_sha256;
+  json["prompts_sha256"] = origin.prompts_sha256.empty() ? Json(nullptr) : Json(origin.prompts_sha256);
+  json["preprocess_sha256"] = origin.preprocess_sha256;
+  json["split_sha256"] = origin.split_sha256;
+  json["code"] = origin.code;
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows, const ResultOrigin& origin) {
+  LineAppender appender(file);
+  for (const ResultRow& row : rows) appender.append(result_to_json(row, origin));
+}
+
+std::string result_table(std::span<const ResultRow> rows) {
+  return zero_shot_table(rows) + retrieval_table(rows) + grounding_table(rows);
+}
+
+}  // namespace biplane

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace biplane {
+
+// Which keys may be attended, made once and used in every layer.
+struct KeyMask {
+  torch::Tensor valid;  // (B,1,1,K) bool; undefined: all keys are valid
+  // (B,1,1) bool, false for studies without any valid key; undefined: there are none
+  torch::Tensor attendable;
+  // From (B,K) bool or undefined. A mask without a false entry is dropped on the CPU (asking would
+  // make a GPU wait).
+  static KeyMask of(const torch::Tensor& valid);
+};
+
+// How the rows of a matrix are the tokens of B studies of T places. Padded: all B*T places are
+// rows. Packed: only the valid ones are, R of them, so that linear layers, norms and activations do
+// no work for padding; attention spreads them out and gathers them again.
+class TokenLayout {
+ public:
+  // valid (B,T) bool, the tokens that self-attention may read; undefined: all.
+  static TokenLayout padded(std::int64_t batch, std::int64_t tokens,
+                            const torch::Tensor& valid = {});
+  // A mask without a false entry, or none, gives the padded layout.
+  static TokenLayout packed(std::int64_t batch, std::int64_t tokens, const torch::Tensor& valid);
+
+  std::int64_t batch() const { return batch_; }
+  std::int64_t tokens() const { return tokens_; }
+  const KeyMask& mask() const { return mask_; }
+  // (R) i64, the place of each row in B*T; undefined if every place is a row.
+  const torch::Tensor& rows() const { return rows_; }
+
+  torch::Tensor flatten(const torch::Tensor& x) const;    // (B,T,C) -> (R,C)
+  torch::Tensor unflatten(const torch::Tensor& x) const;  // (R,C) -> (B,T,C), 0 where no row is
+  torch::Tensor spread(const torch::Tensor& x) const;     // (R,C) -> (B*T,C), 0 where no row is
+  torch::Tensor gather(const torch::Tensor& x) const;     // (B*T,C) -> (R,C)
+
+ private:
+  std::int64_t batch_ = 0, tokens_ = 0;
+  torch::Tensor rows_;
+  KeyMask mask_;
+};
+
+}  // namespace biplane

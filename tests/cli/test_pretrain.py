@@ -1,0 +1,208 @@
+"""Training as users meet it: killed, stopped, damaged, resumed, refused; always with the same weights at the end."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from program import PROGRAM, ProgramTest, grey_png
+
+TINY = Path("tests/configs/tiny.yaml")
+KILLS = 10
+WORDS = ["small", "large", "left", "right", "no", "effusion", "opacity", "pneumonia", "nodule", "clear", "lungs", "heart", "normal"]
+
+
+class PretrainTest(ProgramTest):
+    """A prepared corpus of twelve studies, a third of them without a lateral."""
+
+    def setUp(self):
+        super().setUp()
+        root = self.folder / "corpus"
+        root.mkdir()
+        words = random.Random(1)
+        rows = ["study_id,patient_id,frontal,lateral,report"]
+        for i in range(12):
+            lateral = "" if i % 3 == 2 else f"l{i}.png"
+            (root / f"f{i}.png").write_bytes(grey_png(side=40, value=i))
+            (root / f"l{i}.png").write_bytes(grey_png(side=40, value=i + 50))
+            rows.append(f"s{i:02},p{i},f{i}.png,{lateral},{' '.join(words.choices(WORDS, k=9))}.")
+        (root / "studies.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        self.expect_ok("prepare", "pairs", "--root", root, "--out", self.folder / "pairs")
+
+    def command(self, run, *settings, config=TINY):
+        arguments = ["pretrain", "--config", config, "--out", self.folder / run]
+        for setting in (f"data.manifest={self.folder / 'pairs' / 'manifest.jsonl'}", *settings):
+            arguments += ["--set", setting]
+        return arguments
+
+    def start(self, run, *settings):
+        return subprocess.Popen([str(PROGRAM), *map(str, self.command(run, *settings))], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def weights(self, run):
+        return (self.folder / run / "model" / "model.safetensors").read_bytes()
+
+    def state(self, run):
+        return (self.folder / run / "state").read_text().strip()
+
+    def metrics(self, run):
+        lines = [json.loads(line) for line in (self.folder / run / "metrics.jsonl").read_text().splitlines()]
+        return [{key: value for key, value in line.items() if not key.startswith("time/")} for line in lines]
+
+    def expect_same(self, run, whole):
+        self.assertEqual(self.weights(run), self.weights(whole), f"{run} has other weights than {whole}")
+        self.assertEqual(self.metrics(run), self.metrics(whole))
+        self.assertEqual(self.state(run), "done")
+
+
+class Interrupted(PretrainTest):
+    def test_killed_at_any_moment_it_ends_with_the_same_weights(self):
+        started = time.monotonic()
+        self.expect_ok(*self.command("whole", "train.checkpoint_every=3"))
+        whole_seconds = time.monotonic() - started
+        seed = random.randrange(10**6)
+        moments = random.Random(seed)
+        killed = 0
+        for _ in range(KILLS):
+            process = self.start("run", "train.checkpoint_every=3")
+            try:
+                process.wait(timeout=moments.uniform(0.1, 0.6) * whole_seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                killed += 1
+            process.communicate()
+        self.assertGreater(killed, 2, f"seed {seed}: the runs were over before they were killed")
+        self.expect_ok(*self.command("run", "train.checkpoint_every=3"))
+        with self.subTest(seed=seed):
+            self.expect_same("run", "whole")
+
+    def test_stopped_by_a_signal_it_leaves_a_checkpoint_and_goes_on(self):
+        self.expect_ok(*self.command("whole"))
+        for name, number in (("term", signal.SIGTERM), ("int", signal.SIGINT)):
+            process = self.start(name)
+            metrics = self.folder / name / "metrics.jsonl"
+            while process.poll() is None and not (metrics.exists() and metrics.stat().st_size > 0):
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 75, errors)
+            self.assertEqual(self.state(name), "checkpointed")
+            self.assertFalse((self.folder / name / "model").exists())
+            self.expect_ok(*self.command(name))
+            self.expect_same(name, "whole")
+
+    def test_a_damaged_checkpoint_falls_back_with_a_warning(self):
+        self.expect_ok(*self.command("whole"))
+        shutil.copytree(self.folder / "whole", self.folder / "run")
+        shutil.rmtree(self.folder / "run" / "model")
+        newest = self.folder / "run" / "checkpoints" / "step-40" / "model.safetensors"
+        newest.write_bytes(newest.read_bytes()[:-1] + b"\x55")
+        result = self.run_program(*self.command("run"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("warning", result.stderr)
+        self.assertIn("going on after step 30", result.stderr)
+        self.expect_same("run", "whole")
+
+
+class Repeatable(PretrainTest):
+    def test_losses_do_not_depend_on_the_number_of_loader_workers(self):
+        for workers in (0, 1, 2, 4):
+            self.expect_ok(*self.command(f"w{workers}", f"data.workers={workers}", "train.steps=12"))
+        for workers in (1, 2, 4):
+            self.expect_same(f"w{workers}", "w0")
+
+    def test_a_model_is_a_start_for_another_run(self):
+        self.expect_ok(*self.command("first", "train.steps=4"))
+        model = self.folder / "first" / "model"
+        self.expect_ok(*self.command("second", "train.steps=4", f"init.model={model}"))
+        self.assertNotEqual(self.weights("first"), self.weights("second"))
+        self.expect_error(2, "model.width", *self.command("third", f"init.model={model}", "model.width=64"))
+
+
+class Refused(PretrainTest):
+    def test_wrong_keys_and_values_are_named(self):
+        self.expect_error(2, "did you mean train.steps", *self.command("run", "train.stps=4"))
+        self.expect_error(2, "train.lr", *self.command("run", "train.lr=fast"))
+        self.expect_error(2, "train.batch", *self.command("run", "train.batch=0"))
+        self.expect_error(2, "only 12 studies", *self.command("run", "train.batch=13"))
+        self.expect_error(2, "model.image_size", *self.command("run", "model.image_size=64"))
+        self.expect_error(66, "no such file", *self.command("run", "data.manifest=nowhere.jsonl"))
+        self.expect_error(66, "nowhere.yaml", *self.command("run", config="nowhere.yaml"))
+        self.expect_error(2, "--out", "pretrain", "--config", TINY)
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_a_checkpoint_of_another_architecture_is_refused(self):
+        self.expect_ok(*self.command("run", "train.steps=4"))
+        self.expect_error(2, "another architecture: model.width is 32 there and 64 now",
+                          *self.command("run", "train.steps=4", "model.width=64"))
+
+    def test_a_loss_that_is_not_finite_names_the_studies(self):
+        result = self.expect_error(1, "studies of the batch: s", *self.command("run", "train.lr=1e30", "train.clip=0"))
+        self.assertIn("not finite", result.stderr)
+        self.assertEqual(self.state("run"), "failed")
+
+    def test_studies_without_any_lateral_train(self):
+        manifest = self.folder / "pairs" / "manifest.jsonl"
+        studies = [json.loads(line) for line in manifest.read_text().splitlines()]
+        for study in studies:
+            study["views"] = [view for view in study["views"] if view["view"] != "LATERAL"]
+        manifest.write_text("".join(json.dumps(study) + "\n" for study in studies))
+        self.expect_ok(*self.command("run", "train.steps=4"))
+        self.assertNotIn("loss/fla", self.metrics("run")[0])
+
+    def test_empty_reports_and_unknown_characters_do_not_stop_a_run(self):
+        manifest = self.folder / "pairs" / "manifest.jsonl"
+        studies = [json.loads(line) for line in manifest.read_text().splitlines()]
+        studies[0]["report"]["text"] = ""
+        studies[1]["report"]["text"] = "\u2603 \u2603\u2603"
+        manifest.write_text("".join(json.dumps(study) + "\n" for study in studies))
+        self.expect_ok(*self.command("run", "train.steps=4"))
+
+
+class FullOrReadOnly(PretrainTest):
+    """Mounts of their own in a namespace of their own, where the right to make them exists."""
+
+    def run_mounted(self, script):
+        probe = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+        if probe.returncode != 0:
+            self.skipTest("no right to mount here (unshare -m)")
+        return subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120)
+
+    def quoted(self, *arguments):
+        return " ".join(f"'{part}'" for part in (PROGRAM, *arguments))
+
+    def expect_io_error(self, result):
+        self.assertEqual(result.returncode, 74, result.stderr)
+        errors = [line for line in result.stderr.splitlines() if line.startswith("biplane: error: ")]
+        self.assertEqual(len(errors), 1, result.stderr)
+        return errors[0]
+
+    def test_a_full_disk_keeps_the_checkpoints_there_are(self):
+        whole = self.folder / "whole"
+        self.expect_ok(*self.command("whole"))
+        one = sum(file.stat().st_size for file in (whole / "checkpoints" / "step-40").rglob("*"))
+        run = self.folder / "run"
+        run.mkdir()
+        kept = self.folder / "kept"
+        # Room for two checkpoints: the third one fails while it is written, after which all is copied out of the mount.
+        script = (f"mount -t tmpfs -o size={int(2.6 * one)} tmpfs '{run}' || exit 99; {self.quoted(*self.command('run', 'train.keep=9'))}; "
+                  f"code=$?; cp -a '{run}' '{kept}'; exit $code")
+        self.assertIn("No space left", self.expect_io_error(self.run_mounted(script)))
+        self.assertEqual(sorted(os.listdir(kept / "checkpoints")), ["step-10", "step-20"])
+        self.expect_ok(*self.command("kept", "train.keep=9"))
+        self.expect_same("kept", "whole")
+
+    def test_a_read_only_folder_is_one_line(self):
+        run = self.folder / "run"
+        run.mkdir()
+        script = f"mount -t tmpfs -o ro tmpfs '{run}' || exit 99; {self.quoted(*self.command('run'))}"
+        self.assertIn("Read-only", self.expect_io_error(self.run_mounted(script)))
+
+
+if __name__ == "__main__":
+    unittest.main()
