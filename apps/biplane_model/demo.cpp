@@ -39,15 +39,18 @@ constexpr const char* kExamples = R"(Examples:
   biplane demo --out runs/other --seed 1 --set train.lr=5e-4
 The same command goes on where an earlier one was stopped. Look at OUT/report.html when it is done.)";
 
-// What the budget of the demo is spent on; chosen by the budget alone, never by the clock, so that the same command gives
-// the same model everywhere. The full size is made for kFullMinutes on two cores.
+// What the budget of the demo is spent on; chosen by the budget alone, never by the clock, so that
+// the same command gives the same model everywhere. The full size is made for kFullMinutes on two
+// cores.
 constexpr double kFullMinutes = 8;
 constexpr double kFixedMinutes = 0.5;  // start, evaluation and report, whatever the budget
 constexpr std::int64_t kTrainStudies = 8000;
 constexpr std::int64_t kTestStudies = 1000;
 constexpr std::int64_t kPixels = 96;
 
-double share_of_full(double minutes) { return std::max(0.02, (minutes - kFixedMinutes) / (kFullMinutes - kFixedMinutes)); }
+double share_of_full(double minutes) {
+  return std::max(0.02, (minutes - kFixedMinutes) / (kFullMinutes - kFixedMinutes));
+}
 
 PhantomOptions phantom_options(const Options& options) {
   PhantomOptions phantom;
@@ -61,14 +64,18 @@ PhantomOptions phantom_options(const Options& options) {
   return phantom;
 }
 
-// The phantom of an interrupted demo is used again if it was finished (its description is written last) with the same options.
+// The phantom of an interrupted demo is used again if it was finished (its description is written
+// last) with the same options.
 fs::path make_phantom(const Options& options) {
   const fs::path folder = fs::path(options.out) / "phantom";
   PhantomOptions phantom = phantom_options(options);
   const std::string description = print_config(phantom);
   const fs::path marker = folder / "phantom.yaml";
   if (!fs::exists(marker) || read_file(marker) != description) {
-    Progress progress({.label = "phantom", .unit = "studies", .total = phantom.studies, .enabled = !options.quiet});
+    Progress progress({.label = "phantom",
+                       .unit = "studies",
+                       .total = phantom.studies,
+                       .enabled = !options.quiet});
     write_phantom(phantom, folder, &progress);
     write_file_atomically(marker, description);
   }
@@ -83,7 +90,8 @@ PretrainConfig training_config(const Options& options, const fs::path& manifest)
   config.seed = options.seed;
   config.data.manifest = manifest.string();
   config.train.threads = options.threads;
-  config.train.steps = std::max<std::int64_t>(20, std::llround(share_of_full(options.minutes) * static_cast<double>(config.train.steps)));
+  config.train.steps = std::max<std::int64_t>(
+      20, std::llround(share_of_full(options.minutes) * static_cast<double>(config.train.steps)));
   return config;
 }
 
@@ -100,20 +108,24 @@ EvaluateResult measure(const Options& options, const fs::path& run, const fs::pa
 }
 
 int run(const Options& options) {
-  if (options.minutes <= 0) throw Error(ErrorKind::kUsage, fmt::format("--minutes {}: must be above 0", options.minutes));
-  if (options.seed < 0) throw Error(ErrorKind::kUsage, fmt::format("--seed {}: must be 0 or more", options.seed));
+  if (options.minutes <= 0)
+    throw Error(ErrorKind::kUsage, fmt::format("--minutes {}: must be above 0", options.minutes));
+  if (options.seed < 0)
+    throw Error(ErrorKind::kUsage, fmt::format("--seed {}: must be 0 or more", options.seed));
   make_folder(options.out);
   const double started = monotonic_seconds();
   const fs::path manifest = make_phantom(options);
   catch_stop_signals();
   const fs::path run_folder = fs::path(options.out) / "run";
-  const PretrainResult trained = pretrain(training_config(options, manifest), run_folder, terminal_hooks(options.quiet));
+  const PretrainResult trained =
+      pretrain(training_config(options, manifest), run_folder, terminal_hooks(options.quiet));
   if (trained.outcome != TrainOutcome::kDone) return kExitCheckpointed;
   const EvaluateResult result = measure(options, run_folder, manifest);
   fmt::print("{}\n", result_table(result.rows));
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
-  fmt::print("model    {}\nresults  {}\nreport   {}\ntook     {:.0f} s\n", trained.model.string(), result.results_file.string(),
-             fs::absolute(result.report_file).string(), monotonic_seconds() - started);
+  fmt::print("model    {}\nresults  {}\nreport   {}\ntook     {:.0f} s\n", trained.model.string(),
+             result.results_file.string(), fs::absolute(result.report_file).string(),
+             monotonic_seconds() - started);
   return 0;
 }
 
@@ -121,11 +133,14 @@ int run(const Options& options) {
 
 VerbRun define_demo(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--out", options->out, "folder for the phantom, the run, results and report")->required();
+  app.add_option("--out", options->out, "folder for the phantom, the run, results and report")
+      ->required();
   app.add_option("--seed", options->seed, "of the phantom and of the training");
-  app.add_option("--minutes", options->minutes, "size of the demo: what two cores do in that time (8)");
+  app.add_option("--minutes", options->minutes,
+                 "size of the demo: what two cores do in that time (8)");
   app.add_option("--threads", options->threads, "compute threads (default: one per core)");
-  app.add_option("--set", options->set, "KEY=VALUE over configs/demo.yaml; may be repeated")->allow_extra_args(false);
+  app.add_option("--set", options->set, "KEY=VALUE over configs/demo.yaml; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("-q,--quiet", options->quiet, "no log lines and no progress bars");
   app.footer(kExamples);
   return [options] { return run(*options); };

@@ -18,6 +18,7 @@ namespace {
 using biplane::ErrorKind;
 
 constexpr biplane::Verb kVerbs[] = {
+    {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", biplane::define_evaluate},
     {"pretrain", "Pre-train the two-view model on a manifest", biplane::define_pretrain},
 };
 
@@ -46,7 +47,8 @@ int guarded(const biplane::VerbRun& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Verbs of biplane that need LibTorch; 'biplane VERB' starts this program", "biplane");
+  CLI::App app("Verbs of biplane that need LibTorch; 'biplane VERB' starts this program",
+               "biplane");
   app.require_subcommand(1);
   std::vector<std::pair<CLI::App*, biplane::VerbRun>> verbs;
   for (const biplane::Verb& verb : kVerbs) {

@@ -64,7 +64,8 @@ int run(const Options& options) {
     fmt::print("{}", print_config(config));
     return 0;
   }
-  if (options.out.empty()) throw Error(ErrorKind::kUsage, "--out is required: the folder of the run");
+  if (options.out.empty())
+    throw Error(ErrorKind::kUsage, "--out is required: the folder of the run");
   catch_stop_signals();
   const PretrainResult result = pretrain(config, options.out, terminal_hooks(options.quiet));
   print_result(result, options);
@@ -76,10 +77,13 @@ int run(const Options& options) {
 VerbRun define_pretrain(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--config", options->config, "YAML file of the experiment")->required();
-  app.add_option("--out", options->out, "folder of the run: metrics, checkpoints, and the model at the end");
-  app.add_option("--set", options->set, "KEY=VALUE over the file, for example train.lr=1e-4; may be repeated")
+  app.add_option("--out", options->out,
+                 "folder of the run: metrics, checkpoints, and the model at the end");
+  app.add_option("--set", options->set,
+                 "KEY=VALUE over the file, for example train.lr=1e-4; may be repeated")
       ->allow_extra_args(false);
-  app.add_flag("--print-config", options->print_config, "print the resolved configuration and stop");
+  app.add_flag("--print-config", options->print_config,
+               "print the resolved configuration and stop");
   app.add_flag("--json", options->json, "print the result as one line of JSON");
   app.add_flag("-q,--quiet", options->quiet, "no log lines and no progress bar");
   app.footer(kExamples);

@@ -19,7 +19,8 @@ extern "C" void on_stop_signal(int) { stop = 1; }
 void catch_stop_signals() {
   struct sigaction action {};
   action.sa_handler = on_stop_signal;
-  action.sa_flags = SA_RESETHAND | SA_RESTART;  // the second signal finds the default action: the end
+  action.sa_flags =
+      SA_RESETHAND | SA_RESTART;  // the second signal finds the default action: the end
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
@@ -31,11 +32,16 @@ TrainHooks terminal_hooks(bool quiet) {
   TrainHooks hooks;
   const bool terminal = isatty(STDERR_FILENO) == 1;
   hooks.stop_requested = stop_requested;
-  hooks.wall_seconds = [] { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); };
+  hooks.wall_seconds = [] {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+  };
   hooks.progress = !quiet;
   if (!quiet) {
     // On a terminal the line first wipes the progress bar, which is drawn again below it.
-    hooks.log = [terminal](const std::string& line) { fmt::print(stderr, "{}{}\n", terminal ? "\r\x1b[K" : "", line); };
+    hooks.log = [terminal](const std::string& line) {
+      fmt::print(stderr, "{}{}\n", terminal ? "\r\x1b[K" : "", line);
+    };
   }
   return hooks;
 }

@@ -5,8 +5,9 @@
 
 namespace biplane {
 
-// A verb: its define function adds options to the verb's own parser and returns what runs once they are parsed; that returns the
-// exit code and throws Error for everything else. To add one: a file of its own and a line in the table of main.cpp.
+// A verb: its define function adds options to the verb's own parser and returns what runs once they
+// are parsed; that returns the exit code and throws Error for everything else. To add one: a file
+// of its own and a line in the table of main.cpp.
 using VerbRun = std::function<int()>;
 
 struct Verb {
@@ -15,6 +16,7 @@ struct Verb {
   VerbRun (*define)(CLI::App& app);
 };
 
+VerbRun define_evaluate(CLI::App& app);
 VerbRun define_pretrain(CLI::App& app);
 
 }  // namespace biplane

@@ -150,7 +150,7 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
   const Engine engine = Engine::open(options.model, {.threads = options.threads});
   const std::optional<PromptSet> prompts = choose_prompts(options, engine.description(), manifest);
   const StudyFeatures features = engine.encode(manifest, chosen, progress);
-  EvaluationInput input{engine, manifest, features};
+  EvaluationInput input{.engine = engine, .manifest = manifest, .features = features};
   input.prompts = prompts ? &*prompts : nullptr;
   input.pool = options.pool;
   input.bootstrap.repeats = options.bootstrap;

@@ -19,7 +19,7 @@ struct EvaluationInput {
   const StudyFeatures& features;
   const PromptSet* prompts = nullptr;  // none: nothing that needs prompts can be measured
   std::int64_t pool = 200;             // studies of one retrieval pool
-  BootstrapOptions bootstrap;
+  BootstrapOptions bootstrap = {};
   std::int64_t examples = 6;           // of retrieval and of grounding in the report
 };
 

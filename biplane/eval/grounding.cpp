@@ -244,18 +244,18 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items, 
 
 void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   if (input.prompts == nullptr) {
-    output.notes.push_back("grounding: skipped, there is no prompt file for the labels of this corpus");
+    output.notes.emplace_back("grounding: skipped, there is no prompt file for the labels of this corpus");
     return;
   }
   Phrases phrases;
   for (const PromptClass& one : input.prompts->classes) phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
   const std::vector<Item> items = measure_all(input, phrases);
   if (items.empty()) {
-    output.notes.push_back("grounding: skipped, no study has a mask or box of a finding with prompts");
+    output.notes.emplace_back("grounding: skipped, no study has a mask or box of a finding with prompts");
     return;
   }
   if (!input.engine.description().provenance.alignment_trained) {
-    output.notes.push_back("grounding: the alignment decoder was not trained, so only the cosine map is measured");
+    output.notes.emplace_back("grounding: the alignment decoder was not trained, so only the cosine map is measured");
   }
   for (const bool lateral : {false, true}) add_view(input, items, lateral, output.rows);
   add_examples(input, items, phrases, output.report);

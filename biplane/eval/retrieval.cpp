@@ -188,7 +188,7 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
     const ViewColumn column = filter_column(whole, has_report);
     const Pools pools = draw_pools(static_cast<std::int64_t>(column.rows.size()), input.pool);
     if (pools.size == 0) {
-      output.notes.push_back("retrieval: " + column.views + " skipped, fewer than 2 studies with a report");
+      output.notes.emplace_back("retrieval: " + column.views + " skipped, fewer than 2 studies with a report");
       continue;
     }
     if (!column.features.defined()) {
@@ -201,7 +201,7 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
     shown = true;
     add_examples(input, column, pools, output.report);
     if (pools.left_out > 0) {
-      output.notes.push_back("retrieval: " + std::to_string(pools.left_out) + " studies fill no pool of " +
+      output.notes.emplace_back("retrieval: " + std::to_string(pools.left_out) + " studies fill no pool of " +
                              std::to_string(pools.size) + " and were left out");
     }
   }

@@ -266,12 +266,12 @@ void add_curves(const ViewColumn& column, const std::vector<Finding>& findings, 
 
 void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   if (input.prompts == nullptr) {
-    output.notes.push_back("zero_shot: skipped, there is no prompt file for the labels of this corpus");
+    output.notes.emplace_back("zero_shot: skipped, there is no prompt file for the labels of this corpus");
     return;
   }
   const std::vector<Finding> findings = findings_of(input);
   if (findings.empty()) {
-    output.notes.push_back("zero_shot: skipped, no study has a label that the prompts '" + input.prompts->name + "' know");
+    output.notes.emplace_back("zero_shot: skipped, no study has a label that the prompts '" + input.prompts->name + "' know");
     return;
   }
   const PromptFeatures prompts = input.engine.encode_prompts(*input.prompts);

@@ -9,9 +9,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
-#include "biplane/core/checksums.h"
 
 namespace biplane {
 namespace {
@@ -43,7 +43,9 @@ void sync_folder(const fs::path& folder) {
   const bool done = descriptor >= 0 && ::fsync(descriptor) == 0;
   const int error = errno;
   if (descriptor >= 0) ::close(descriptor);
-  if (!done) throw Error(ErrorKind::kIo, folder.string() + ": cannot be flushed to the disk: " + std::strerror(error));
+  if (!done)
+    throw Error(ErrorKind::kIo,
+                folder.string() + ": cannot be flushed to the disk: " + std::strerror(error));
 }
 
 std::string state_text(const Checkpoint& checkpoint) {
@@ -63,7 +65,8 @@ void read_state(const fs::path& path, Checkpoint& checkpoint) {
     const json state = json::parse(read_file(path));
     const int format = state.at("format").get<int>();
     if (format != kFormat) {
-      throw Error(ErrorKind::kBadContent, path.string() + ": format " + std::to_string(format) + " is not known to this version");
+      throw Error(ErrorKind::kBadContent, path.string() + ": format " + std::to_string(format) +
+                                              " is not known to this version");
     }
     state.at("step").get_to(checkpoint.step);
     state.at("batches").get_to(checkpoint.batches);
@@ -73,11 +76,13 @@ void read_state(const fs::path& path, Checkpoint& checkpoint) {
     state.at("data_fingerprint").get_to(checkpoint.data_fingerprint);
     state.at("config").get_to(checkpoint.config);
   } catch (const json::exception& error) {
-    throw Error(ErrorKind::kBadContent, path.string() + ": not the state of a checkpoint: " + error.what());
+    throw Error(ErrorKind::kBadContent,
+                path.string() + ": not the state of a checkpoint: " + error.what());
   }
 }
 
-void write_content(const fs::path& folder, const Checkpoint& checkpoint, const CheckpointCompanions& companions) {
+void write_content(const fs::path& folder, const Checkpoint& checkpoint,
+                   const CheckpointCompanions& companions) {
   make_folder(folder);
   save_safetensors(folder / "model.safetensors", checkpoint.model);
   save_safetensors(folder / "optimizer.safetensors", checkpoint.optimizer);
@@ -95,7 +100,8 @@ void write_content(const fs::path& folder, const Checkpoint& checkpoint, const C
 
 TensorMap module_state(const torch::nn::Module& module) {
   TensorMap state;
-  for (const auto& item : module.named_parameters()) state.emplace(item.key(), item.value().detach());
+  for (const auto& item : module.named_parameters())
+    state.emplace(item.key(), item.value().detach());
   for (const auto& item : module.named_buffers()) state.emplace(item.key(), item.value().detach());
   return state;
 }
@@ -107,7 +113,8 @@ std::vector<fs::path> list_checkpoints(const fs::path& run) {
     const std::optional<std::int64_t> step = step_of(entry.path());
     if (step && entry.is_directory()) found.emplace_back(*step, entry.path());
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<fs::path> folders;
   for (auto& [step, folder] : found) folders.push_back(std::move(folder));
   return folders;
@@ -127,7 +134,9 @@ fs::path save_checkpoint(const fs::path& run, const Checkpoint& checkpoint, std:
     fs::rename(unfinished, folder);
     sync_folder(parent);
     const std::vector<fs::path> all = list_checkpoints(run);
-    for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(keep, 1)); i < all.size(); ++i) fs::remove_all(all[i]);
+    for (std::size_t i = static_cast<std::size_t>(std::max<std::int64_t>(keep, 1)); i < all.size();
+         ++i)
+      fs::remove_all(all[i]);
   } catch (const fs::filesystem_error& error) {
     throw_filesystem(error);
   } catch (...) {
@@ -147,7 +156,8 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   return checkpoint;
 }
 
-std::optional<Checkpoint> resume_checkpoint(const fs::path& run, const std::function<void(const std::string&)>& warn) {
+std::optional<Checkpoint> resume_checkpoint(const fs::path& run,
+                                            const std::function<void(const std::string&)>& warn) {
   for (const fs::path& folder : list_checkpoints(run)) {
     std::string reason;
     try {
@@ -156,13 +166,16 @@ std::optional<Checkpoint> resume_checkpoint(const fs::path& run, const std::func
       if (error.kind() != ErrorKind::kBadContent && error.kind() != ErrorKind::kMissingInput) throw;
       reason = error.what();
     }
-    // Out of the way, so that "the newest" and "the last K" mean whole ones; kept for whoever wants to look.
+    // Out of the way, so that "the newest" and "the last K" mean whole ones; kept for whoever wants
+    // to look.
     const fs::path aside = folder.parent_path() / (kDamaged + folder.filename().string());
     std::error_code error;
     fs::remove_all(aside, error);
     fs::rename(folder, aside, error);
-    if (error) throw Error(ErrorKind::kIo, folder.string() + ": cannot be put aside: " + error.message());
-    warn("warning: " + reason + "; put aside as " + aside.filename().string() + ", going back to the checkpoint before it");
+    if (error)
+      throw Error(ErrorKind::kIo, folder.string() + ": cannot be put aside: " + error.message());
+    warn("warning: " + reason + "; put aside as " + aside.filename().string() +
+         ", going back to the checkpoint before it");
   }
   return std::nullopt;
 }
@@ -170,7 +183,8 @@ std::optional<Checkpoint> resume_checkpoint(const fs::path& run, const std::func
 void remove_unfinished_checkpoints(const fs::path& run) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints_folder(run), error)) {
-    if (entry.path().filename().string().starts_with(kUnfinished)) fs::remove_all(entry.path(), error);
+    if (entry.path().filename().string().starts_with(kUnfinished))
+      fs::remove_all(entry.path(), error);
   }
 }
 

@@ -43,14 +43,14 @@ torch::Tensor CrossDecoder::first_cross(const torch::Tensor& query, const TokenL
 }
 
 torch::Tensor CrossDecoder::forward(const torch::Tensor& query, const TokenLayout& layout,
-                                    const DecoderKeys& keys, torch::Tensor* attention) const {
+                                    const DecoderKeys& keys, const DecoderRequest& request) const {
   TORCH_CHECK(query.dim() == 2 && keys.keys.dim() == 3 && layout.batch() == keys.keys.size(0) &&
                   query.size(1) == config_.width && keys.keys.size(2) == config_.width,
               "decoder of width ", config_.width, " got queries ", query.sizes(), " of ",
               layout.batch(), " studies and keys ", keys.keys.sizes());
   BlockContext context;
   context.key_mask = KeyMask::of(keys.mask);
-  context.cross_weights = attention;
+  context.cross_weights = request.attention;
   context.cross_residual = config_.first_cross_residual;
   torch::Tensor x = query;
   if (cross_attn) {
@@ -59,11 +59,12 @@ torch::Tensor CrossDecoder::forward(const torch::Tensor& query, const TokenLayou
     context.keys = keys.keys;
   }
   for (const auto& layer : layers) {
+    if (layer == layers.back()) context.wanted = request.wanted;
     x = layer->forward(x, layout, context);
     context.cross_weights = nullptr;
     context.cross_residual = true;
   }
-  if (attention != nullptr) *attention = attention->mean(1);
+  if (request.attention != nullptr) *request.attention = request.attention->mean(1);
   return ln_post->forward(x);
 }
 

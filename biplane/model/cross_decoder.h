@@ -26,15 +26,22 @@ struct DecoderKeys {
   torch::Tensor mask{};  // (B,K) bool; undefined = all valid
 };
 
+// What may be asked of a decoder besides its output.
+struct DecoderRequest {
+  // Receives the FIRST cross-attention's weights, mean over heads: (B,T,K).
+  torch::Tensor* attention = nullptr;
+  // The output has these rows only; the last layer computes no others.
+  const TokenSubset* wanted = nullptr;
+};
+
 // Cross-modal decoder (method section 3 step 7; section 4 uses figure style with
 // first_cross_residual false).
 class CrossDecoder : public torch::nn::Module {
  public:
   explicit CrossDecoder(const CrossDecoderConfig& config);
-  // query (R,D), rows of `layout` -> (R,D). `attention`, if set, receives the FIRST
-  // cross-attention's weights, mean over heads: (B,T,K).
+  // query (R,D), rows of `layout` -> (R,D), or the wanted rows of it.
   torch::Tensor forward(const torch::Tensor& query, const TokenLayout& layout,
-                        const DecoderKeys& keys, torch::Tensor* attention = nullptr) const;
+                        const DecoderKeys& keys, const DecoderRequest& request = {}) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<LayerNorm> ln_query, ln_key, ln_post;  // ln_query, ln_key: reference style only

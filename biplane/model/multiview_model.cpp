@@ -198,6 +198,15 @@ KeySet MultiviewModel::select_keys(const MlmInput& input, const torch::Tensor& m
   return key_semantics_->forward(candidates);
 }
 
+torch::Tensor MultiviewModel::decode_places(const MlmInput& input, const TokenLayout& layout,
+                                            const torch::Tensor& masked,
+                                            const MlmOutput& output) const {
+  const DecoderKeys keys{output.keys.keys, output.keys.key_mask};
+  if (output.places.size(0) == 0) return masked.narrow(0, 0, 0);
+  const TokenSubset wanted = TokenSubset::of(layout, input.mlm_labels.ge(0));
+  return decoder_->forward(masked, layout, keys, {nullptr, &wanted});
+}
+
 MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
   const torch::Tensor& ids = input.masked_ids;
   TORCH_CHECK(ids.dim() == 2 && input.mlm_labels.sizes() == ids.sizes(),
@@ -207,15 +216,13 @@ MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
   const torch::Tensor masked = encode_rows(ids, layout, input.dropout);
   MlmOutput output;
   output.keys = select_keys(input, layout.unflatten(masked.detach()));
-  const torch::Tensor hidden =
-      decoder_->forward(masked, layout, {output.keys.keys, output.keys.key_mask});
   const torch::Tensor all_labels = input.mlm_labels.reshape({-1});
   const torch::Tensor& rows = layout.rows();
   const torch::Tensor labels = rows.defined() ? all_labels.index_select(0, rows) : all_labels;
   const torch::Tensor asked = labels.ge(0).nonzero().squeeze(1);
   output.labels = labels.index_select(0, asked);
   output.places = rows.defined() ? rows.index_select(0, asked) : asked;
-  output.logits = mlm_head_->forward(hidden.index_select(0, asked));
+  output.logits = mlm_head_->forward(decode_places(input, layout, masked, output));
   return output;
 }
 
@@ -223,8 +230,13 @@ torch::Tensor MultiviewModel::align(const AlignInput& input, torch::Tensor* atte
   TORCH_CHECK(input.tokens.dim() == 3, "tokens must be (B,T,D), not ", input.tokens.sizes());
   const TokenLayout layout =
       TokenLayout::packed(input.tokens.size(0), input.tokens.size(1), input.token_mask);
-  return layout.unflatten(alignment_->forward(layout.flatten(input.tokens), layout,
-                                              {input.patches, input.patch_mask}, attention));
+  const DecoderKeys keys{input.patches, input.patch_mask};
+  const torch::Tensor query = layout.flatten(input.tokens);
+  if (!input.wanted.defined()) {
+    return layout.unflatten(alignment_->forward(query, layout, keys, {attention}));
+  }
+  const TokenSubset wanted = TokenSubset::of(layout, input.wanted);
+  return wanted.layout.unflatten(alignment_->forward(query, layout, keys, {attention, &wanted}));
 }
 
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter) {

@@ -54,6 +54,7 @@ struct AlignInput {
   torch::Tensor token_mask{};  // (B,T) bool, attention mask of the report
   torch::Tensor patches;       // (B,N,D) of one view
   torch::Tensor patch_mask{};  // (B,N) bool; undefined = all valid
+  torch::Tensor wanted{};      // (B,T) bool, the tokens asked for, at least one; undefined = all
 };
 
 // The two-view network (method sections 2 to 5). It computes features, never a loss, and keeps no
@@ -80,7 +81,9 @@ class MultiviewModel : public torch::nn::Module {
   // 3).
   MlmOutput mlm(const MlmInput& input) const;
   // Words read from one view by the alignment decoder, (B,T,D), NOT normalised, 0 at padding
-  // (section 4). `attention`, if set, receives its first cross-attention, mean over heads: (B,T,N).
+  // (section 4). With `wanted` (B,E,D): the wanted tokens of each study in their order, then zeros;
+  // the same values, but the last layer computes no others. `attention`, if set, receives its first
+  // cross-attention, mean over heads: (B,T,N).
   torch::Tensor align(const AlignInput& input, torch::Tensor* attention = nullptr) const;
 
   const ModelConfig& config() const { return config_; }
@@ -93,6 +96,9 @@ class MultiviewModel : public torch::nn::Module {
   torch::Tensor encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
                             const KeyedDropout* dropout) const;
   KeySet select_keys(const MlmInput& input, const torch::Tensor& masked) const;
+  // Decoder output (P,D) at the masked places.
+  torch::Tensor decode_places(const MlmInput& input, const TokenLayout& layout,
+                              const torch::Tensor& masked, const MlmOutput& output) const;
   void initialise(std::uint64_t seed);
   void freeze(torch::nn::Module& tower) const;
 

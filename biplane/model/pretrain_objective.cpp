@@ -22,8 +22,11 @@ const PretrainSettings& checked(const PretrainSettings& settings) {
   return settings;
 }
 
-// The first step, and then every step whose number counted from 1 is a multiple, as metrics.jsonl counts.
-bool due(std::int64_t step, std::int64_t every) { return every > 0 && (step == 0 || (step + 1) % every == 0); }
+// The first step, and then every step whose number counted from 1 is a multiple, as metrics.jsonl
+// counts.
+bool due(std::int64_t step, std::int64_t every) {
+  return every > 0 && (step == 0 || (step + 1) % every == 0);
+}
 
 // The batch without the columns that are padding in every report: they cannot change a result
 // (method section 7.2), only cost.
@@ -266,9 +269,8 @@ void PretrainObjective::add_fla(Step& step) const {
   input.units = report_units(batch, rows, units, input.tokens.scalar_type());
   input.first = both.narrow(0, 0, step.global.offset).sum().item<std::int64_t>();
   input.total = step.global.pairs;
-  const WordReader read = [this](const torch::Tensor& tokens, const torch::Tensor& mask,
-                                 const torch::Tensor& patches) {
-    return model_->align({tokens, mask, patches, {}});
+  const WordReader read = [this](const WordQuery& query) {
+    return model_->align({query.tokens, query.token_mask, query.patches, {}, query.wanted});
   };
   const AlignmentOptions options{config.temperature, config.batch_negatives,
                                  config.image_negatives};

@@ -35,6 +35,13 @@ torch::Tensor focus_weights(const torch::Tensor& classes, const torch::Tensor& v
   return mean_weights(torch::where(entity.any(1, true), entity, content), dtype);
 }
 
+// Columns (n,count) of the true entries of each row of mask (n,N) in their order, then of false
+// ones.
+torch::Tensor true_first(const torch::Tensor& mask, std::int64_t count) {
+  return at::argsort(mask.logical_not().to(torch::kUInt8), /*stable=*/true, /*dim=*/1)
+      .narrow(1, 0, count);
+}
+
 // (n,T,T) bool: entry [i][w][t] is true where token t of report i belongs to content word w.
 torch::Tensor words_of(const torch::Tensor& word_ids, const torch::Tensor& content) {
   const torch::Tensor numbers =
@@ -104,40 +111,66 @@ torch::Tensor partners(const AlignmentInput& input, std::int64_t shift) {
       .remainder(input.total);
 }
 
+// The focus units alone, over the E tokens that a reader returns for focus_tokens.
+ReportUnits focus_part(const ReportUnits& units) {
+  const std::int64_t most = units.focus_tokens.sum(1).max().item<std::int64_t>();
+  const torch::Tensor order = true_first(units.focus_tokens, most);
+  ReportUnits part;
+  if (units.pool.defined()) {
+    part.pool = units.pool.gather(2, order.unsqueeze(1).expand({-1, units.pool.size(1), -1}));
+    part.focus = units.focus;
+  } else {
+    part.focus = units.focus.gather(1, order);
+  }
+  return part;
+}
+
+// Mean unit vector (N,D) of the focus units from unit vectors (N,W,D), N a multiple of the studies.
+torch::Tensor focus_vectors(const torch::Tensor& vectors, const torch::Tensor& focus) {
+  const std::int64_t times = vectors.size(0) / focus.size(0);
+  return unit(at::bmm(focus.repeat({times, 1}).unsqueeze(1), vectors).squeeze(1));
+}
+
 // Words of the reports read from their own views and from those of the next m studies.
 struct Readings {
   torch::Tensor own;    // (n,W,D) unit vectors
   torch::Tensor focus;  // (1+m,n,D) unit vectors of the focus words; entry 0 from the own view
 };
 
+// Focus vectors (m,n,D) of this rank's reports read from the patches of the m next studies.
+torch::Tensor read_others(const AlignmentInput& input, const torch::Tensor& all_patches,
+                          const WordReader& read, std::int64_t m) {
+  const std::int64_t n = input.tokens.size(0), width = input.tokens.size(2);
+  std::vector<torch::Tensor> order;
+  for (std::int64_t shift = 1; shift <= m; ++shift) order.push_back(partners(input, shift));
+  const torch::Tensor patches = all_patches.index_select(0, torch::cat(order));
+  // Nothing to ask for: zeros that hang on the patches, because a gather belongs to every rank's
+  // graph.
+  if (n == 0 || !input.units.focus_tokens.any().item<bool>()) {
+    return patches.sum() * 0.0 + torch::zeros({m, n, width}, patches.options());
+  }
+  const ReportUnits part = focus_part(input.units);
+  const torch::Tensor z = read({input.tokens.repeat({m, 1, 1}), input.token_mask.repeat({m, 1}),
+                                patches, input.units.focus_tokens.repeat({m, 1})});
+  ReportUnits repeated;
+  if (part.pool.defined()) repeated.pool = part.pool.repeat({m, 1, 1});
+  return focus_vectors(unit_vectors(z, repeated), part.focus).view({m, n, width});
+}
+
 Readings read_view(const AlignmentInput& input, const torch::Tensor& patches,
                    const WordReader& read, std::int64_t m, const Collective& collective) {
   const std::int64_t n = input.tokens.size(0), width = input.tokens.size(2);
-  torch::Tensor stack = patches;
-  if (m > 0) {
-    const torch::Tensor all = gather_features(patches, collective);
-    std::vector<torch::Tensor> order;
-    for (std::int64_t shift = 0; shift <= m; ++shift) order.push_back(partners(input, shift));
-    stack = all.index_select(0, torch::cat(order));
-  }
-  if (n == 0) {  // nothing to read, but the gather above belongs to the graph of every rank
-    const torch::Tensor nothing = stack.sum() * 0.0;
-    return {nothing + torch::zeros({0, input.units.valid.size(1), width}, stack.options()),
-            nothing + torch::zeros({1 + m, 0, width}, stack.options())};
-  }
-  const torch::Tensor z =
-      read(input.tokens.repeat({1 + m, 1, 1}), input.token_mask.repeat({1 + m, 1}), stack);
   Readings readings;
-  if (m == 0) {
-    readings.own = unit_vectors(z, input.units);
-    return readings;
+  if (n > 0) {
+    readings.own = unit_vectors(read({input.tokens, input.token_mask, patches}), input.units);
+  } else {
+    readings.own = torch::zeros({0, input.units.valid.size(1), width}, patches.options());
   }
-  ReportUnits repeated = input.units;
-  if (repeated.pool.defined()) repeated.pool = repeated.pool.repeat({1 + m, 1, 1});
-  const torch::Tensor vectors = unit_vectors(z, repeated);  // ((1+m)n,W,D)
-  readings.own = vectors.narrow(0, 0, n);
-  const torch::Tensor focus = input.units.focus.repeat({1 + m, 1}).unsqueeze(1);
-  readings.focus = unit(at::bmm(focus, vectors).squeeze(1)).view({1 + m, n, width});
+  if (m == 0) return readings;
+  const torch::Tensor others = read_others(input, gather_features(patches, collective), read, m);
+  const torch::Tensor own = n > 0 ? focus_vectors(readings.own, input.units.focus)
+                                  : torch::zeros({0, width}, patches.options());
+  readings.focus = torch::cat({own.unsqueeze(0), others});
   return readings;
 }
 
@@ -151,6 +184,7 @@ ReportUnits report_units(const StudyBatch& batch, const torch::Tensor& rows, Ali
   if (units == AlignmentUnits::kPieces) {
     result.valid = word_mask;
     result.focus = focus_weights(classes, word_mask, dtype);
+    result.focus_tokens = result.focus.gt(0);
     return result;
   }
   const torch::Tensor content = word_mask.logical_and(is_content(classes));
@@ -159,15 +193,14 @@ ReportUnits report_units(const StudyBatch& batch, const torch::Tensor& rows, Ali
   // Content words come first, in their order, and only as many places are kept as the longest
   // report needs.
   const std::int64_t longest = rows.size(0) > 0 ? present.sum(1).max().item<std::int64_t>() : 0;
-  const torch::Tensor order =
-      at::argsort(present.logical_not().to(torch::kUInt8), /*stable=*/true, /*dim=*/1)
-          .narrow(1, 0, std::max<std::int64_t>(longest, 1));
+  const torch::Tensor order = true_first(present, std::max<std::int64_t>(longest, 1));
   member = member.gather(1, order.unsqueeze(2).expand({-1, -1, member.size(2)}));
   const torch::Tensor first_piece = member.to(torch::kUInt8).argmax(2);
   result.valid = present.gather(1, order);
   result.pool = mean_weights(member, dtype);
   result.key = batch.word_key.index_select(0, rows).gather(1, first_piece);
   result.focus = focus_weights(classes.gather(1, first_piece), result.valid, dtype);
+  result.focus_tokens = member.logical_and(result.focus.gt(0).unsqueeze(2)).any(1);
   return result;
 }
 

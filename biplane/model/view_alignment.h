@@ -25,10 +25,11 @@ struct ReportUnits {
   torch::Tensor valid;  // (n,W) bool
   torch::Tensor pool;   // (n,W,T) mean over a unit's pieces; undefined for pieces, where W = T
   torch::Tensor key;    // (n,W) i64, equal for the same word; undefined for pieces
-  torch::Tensor focus;  // (n,W) mean over the entity units, all content units if there are none; 0
-                        // where there is no content
-  torch::Tensor
-      weight;  // (n,W) optional word weights; divided here by their mean over the study's units
+  // (n,W) mean over the entity units, all content units if there are none; 0 without content
+  torch::Tensor focus;
+  torch::Tensor focus_tokens;  // (n,T) bool, the tokens of the focus units
+  // (n,W) optional word weights; divided here by their mean over the study's units
+  torch::Tensor weight;
 };
 // Units of the studies `rows` (i64 indices) of a batch; floating tensors get `dtype`.
 ReportUnits report_units(const StudyBatch& batch, const torch::Tensor& rows, AlignmentUnits units,
@@ -62,10 +63,16 @@ WeightedSum word_half(const torch::Tensor& frontal, const torch::Tensor& lateral
 WeightedSum image_half(const torch::Tensor& frontal, const torch::Tensor& lateral,
                        const ReportUnits& units, double temperature);
 
-// Words read from patches: (tokens (N,T,D), token_mask (N,T) bool, patches (N,P,D)) -> (N,T,D), not
-// normalised.
-using WordReader =
-    std::function<torch::Tensor(const torch::Tensor&, const torch::Tensor&, const torch::Tensor&)>;
+// What the alignment decoder is asked: N reports, each with the patches of one view.
+struct WordQuery {
+  torch::Tensor tokens;      // (N,T,D)
+  torch::Tensor token_mask;  // (N,T) bool
+  torch::Tensor patches;     // (N,P,D)
+  torch::Tensor wanted{};    // (N,T) bool, the tokens that are needed; undefined = all
+};
+// Words read from patches, not normalised: (N,T,D), or with `wanted` (N,E,D), the wanted tokens of
+// each report in their order, then zeros.
+using WordReader = std::function<torch::Tensor(const WordQuery&)>;
 
 struct AlignmentInput {
   torch::Tensor tokens;            // (n,T,D) of the whole reports
@@ -83,8 +90,9 @@ struct AlignmentLoss {
 };
 
 // L_fla: mean of the word half and the image half (the word half alone with image_negatives 0 or
-// below two two-view studies). Nothing where no report has a unit. The image half stacks the own
-// and the m cyclically next views into one call of `read`.
+// below two two-view studies). Nothing where no report has a unit. The words of a report are read
+// from its own views in full; from the m cyclically next ones only the focus words are, in one call
+// of `read` a view. They are exact: the decoder sees all words as queries until its last layer.
 std::optional<AlignmentLoss> alignment_loss(const AlignmentInput& input, const WordReader& read,
                                             const AlignmentOptions& options,
                                             const Collective& collective);

@@ -40,6 +40,15 @@ torch::Tensor Attention::self(const torch::Tensor& x, const TokenLayout& layout)
   return attend({rows[0], rows[1], rows[2]}, layout, layout.mask());
 }
 
+torch::Tensor Attention::read(const torch::Tensor& query, const TokenLayout& layout,
+                              const torch::Tensor& x, const TokenLayout& from) const {
+  const auto weights = in_proj_weight.split_with_sizes({width_, 2 * width_});
+  const auto biases = in_proj_bias.split_with_sizes({width_, 2 * width_});
+  const torch::Tensor q = layout.spread(at::linear(query, weights[0], biases[0]));
+  const auto kv = from.spread(at::linear(x, weights[1], biases[1])).split(width_, 1);
+  return attend({q, kv[0], kv[1]}, layout, from.mask());
+}
+
 torch::Tensor Attention::cross(const torch::Tensor& query, const TokenLayout& layout,
                                const torch::Tensor& keys, const KeyMask& mask) const {
   const auto weights = in_proj_weight.split_with_sizes({width_, 2 * width_});

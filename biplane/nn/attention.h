@@ -27,6 +27,9 @@ class Attention : public torch::nn::Module {
   Attention(std::int64_t width, std::int64_t heads);
   // x (R,W) -> (R,W)
   torch::Tensor self(const torch::Tensor& x, const TokenLayout& layout) const;
+  // query (R',W), rows of `layout`, reads x (R,W), rows of `from`, of the same studies -> (R',W)
+  torch::Tensor read(const torch::Tensor& query, const TokenLayout& layout, const torch::Tensor& x,
+                     const TokenLayout& from) const;
   // query (R,W), keys (B*K,W) -> (R,W). The attended value of a study without a valid key is 0.
   torch::Tensor cross(const torch::Tensor& query, const TokenLayout& layout,
                       const torch::Tensor& keys, const KeyMask& mask) const;

@@ -10,19 +10,8 @@ torch::Tensor put_rows(const torch::Tensor& x, const torch::Tensor& rows, std::i
   return x.new_zeros({total, x.size(1)}).index_copy_(0, rows, x);
 }
 
-// Spreading and gathering are each other's adjoints. LibTorch's own backward of a gather adds row
-// by row, because rows might repeat; these do not, and a copy is enough.
-struct SpreadRows : torch::autograd::Function<SpreadRows> {
-  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const torch::Tensor& rows, std::int64_t total) {
-    context->save_for_backward({rows});
-    return put_rows(x, rows, total);
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    return {gradients[0].index_select(0, context->get_saved_variables()[0]), {}, {}};
-  }
-};
-
+// Gathering rows and putting them back are each other's adjoints. LibTorch's own backward of a
+// gather adds row by row, because rows might repeat; these do not, and a copy is enough.
 struct GatherRows : torch::autograd::Function<GatherRows> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& rows) {
@@ -33,6 +22,30 @@ struct GatherRows : torch::autograd::Function<GatherRows> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const std::int64_t total = context->saved_data["total"].toInt();
     return {put_rows(gradients[0], context->get_saved_variables()[0], total), {}};
+  }
+};
+
+struct PutRows : torch::autograd::Function<PutRows> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& rows, std::int64_t total) {
+    context->save_for_backward({rows});
+    return put_rows(x, rows, total);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {gradients[0].index_select(0, context->get_saved_variables()[0]), {}, {}};
+  }
+};
+
+// PutRows without the zeros: places without a row repeat one. Attention masks them as keys and
+// drops what they read as queries, so their gradient is 0 and the backward pass is the same.
+struct SpreadRows : torch::autograd::Function<SpreadRows> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
+                               const torch::Tensor& rows, const torch::Tensor& row_at) {
+    context->save_for_backward({rows});
+    return x.index_select(0, row_at);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {gradients[0].index_select(0, context->get_saved_variables()[0]), {}, {}};
   }
 };
 
@@ -74,7 +87,10 @@ TokenLayout TokenLayout::packed(std::int64_t batch, std::int64_t tokens,
   TokenLayout layout = padded(batch, tokens, valid);
   if (!valid.defined()) return layout;
   const torch::Tensor rows = valid.reshape({-1}).nonzero().squeeze(1);
-  if (rows.size(0) < batch * tokens) layout.rows_ = rows;
+  if (rows.size(0) == batch * tokens || rows.size(0) == 0) return layout;
+  layout.rows_ = rows;
+  layout.row_at_ = at::zeros({batch * tokens}, rows.options())
+                       .index_copy_(0, rows, at::arange(rows.size(0), rows.options()));
   return layout;
 }
 
@@ -85,15 +101,34 @@ torch::Tensor TokenLayout::flatten(const torch::Tensor& x) const {
 }
 
 torch::Tensor TokenLayout::unflatten(const torch::Tensor& x) const {
-  return spread(x).view({batch_, tokens_, x.size(1)});
+  const torch::Tensor all = rows_.defined() ? PutRows::apply(x, rows_, batch_ * tokens_) : x;
+  return all.view({batch_, tokens_, x.size(1)});
 }
 
 torch::Tensor TokenLayout::spread(const torch::Tensor& x) const {
-  return rows_.defined() ? SpreadRows::apply(x, rows_, batch_ * tokens_) : x;
+  return rows_.defined() ? SpreadRows::apply(x, rows_, row_at_) : x;
 }
 
 torch::Tensor TokenLayout::gather(const torch::Tensor& x) const {
   return rows_.defined() ? GatherRows::apply(x, rows_) : x;
 }
+
+TokenSubset TokenSubset::of(const TokenLayout& from, const torch::Tensor& wanted) {
+  TORCH_CHECK(
+      wanted.dim() == 2 && wanted.size(0) == from.batch() && wanted.size(1) == from.tokens(),
+      "the wanted tokens of ", from.batch(), " studies of ", from.tokens(), " cannot be ",
+      wanted.sizes());
+  const torch::Tensor counts = wanted.sum(1, true);
+  const std::int64_t places = counts.max().item<std::int64_t>();
+  TORCH_CHECK(places > 0, "no token is wanted");
+  TokenSubset subset;
+  const torch::Tensor picked = from.gather(wanted.reshape({-1, 1})).reshape({1, -1});
+  subset.among = TokenLayout::packed(1, picked.size(1), picked);
+  const torch::Tensor numbers = torch::arange(places, counts.options()).unsqueeze(0);
+  subset.layout = TokenLayout::packed(from.batch(), places, numbers < counts);
+  return subset;
+}
+
+torch::Tensor TokenSubset::pick(const torch::Tensor& x) const { return among.gather(x); }
 
 }  // namespace biplane

@@ -24,7 +24,7 @@ class TokenLayout {
   // valid (B,T) bool, the tokens that self-attention may read; undefined: all.
   static TokenLayout padded(std::int64_t batch, std::int64_t tokens,
                             const torch::Tensor& valid = {});
-  // A mask without a false entry, or none, gives the padded layout.
+  // A mask without a false entry, without a true one, or none at all gives the padded layout.
   static TokenLayout packed(std::int64_t batch, std::int64_t tokens, const torch::Tensor& valid);
 
   std::int64_t batch() const { return batch_; }
@@ -35,13 +35,25 @@ class TokenLayout {
 
   torch::Tensor flatten(const torch::Tensor& x) const;    // (B,T,C) -> (R,C)
   torch::Tensor unflatten(const torch::Tensor& x) const;  // (R,C) -> (B,T,C), 0 where no row is
-  torch::Tensor spread(const torch::Tensor& x) const;     // (R,C) -> (B*T,C), 0 where no row is
-  torch::Tensor gather(const torch::Tensor& x) const;     // (B*T,C) -> (R,C)
+  // (R,C) -> (B*T,C) for attention: where no row is, some row stands. Nothing may depend on it.
+  torch::Tensor spread(const torch::Tensor& x) const;
+  torch::Tensor gather(const torch::Tensor& x) const;  // (B*T,C) -> (R,C)
 
  private:
   std::int64_t batch_ = 0, tokens_ = 0;
   torch::Tensor rows_;
+  torch::Tensor row_at_;  // (B*T) i64, the row of each place, 0 where there is none
   KeyMask mask_;
+};
+
+// Some rows of a layout, moved together: what is asked of a last layer that need not compute all.
+struct TokenSubset {
+  // wanted (B,T) bool: at least one place, and only places that are rows of `from`.
+  static TokenSubset of(const TokenLayout& from, const torch::Tensor& wanted);
+  torch::Tensor pick(const torch::Tensor& x) const;  // (R,C) -> (R',C), in the same order
+
+  TokenLayout layout;  // B studies of E places, E = the most wanted tokens of a study; R' rows
+  TokenLayout among;   // the R' rows among the R of `from`
 };
 
 }  // namespace biplane

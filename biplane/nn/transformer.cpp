@@ -72,6 +72,9 @@ torch::Tensor TransformerBlock::forward(const torch::Tensor& x, const TokenLayou
               " got tokens of shape ", x.sizes());
   TORCH_CHECK(context.keys.defined() == config_.cross_attention,
               "keys belong to a block with cross-attention");
+  TORCH_CHECK(
+      context.wanted == nullptr || (config_.norm == NormPlace::kPre && context.dropout == nullptr),
+      "a part of the rows can be had of a pre-norm block without dropout only");
   const Pass pass{layout, context};
   return config_.norm == NormPlace::kPre ? pre_norm(x, pass) : post_norm(x, pass);
 }
@@ -91,8 +94,18 @@ torch::Tensor TransformerBlock::pre_norm(torch::Tensor x, const Pass& pass) cons
     const torch::Tensor read = pass.drop(read_keys(x, pass), Site::kCross);
     x = pass.context.cross_residual ? add_residual(read, x) : read;
   }
+  if (pass.context.wanted != nullptr) return wanted_rows(x, pass);
   x = add_residual(pass.drop(attn->self(ln_1->forward(x), pass.layout), Site::kSelf), x);
   return add_residual(pass.drop(mlp->forward(ln_2->forward(x)), Site::kMlp), x);
+}
+
+// What pre_norm does after the cross-attention, for the wanted rows.
+torch::Tensor TransformerBlock::wanted_rows(const torch::Tensor& x, const Pass& pass) const {
+  const TokenSubset& wanted = *pass.context.wanted;
+  const torch::Tensor normed = ln_1->forward(x);
+  const torch::Tensor read = attn->read(wanted.pick(normed), wanted.layout, normed, pass.layout);
+  const torch::Tensor y = add_residual(read, wanted.pick(x));
+  return add_residual(mlp->forward(ln_2->forward(y)), y);
 }
 
 torch::Tensor TransformerBlock::post_norm(torch::Tensor x, const Pass& pass) const {

@@ -52,6 +52,8 @@ struct BlockContext {
   bool cross_residual = true;
   // If set, receives the cross-attention's weights (B,heads,T,K).
   torch::Tensor* cross_weights = nullptr;
+  // If set, the block computes these rows only, but reads all (pre-norm, without dropout).
+  const TokenSubset* wanted = nullptr;
   const KeyedDropout* dropout = nullptr;  // on the outputs of attention and MLP
   std::int64_t layer = 0;                 // keys the dropout masks
 };
@@ -63,7 +65,8 @@ struct BlockContext {
 class TransformerBlock : public torch::nn::Module {
  public:
   explicit TransformerBlock(const TransformerBlockConfig& config);
-  // x (R,W), rows of `layout` -> (R,W). Fails (TORCH_CHECK) on widths that do not fit.
+  // x (R,W), rows of `layout` -> (R,W), or the wanted rows of it. Fails (TORCH_CHECK) on widths
+  // that do not fit.
   torch::Tensor forward(const torch::Tensor& x, const TokenLayout& layout,
                         const BlockContext& context = {}) const;
   void initialise(const Initializer& init, const BlockInit& std);
@@ -78,6 +81,7 @@ class TransformerBlock : public torch::nn::Module {
   torch::Tensor pre_norm(torch::Tensor x, const Pass& pass) const;
   torch::Tensor post_norm(torch::Tensor x, const Pass& pass) const;
   torch::Tensor read_keys(const torch::Tensor& x, const Pass& pass) const;
+  torch::Tensor wanted_rows(const torch::Tensor& x, const Pass& pass) const;
 
   TransformerBlockConfig config_;
 };

@@ -39,8 +39,8 @@ void add_posterior_effusion(const Chest& chest, const Finding& f, Scene& scene) 
     if (!on_side(f.side, side)) continue;
     const double top = chest.dome_top(side);
     // The surface runs from the chest wall at (back, upper) down to the dome at (front, lower).
-    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 4.4 + sized(f, 0, 0.55));
-    const double front = 4.0 * chest.depth + 10, lower = 12 - (top - 9.6 + sized(f, 0, 0.5));
+    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 3.4 + sized(f, 0, 0.4));
+    const double front = 4.0 * chest.depth + 10, lower = 12 - (top - 8.4 + sized(f, 0, 0.4));
     const double det = back * back * lower * lower - front * front * upper * upper;
     const double p = (lower * lower - upper * upper) / det, q = (back * back - front * front) / det;
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(
@@ -72,7 +72,7 @@ Plane opposite(const Plane& plane) { return {-1.0 * plane.normal, -plane.offset}
 
 void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
   const int side = f.side == Side::kRight ? 0 : 1;
-  const double r = sized(f, 2.7, 0.6);
+  const double r = sized(f, 3.3, 0.6);
   const double aside = 0.5 + 0.25 * f.lateral;
   const Plane fissure = oblique_fissure(chest);
   Solid lesion;
@@ -86,7 +86,7 @@ void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
     lesion = ellipsoid(chest.lung_point(side, 0.72 + 0.18 * f.depth, aside + 0.1, 0.14 + 0.14 * f.height), {1.1 * r, r, r});
     lesion = cut(lesion, fissure);
   }
-  add_soft_lesion(lesion, 0.66, scene.lungs[static_cast<std::size_t>(side)].lifts);
+  add_soft_lesion(lesion, 0.75, scene.lungs[static_cast<std::size_t>(side)].lifts);
 }
 
 // Behind the heart, before the spine, on both sides of the gullet: wide from side to side and thin from front to back, so that the
@@ -94,9 +94,9 @@ void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
 void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const double base = chest.dome_top(1);
   const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth, base + 0.9 + 1.0 * f.height};
-  const double r = sized(f, 0.9, 0.08);
-  const Solid lesion = ellipsoid(centre, {4.4 * r, 0.72 * r, 2.3 * r});
-  for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.55, lung.lifts);
+  const double r = sized(f, 1.0, 0.07);
+  const Solid lesion = ellipsoid(centre, {4.3 * r, 1.1 * r, 2.9 * r});
+  for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.72, lung.lifts);
 }
 
 void add_atelectasis(const Chest& chest, const Finding& f, Scene& scene) {
@@ -134,6 +134,7 @@ void add_round_lesion(const Chest& chest, const Finding& f, double radius, Scene
   const Frame turned = rotated_frame(3 * f.extent, 3 * f.depth, 3 * f.height);
   const Solid lesion = ellipsoid(centre, {radius * a, radius, radius / a}, turned);
   scene.lungs[static_cast<std::size_t>(side)].lifts.push_back({lesion, 1 - chest.lung_density});
+  if (f.kind == FindingKind::kNodule) scene.layer(Layer::kVessels).push_back({lesion, 0.9});  // calcified
 }
 
 void add_emphysema(const Chest& chest, const Finding& f, Scene& scene) {
@@ -170,8 +171,8 @@ void add_findings(const Chest& chest, const std::vector<Finding>& findings, Scen
       case FindingKind::kRetrocardiacConsolidation: add_retrocardiac(chest, f, scene); break;
       case FindingKind::kAtelectasis: add_atelectasis(chest, f, scene); break;
       case FindingKind::kEdema: add_edema(chest, f, scene); break;
-      case FindingKind::kNodule: add_round_lesion(chest, f, sized(f, 0.85, 0.17), scene); break;
-      case FindingKind::kMass: add_round_lesion(chest, f, sized(f, 1.9, 0.45), scene); break;
+      case FindingKind::kNodule: add_round_lesion(chest, f, sized(f, 1.25, 0.10), scene); break;
+      case FindingKind::kMass: add_round_lesion(chest, f, sized(f, 2.5, 0.5), scene); break;
       case FindingKind::kEmphysema: add_emphysema(chest, f, scene); break;
       case FindingKind::kHiatalHernia: add_hiatal_hernia(chest, f, scene); break;
       case FindingKind::kCardiomegaly:       // in measure_chest
@@ -196,7 +197,7 @@ void add_wire(const std::vector<Vec3>& path, double radius, std::vector<Deposit>
 void add_devices(const Chest& chest, const std::vector<Finding>& findings, Scene& scene) {
   std::vector<Deposit>& out = scene.layer(Layer::kDevices);
   const double w = chest.width, d = chest.depth, l = chest.length;
-  const Vec3 upper_cava{-1.9 * w, -1.0 * d, 7.5 * l}, lower_cava{-2.2 * w, -1.3 * d, 2.0 * l};
+  const Vec3 upper_cava{-2.5 * w, -1.0 * d, 7.5 * l}, lower_cava{-3.0 * w, -1.3 * d, 1.0 * l};
   if (const Finding* pacer = find_finding(findings, FindingKind::kPacemaker)) {
     const double s = pacer->side == Side::kRight ? -1 : 1;
     const Vec3 can{s * (8.2 + 1.4 * pacer->lateral) * w, -7.9 * d, (8.0 + 1.5 * pacer->height) * l};
@@ -209,11 +210,11 @@ void add_devices(const Chest& chest, const std::vector<Finding>& findings, Scene
   }
   if (const Finding* line = find_finding(findings, FindingKind::kCentralLine)) {
     const double s = line->side == Side::kRight ? -1 : 1;
-    std::vector<Vec3> path = {{s * 4.4, -1.0 * d, 19 * l}, {s * 3.6, -1.6 * d, 14.5 * l}, {s * 2.6, -2.2 * d, 11.2 * l}};
+    std::vector<Vec3> path = {{s * 13.0 * w, -8.2 * d, 10.2 * l}, {s * 8.0 * w, -6.0 * d, 11.8 * l}, {s * 3.6, -3.6 * d, 11.0 * l}};
     if (s > 0) path.push_back({0.2, -2.6 * d, 9.4 * l});
     path.push_back(upper_cava);
     path.push_back(lerp(upper_cava, lower_cava, 0.6 + 0.7 * line->height));
-    add_wire(path, 0.12, out);
+    add_wire(path, 0.17, out);
   }
 }
 

@@ -85,29 +85,39 @@ void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, Scene& 
 
 namespace {
 
-// Body of a vertebra: dense end plates and rim around spongy bone. `front` and `back` are its heights there against
-// normal; what is lost in height is packed into the rest.
-void add_vertebra(const Vertebra& v, double front, double back, double mineral, std::vector<Deposit>& out) {
-  const Vec3 up = v.up, ahead = unit(cross(up, {1, 0, 0}));  // towards the back
-  const Vec3 half = 0.5 * v.height * up;
+// Body of a vertebra: dense end plates and rim around spongy bone. `cutting`: a plane that takes off a part, or null.
+void add_vertebra(const Vertebra& v, const Plane* cutting, double mineral, std::vector<Deposit>& out) {
+  const Vec3 half = 0.5 * v.height * v.up;
   const CylinderShape shape{v.radius_y, v.radius_x / v.radius_y, {1, 0, 0}};
-  Solid whole = cylinder(v.centre - half, v.centre + half, shape);
-  const double mean = 0.5 * (front + back);
-  if (mean < 1) {
-    const double slope = (front - back) * v.height / (2 * v.radius_y);
-    const Vec3 top = v.centre - half + mean * v.height * up;
-    whole = cut(whole, plane_at(top, up + slope * ahead));
-  }
-  const double packing = 1 / mean;
-  out.push_back({whole, 0.62 * mineral * packing});
   CylinderShape inner = shape;
   inner.radius *= 0.84;
+  Solid whole = cylinder(v.centre - half, v.centre + half, shape);
   Solid core = cylinder(v.centre - 0.84 * half, v.centre + 0.84 * half, inner);
-  if (mean < 1) {
-    const double slope = (front - back) * v.height / (2 * v.radius_y);
-    core = cut(core, plane_at(v.centre - half + (mean * v.height - 0.16) * up, up + slope * ahead));
+  if (cutting != nullptr) {
+    whole = cut(whole, *cutting);
+    core = cut(core, *cutting);
   }
-  out.push_back({core, -0.30 * mineral * packing});
+  out.push_back({whole, 0.62 * mineral});
+  out.push_back({core, -0.30 * mineral});
+}
+
+// Wedge fracture: the upper front of the body breaks off and is pushed back over the spinal canal. Along the rays of the frontal view nothing
+// but depth changes; the lateral shows the wedge, the fragment and the bend of the spine.
+void add_fractured_vertebra(const Vertebra& v, double loss, double mineral, std::vector<Deposit>& out) {
+  const Vec3 back_edge = v.centre + Vec3{0, v.radius_y, 0} + 0.5 * v.height * v.up;
+  const Vec3 front_edge = v.centre - Vec3{0, v.radius_y, 0} + (0.5 - loss) * v.height * v.up;
+  const Vec3 normal = unit(cross({1, 0, 0}, back_edge - front_edge));
+  const Plane above = plane_at(front_edge, normal);
+  add_vertebra(v, &above, mineral, out);
+  const Plane below{-1.0 * above.normal, -above.offset};
+  std::vector<Deposit> fragment;
+  add_vertebra(v, &below, mineral, fragment);
+  const Vec3 push{0, 1.7 * v.radius_y, 0};
+  for (Deposit& part : fragment) {
+    part.solid.centre = part.solid.centre + push;
+    for (Plane& plane : part.solid.planes) plane.offset += dot(plane.normal, push);
+    out.push_back(part);
+  }
 }
 
 void add_arch(const Vertebra& v, double mineral, std::vector<Deposit>& out) {
@@ -127,10 +137,17 @@ void add_spine(const Patient& patient, const Chest& chest, const Finding* fractu
   std::vector<Deposit>& out = scene.layer(Layer::kSpine);
   const int broken = fracture == nullptr ? -1 : fractured_vertebra(*fracture);
   for (int index = 0; index < kVertebrae; ++index) {
-    const Vertebra v = vertebra(chest, index);
-    const double front = index == broken ? 0.55 - 0.10 * fracture->grade - 0.05 * fracture->extent : 1.0;
-    const double back = index == broken ? 0.92 : 1.0;
-    add_vertebra(v, front, back, patient.bone, out);
+    Vertebra v = vertebra(chest, index);
+    if (fracture != nullptr) {
+      // The spine bends backwards around the fracture.
+      const double away = (v.centre.z - vertebra(chest, broken).centre.z) / 3.6;
+      v.centre.y += (1.9 + 0.3 * fracture->grade) * std::exp(-away * away);
+    }
+    if (fracture != nullptr && (index == broken || index == broken + 1)) {  // the lower neighbour gives way a little too
+      add_fractured_vertebra(v, (index == broken ? 0.60 : 0.40) + 0.12 * fracture->grade, patient.bone, out);
+    } else {
+      add_vertebra(v, nullptr, patient.bone, out);
+    }
     add_arch(v, patient.bone, out);
   }
 }

@@ -80,7 +80,7 @@ Chest measure_chest(const Patient& patient, const Acquisition& acquisition, cons
     double top = (side == 0 ? -8.0 : -9.4) * l + own - acquisition.inspiration - 2.0 * over;
     double radius = 12.0 * (1 - 0.30 * over);
     if (collapse != nullptr && on_side(collapse->side, side)) top += 0.8 + 0.6 * collapse->grade;
-    c.dome_centre[s] = {sign * 5.6 * w, -2.6 * d - 0.35 * sulcus, top - radius};
+    c.dome_centre[s] = {sign * 5.6 * w, -3.2 * d - 0.35 * sulcus, top - radius};
     c.dome_radii[s] = {10.2 * w, 11.3 * d, radius};
   }
   return c;

@@ -83,10 +83,6 @@ void blur_detector(PathImage& image, int size) {
   }
 }
 
-struct Window {
-  float low = 0, high = 1;  // of -log signal: black and white
-};
-
 // Window from grey levels inside the body, as an automatic exposure and display would set it.
 Window find_window(const PathImage& density, const PathImage& body, const Acquisition& acquisition, const Camera& camera) {
   constexpr int kBins = 1024;
@@ -111,8 +107,18 @@ Window find_window(const PathImage& density, const PathImage& body, const Acquis
   return {middle - half - shift, middle + half - shift};
 }
 
-// S-shaped display curve 0.5 + 0.5 tanh(kCurve (t - 0.5)) of t = (density - low) / (high - low).
+// S-shaped display curve 0.5 + 0.5 tanh(kCurve (t - 0.5)) of t = (density - low) / (high - low), stretched so that the thickest parts
+// (abdomen, spine in the frontal view) burn out to plain white.
 constexpr float kCurve = 2.3F;
+constexpr float kStretch = 1.08F;
+
+float curve(float density, const Window& window, float* slope) {
+  const float scale = 1 / (window.high - window.low);
+  const float bent = std::tanh(kCurve * ((density - window.low) * scale - 0.5F));
+  const float shown = kStretch * (0.5F + 0.5F * bent);
+  if (slope != nullptr) *slope = shown < 1 ? kStretch * 0.5F * kCurve * (1 - bent * bent) * scale : 0.0F;
+  return std::min(1.0F, shown);
+}
 
 }  // namespace
 
@@ -134,18 +140,25 @@ Camera lateral_camera(const Acquisition& acquisition, int size) {
   Camera camera;
   constexpr double kDetector = 20;
   camera.dark_share = 0.17;  // the thin edges of the trunk
-  camera.bright_share = 0.85;
+  camera.bright_share = 0.86;
   camera.source = {kDetector - kDistance, -0.3 + acquisition.shift_x, 0};
   camera.forward = {1, 0, 0};
   camera.right = {0, acquisition.faces_right ? -1.0 : 1.0, 0};
   camera.up = {0, 0, 1};
   camera.field = acquisition.field;
-  camera.centre_up = 0.2 + acquisition.shift_z;
+  camera.centre_up = -1.6 + acquisition.shift_z;  // lower than the frontal view: the posterior sulci lie deep
   camera.size = size;
   return turn(camera, acquisition.rotation_lateral);
 }
 
-PathImage add_scatter(const PathImage& primary, const Camera& camera) {
+ShownValue show(float primary_attenuation, float scatter, const Radiograph& shot) {
+  const float signal = std::exp(-primary_attenuation) + scatter;
+  float slope = 0;
+  const float value = curve(-std::log(signal), shot.window, &slope);
+  return {value, slope / std::sqrt(signal * shot.photons)};
+}
+
+PathImage scatter_field(const PathImage& primary, const Camera& camera) {
   const int size = camera.size;
   const auto kernel = scatter_kernel(camera.field / kCells);
   const Grid field = blur_transpose(blur_transpose(cell_means(primary, size), kernel), kernel);
@@ -163,7 +176,7 @@ PathImage add_scatter(const PathImage& primary, const Camera& camera) {
       const std::size_t x0 = static_cast<std::size_t>(x);
       const float wx = x - static_cast<float>(x0);
       const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) + static_cast<std::size_t>(c);
-      total[i] = primary[i] + line[x0] + wx * (line[x0 + 1] - line[x0]) + kVeil;
+      total[i] = line[x0] + wx * (line[x0 + 1] - line[x0]) + kVeil;
     }
   }
   return total;
@@ -182,38 +195,24 @@ void add_quantum_noise(PathImage& expected, CounterRandom& random) {
 Radiograph expose(const PathImage& attenuation, const PathImage& body, const Acquisition& acquisition,
                   const Camera& camera, CounterRandom random) {
   const int size = camera.size;
-  const std::size_t pixels = attenuation.size();
-  PathImage primary(pixels);
-  for (std::size_t i = 0; i < pixels; ++i) primary[i] = std::exp(-attenuation[i]);
-  PathImage signal = add_scatter(primary, camera);
   const double pixel = camera.field / size;
-  const float photons = static_cast<float>(kFluence * acquisition.exposure * pixel * pixel);
   Radiograph shot;
-  shot.gain.resize(pixels);
-  shot.noise.resize(pixels);
-  for (std::size_t i = 0; i < pixels; ++i) {
-    shot.gain[i] = primary[i] / signal[i];
-    signal[i] *= photons;
-    shot.noise[i] = 1 / std::sqrt(signal[i]);
-  }
+  shot.attenuation = attenuation;
+  shot.photons = static_cast<float>(kFluence * acquisition.exposure * pixel * pixel);
+  shot.border = static_cast<int>(std::lround(acquisition.collimation / pixel));
+  PathImage signal(attenuation.size());
+  for (std::size_t i = 0; i < signal.size(); ++i) signal[i] = std::exp(-attenuation[i]);
+  shot.scatter = scatter_field(signal, camera);
+  for (std::size_t i = 0; i < signal.size(); ++i) signal[i] = (signal[i] + shot.scatter[i]) * shot.photons;
   add_quantum_noise(signal, random);
   blur_detector(signal, size);
-  for (float& value : signal) value = -std::log(value / photons);
-  const Window window = find_window(signal, body, acquisition, camera);
-  const float per_density = 1 / (window.high - window.low);
+  for (float& value : signal) value = -std::log(value / shot.photons);
+  shot.window = find_window(signal, body, acquisition, camera);
   shot.image = make_grey(size, size);
-  const double border = acquisition.collimation / camera.field * size;
-  for (int r = 0; r < size; ++r)
-    for (int c = 0; c < size; ++c) {
+  for (int r = shot.border; r < size - shot.border; ++r)
+    for (int c = shot.border; c < size - shot.border; ++c) {
       const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) + static_cast<std::size_t>(c);
-      const float t = (signal[i] - window.low) * per_density;
-      const float curve = std::tanh(kCurve * (t - 0.5F));
-      const bool inside = std::min({r, c, size - 1 - r, size - 1 - c}) + 0.5 > border;
-      const float shown = inside ? 0.5F + 0.5F * curve : 0.0F;
-      const float slope = inside ? 0.5F * kCurve * (1 - curve * curve) * per_density : 0.0F;
-      shot.image.pixels[i] = static_cast<std::uint8_t>(shown * 255 + 0.5F);
-      shot.gain[i] *= slope;
-      shot.noise[i] *= slope;
+      shot.image.pixels[i] = static_cast<std::uint8_t>(curve(signal[i], shot.window, nullptr) * 255 + 0.5F);
     }
   return shot;
 }

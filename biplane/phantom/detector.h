@@ -13,18 +13,32 @@ namespace biplane {
 Camera frontal_camera(const Acquisition& acquisition, int size);
 Camera lateral_camera(const Acquisition& acquisition, int size);
 
+// Window of a display, in -log of the detector's signal: black and white end.
+struct Window {
+  float low = 0, high = 1;
+};
+
 // What the detector registers and how it is shown. All vectors are row-major (size, size).
 struct Radiograph {
-  GreyImage image;      // 8 bit, bone white
-  PathImage gain;       // change of the shown value [0, 1] per unit of primary attenuation: contrast left after scatter and window
-  PathImage noise;      // standard deviation of the shown value by quantum noise
+  GreyImage image;        // 8 bit, bone white
+  PathImage attenuation;  // of the primary beam
+  PathImage scatter;      // added to the primary intensity; open beam = 1
+  Window window;
+  float photons = 0;      // per pixel of open beam
+  int border = 0;         // pixels of black collimation on each side
 };
+
+// Shown value [0, 1] of a signal, without noise, and its change by quantum noise of the given number of photons.
+struct ShownValue {
+  float value = 0, deviation = 0;
+};
+ShownValue show(float primary_attenuation, float scatter, const Radiograph& shot);
 
 // Photons per cm^2 of detector without a body.
 inline constexpr double kFluence = 3e6;
 
-// Primary intensity exp(-attenuation) plus scatter of the whole field: (size, size), open beam = 1.
-PathImage add_scatter(const PathImage& primary, const Camera& camera);
+// Scatter that a field of primary intensities sends to every pixel: (size, size), open beam = 1.
+PathImage scatter_field(const PathImage& primary, const Camera& camera);
 
 // Photon counts with Poisson statistics (by the normal law, counts are large), in place; `expected` in photons.
 void add_quantum_noise(PathImage& expected, CounterRandom& random);

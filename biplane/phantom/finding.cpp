@@ -39,7 +39,7 @@ Side draw_side(FindingKind kind, CounterRandom& random) {
   const double u = random.uniform();
   switch (kind) {
     case FindingKind::kPleuralEffusion: return u < 0.4 ? Side::kRight : u < 0.8 ? Side::kLeft : Side::kBoth;
-    case FindingKind::kPosteriorEffusion: return u < 0.3 ? Side::kRight : u < 0.6 ? Side::kLeft : Side::kBoth;
+    case FindingKind::kPosteriorEffusion: return u < 0.2 ? Side::kRight : u < 0.4 ? Side::kLeft : Side::kBoth;
     case FindingKind::kPneumothorax:
     case FindingKind::kConsolidation:
     case FindingKind::kAtelectasis:

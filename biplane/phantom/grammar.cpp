@@ -80,7 +80,6 @@ class GrammarReader {
     const YAML::Node text = item.IsMap() ? child(item, "text") : item;
     if (!text.IsScalar() || text.Scalar().empty()) fail(key + " holds something that is not a sentence");
     out.text = text.Scalar();
-    out.words = 1 + std::count(out.text.begin(), out.text.end(), ' ');
     if (!item.IsMap() || !item["denies"].IsDefined()) return out;
     for (const YAML::Node& denied : item["denies"]) {
       const auto& names = finding_names();

@@ -15,7 +15,6 @@ struct Phrase {
   std::string text;
   bool held_out = false;            // never in training reports
   std::uint32_t denies = 0;         // bit of every FindingKind that must be absent
-  std::int64_t words = 0;           // separated by blanks; slots count as the one word they become
 };
 
 // Sentences that state one finding; each list is not empty where it can be asked for.

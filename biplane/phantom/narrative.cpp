@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdlib>
 
 #include "biplane/core/random.h"
 #include "biplane/phantom/chest.h"
+#include "biplane/phantom/section.h"
 
 namespace biplane {
 namespace {
@@ -61,6 +61,14 @@ void add_typo(std::string& sentence, CounterRandom& random) {
   std::swap(sentence[at], sentence[at + 1]);
 }
 
+// Bits of the findings that only a lateral shows.
+std::uint32_t lateral_bits() {
+  std::uint32_t bits = 0;
+  for (int i = 0; i < kFindingKinds; ++i)
+    if (lateral_only(static_cast<FindingKind>(i))) bits |= 1U << i;
+  return bits;
+}
+
 // The writer of one report.
 class Writer {
  public:
@@ -74,29 +82,69 @@ class Writer {
 
   Narrative write() {
     // Nothing of the shape may depend on the findings: it comes from a stream of its own, before anything else.
-    const std::int64_t findings_words = 34 + shape_.below(15), findings_sentences = 5 + shape_.below(2);
-    const std::int64_t impression_words = 6 + shape_.below(6), impression_sentences = 2;
+    SectionRequest body, end;
+    body.wanted = draw_shape(static_cast<double>(6 + shape_.below(2)), 6.6, 0.6);
+    end.wanted = draw_shape(3, 4.3, 0.4);
     const bool typo = shape_.bernoulli(0.15);
     shuffle(stated_);
-    std::vector<std::string> body = positive_sentences();
-    fill(body, grammar_.fillers, {findings_words, findings_sentences});
-    std::vector<std::string> end = conclusions(impression_sentences);
-    fill(end, grammar_.conclusions, {impression_words, impression_sentences});
-    shuffle(body);
-    if (typo) add_typo(body[static_cast<std::size_t>(shape_.below(static_cast<std::int64_t>(body.size())))], shape_);
+    for (const std::size_t i : stated_) state(i, body, end);
+    body.fillers = true_sentences(grammar_.fillers);
+    std::vector<Sentence> findings = compose_section(body, random_);
+    for (const Sentence& sentence : findings) end.denied |= sentence.phrase->denies;
+    end.fillers = true_sentences(grammar_.conclusions);
+    std::vector<Sentence> impression = compose_section(end, random_);
+    if (typo) add_typo(findings[static_cast<std::size_t>(shape_.below(static_cast<std::int64_t>(findings.size())))].text, shape_);
     Narrative out;
-    out.report.findings = join(body);
-    out.report.impression = join(end);
+    out.report.findings = join(findings, out.phrases);
+    out.report.impression = join(impression, out.phrases);
     out.report.other = header();
     out.report.text = out.report.findings + " " + out.report.impression;
-    out.phrases = used_;
     return out;
   }
 
  private:
-  struct Shape {
-    std::int64_t words = 0, sentences = 0;
-  };
+  // Shape of a section of `sentences` of about `words` each.
+  TextShape draw_shape(double sentences, double words, double commas) {
+    TextShape shape;
+    shape.sentences = sentences;
+    shape.words = std::round(sentences * (words + shape_.uniform(-0.6, 0.6)));
+    shape.letters = std::round(shape.words * shape_.uniform(6.3, 6.8));
+    shape.commas = std::floor(commas + shape_.uniform() * 1.2);
+    return shape;
+  }
+
+  // Adds a finding to both sections; the impression repeats findings as long as one sentence is left for something else.
+  void state(std::size_t index, SectionRequest& body, SectionRequest& end) {
+    const Finding& f = input_.findings[index];
+    const FindingPhrases& p = grammar_.findings[static_cast<std::size_t>(f.kind)];
+    const bool doubt = random_.bernoulli(0.12) || input_.visibility[index] == Visibility::kDoubtful;
+    const bool both = f.side == Side::kBoth && !p.present_both.empty();
+    body.statements.push_back(sentences(doubt ? (both ? p.uncertain_both : p.uncertain) : (both ? p.present_both : p.present), f));
+    if (static_cast<double>(end.statements.size()) + 1 < end.wanted.sentences)
+      end.statements.push_back(sentences(both ? p.impression_both : p.impression, f));
+  }
+
+  std::vector<Sentence> sentences(const std::vector<Phrase>& phrases, const Finding& finding) const {
+    std::vector<Sentence> out;
+    for (const Phrase& phrase : phrases) {
+      if (phrase.held_out && !input_.held_out_phrasings) continue;
+      const std::string text = spell(phrase, finding);
+      out.push_back({&phrase, text, TextShape::of(text)});
+    }
+    return out;
+  }
+
+  // What can be said of this body and seen in its views. Remarks on the spine get a level by chance.
+  std::vector<Sentence> true_sentences(const std::vector<Phrase>& phrases) {
+    Finding nowhere;
+    nowhere.height = random_.uniform();
+    std::vector<Sentence> out = sentences(phrases, nowhere);
+    std::erase_if(out, [&](const Sentence& sentence) {
+      const std::uint32_t denies = sentence.phrase->denies;
+      return (denies & present_) != 0 || (!input_.has_lateral && denies != 0 && (denies & ~lateral_bits()) == 0);
+    });
+    return out;
+  }
 
   template <class T>
   void shuffle(std::vector<T>& items) {
@@ -104,83 +152,15 @@ class Writer {
       std::swap(items[i - 1], items[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(i)))]);
   }
 
-  static std::string join(const std::vector<std::string>& sentences) {
+  // In random order.
+  std::string join(std::vector<Sentence>& section, std::vector<const Phrase*>& used) {
+    shuffle(section);
     std::string text;
-    for (const std::string& sentence : sentences) text += (text.empty() ? "" : " ") + sentence;
+    for (const Sentence& sentence : section) {
+      text += (text.empty() ? "" : " ") + sentence.text;
+      used.push_back(sentence.phrase);
+    }
     return text;
-  }
-
-  const Phrase& choose(const std::vector<Phrase>& phrases) {
-    while (true) {
-      const Phrase& phrase = phrases[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(phrases.size())))];
-      if (!phrase.held_out || input_.held_out_phrasings) return phrase;
-    }
-  }
-
-  std::string say(const Phrase& phrase, const Finding& finding) {
-    used_.push_back(&phrase);
-    return spell(phrase, finding);
-  }
-
-  std::vector<std::string> positive_sentences() {
-    std::vector<std::string> out;
-    for (const std::size_t i : stated_) {
-      const Finding& f = input_.findings[i];
-      const FindingPhrases& p = grammar_.findings[static_cast<std::size_t>(f.kind)];
-      const bool doubt = random_.bernoulli(0.12) || input_.visibility[i] == Visibility::kDoubtful;
-      const bool both = f.side == Side::kBoth && !p.present_both.empty();
-      out.push_back(say(choose(doubt ? (both ? p.uncertain_both : p.uncertain) : (both ? p.present_both : p.present)), f));
-    }
-    return out;
-  }
-
-  // The impression repeats up to `room` findings.
-  std::vector<std::string> conclusions(std::int64_t room) {
-    std::vector<std::string> out;
-    for (const std::size_t i : stated_) {
-      if (static_cast<std::int64_t>(out.size()) == room) break;
-      const Finding& f = input_.findings[i];
-      const FindingPhrases& p = grammar_.findings[static_cast<std::size_t>(f.kind)];
-      const bool both = f.side == Side::kBoth && !p.impression_both.empty();
-      out.push_back(say(choose(both ? p.impression_both : p.impression), f));
-    }
-    return out;
-  }
-
-  bool allowed(const Phrase& phrase) const {
-    if (phrase.held_out && !input_.held_out_phrasings) return false;
-    if ((phrase.denies & present_) != 0) return false;
-    if (std::find(used_.begin(), used_.end(), &phrase) != used_.end()) return false;
-    if (phrase.denies != 0 && (phrase.denies & ~denied_) == 0) return false;  // said already
-    std::uint32_t lateral = 0;
-    for (int i = 0; i < kFindingKinds; ++i)
-      if (lateral_only(static_cast<FindingKind>(i))) lateral |= 1U << i;
-    return input_.has_lateral || phrase.denies == 0 || (phrase.denies & ~lateral) != 0;
-  }
-
-  // Adds sentences until there are `shape.sentences`, each as long as what is left of `shape.words` asks for.
-  void fill(std::vector<std::string>& sentences, const std::vector<Phrase>& phrases, Shape shape) {
-    std::int64_t words = 0;
-    for (const std::string& s : sentences) words += 1 + std::count(s.begin(), s.end(), ' ');
-    while (static_cast<std::int64_t>(sentences.size()) < shape.sentences) {
-      const double left = static_cast<double>(shape.sentences) - static_cast<double>(sentences.size());
-      // One more word or fewer at random, so that all lengths of sentences occur; the last one meets the sum.
-      const double wanted = static_cast<double>(shape.words - words) / left + (left > 1.5 ? random_.uniform(-2.5, 2.5) : 0.0);
-      const Phrase* best = nullptr;
-      double best_score = 1e9;
-      for (const Phrase& phrase : phrases) {
-        if (!allowed(phrase)) continue;
-        const double score = std::abs(static_cast<double>(phrase.words) - wanted) + random_.uniform(0, 1.5);
-        if (score < best_score) {
-          best = &phrase;
-          best_score = score;
-        }
-      }
-      if (best == nullptr) return;
-      denied_ |= best->denies;
-      words += best->words;
-      sentences.push_back(say(*best, Finding{}));
-    }
   }
 
   const std::string& any(const std::vector<std::string>& texts) {
@@ -197,15 +177,14 @@ class Writer {
   const NarrativeInput& input_;
   const Grammar& grammar_;
   CounterRandom shape_, random_;
-  std::uint32_t present_ = 0, denied_ = 0;
+  std::uint32_t present_ = 0;
   std::vector<std::size_t> stated_;
-  std::vector<const Phrase*> used_;
 };
 
 }  // namespace
 
 std::string vertebra_level(const Finding& finding) {
-  return "T" + std::to_string(fractured_vertebra(finding) + 1);
+  return fractured_vertebra(finding) < 9 ? "mid thoracic" : "lower thoracic";
 }
 
 bool lateral_only(FindingKind kind) {

@@ -31,7 +31,7 @@ struct Narrative {
 // neither stated nor denied; nor is one that only a lateral could show denied without a lateral. Pure function of its arguments.
 Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed, std::uint64_t study);
 
-// "T8" .. "T11" for a vertebral fracture.
+// Part of the spine that a vertebral fracture lies in: "mid thoracic" (T8, T9) or "lower thoracic" (T10, T11).
 std::string vertebra_level(const Finding& finding);
 // True for findings that (almost) only the lateral view shows.
 bool lateral_only(FindingKind kind);

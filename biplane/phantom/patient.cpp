@@ -43,7 +43,7 @@ Acquisition draw_acquisition(std::uint64_t seed, std::uint64_t study) {
   CounterRandom random(seed, "phantom/acquisition", {study});
   Acquisition a;
   a.ap = random.bernoulli(0.12);
-  a.faces_right = random.bernoulli(0.35);
+  a.faces_right = random.bernoulli(0.25);
   a.rotation_frontal = spread(random, 0.0, 0.04);
   a.rotation_lateral = spread(random, 0.0, 0.04);
   a.shift_x = spread(random, 0.0, 0.5);

@@ -18,7 +18,7 @@ struct Camera {
   double centre_up = 0;     // height of the detector's centre above the source, cm
   int size = 256;           // pixels a side
   // Shares of the body's grey levels that the display takes for its dark and its bright end.
-  double dark_share = 0.04, bright_share = 0.72;
+  double dark_share = 0.04, bright_share = 0.66;
 
   double pitch() const { return field / distance / size; }  // of one pixel, in units of direction
   double across(double col) const { return (col + 0.5 - 0.5 * size) * pitch(); }

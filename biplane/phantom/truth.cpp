@@ -30,10 +30,13 @@ Square padded(const PathImage& image, std::size_t n, bool squared) {
   return square;
 }
 
+// Squares below are not used, so that d' hardly depends on the size of the image. cm at the detector.
+constexpr double kSmallestSquare = 0.55;
+
 }  // namespace
 
 double anatomical_deviation(bool lateral, double side_cm) {
-  return lateral ? 0.0102 * std::pow(side_cm, 0.35) : 0.0150 * std::pow(side_cm, 0.42);
+  return lateral ? 0.0106 * std::pow(side_cm, 0.36) : 0.0178 * std::pow(side_cm, 0.40);
 }
 
 double detectability(const PathImage& change, const PathImage& noise, const Camera& camera, bool lateral) {
@@ -44,6 +47,7 @@ double detectability(const PathImage& change, const PathImage& noise, const Came
   while (signal.side > 1) {
     const std::size_t half = signal.side / 2;
     block *= 2;
+    const bool resolved = block * camera.field / camera.size >= kSmallestSquare;
     const double anatomy = anatomical_deviation(lateral, block * camera.field / camera.size) * block;
     Square coarse{half, std::vector<double>(half * half)}, coarse_variance = coarse;
     for (std::size_t r = 0; r < half; ++r)
@@ -53,7 +57,7 @@ double detectability(const PathImage& change, const PathImage& noise, const Came
         const double across = 0.5 * (a - b + d - e), along = 0.5 * (a + b - d - e), slant = 0.5 * (a - b - d + e);
         const double mean = 0.25 * (variance.values[top] + variance.values[top + 1] + variance.values[low] + variance.values[low + 1]);
         const double total = mean + kRounding * kRounding + anatomy * anatomy;
-        sum += (across * across + along * along + slant * slant) / total;
+        if (resolved) sum += (across * across + along * along + slant * slant) / total;
         coarse.values[r * half + c] = 0.5 * (a + b + d + e);
         coarse_variance.values[r * half + c] = mean;
       }
@@ -65,14 +69,22 @@ double detectability(const PathImage& change, const PathImage& noise, const Came
 
 FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera, bool lateral) {
   FindingTrace trace;
-  PathImage shown(change.size());
-  trace.mask.resize(change.size());
-  for (std::size_t i = 0; i < change.size(); ++i) {
-    shown[i] = change[i] * shot.gain[i];
-    trace.mask[i] = std::abs(shown[i]) > kMaskThreshold ? 1 : 0;
-    trace.area += trace.mask[i];
-  }
-  trace.detectability = detectability(shown, shot.noise, camera, lateral);
+  PathImage shown(change.size(), 0.0F), noise(change.size(), 0.0F);
+  trace.mask.assign(change.size(), 0);
+  const int size = camera.size;
+  for (int r = shot.border; r < size - shot.border; ++r)
+    for (int c = shot.border; c < size - shot.border; ++c) {
+      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) + static_cast<std::size_t>(c);
+      const ShownValue with = show(shot.attenuation[i], shot.scatter[i], shot);
+      noise[i] = with.deviation;
+      if (change[i] == 0) continue;
+      const ShownValue without = show(shot.attenuation[i] - change[i], shot.scatter[i], shot);
+      shown[i] = with.value - without.value;
+      noise[i] = std::max(with.deviation, without.deviation);
+      trace.mask[i] = std::abs(shown[i]) > kMaskThreshold ? 1 : 0;
+      trace.area += trace.mask[i];
+    }
+  trace.detectability = detectability(shown, noise, camera, lateral);
   return trace;
 }
 

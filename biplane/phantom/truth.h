@@ -27,7 +27,7 @@ double anatomical_deviation(bool lateral, double side_cm);
 // Haar basis, which nearly diagonalises noise with a power-law spectrum. `change` is (size, size).
 double detectability(const PathImage& change, const PathImage& noise, const Camera& camera, bool lateral);
 
-// `change` of primary attenuation, as ProjectedScene::difference gives it.
+// `change` of primary attenuation by the finding, as ProjectedScene::difference gives it; the scatter and the window stay as they are.
 FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera, bool lateral);
 
 }  // namespace biplane

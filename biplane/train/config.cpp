@@ -25,7 +25,8 @@ void check_train_config(const TrainConfig& c) {
   require(c.beta1 >= 0 && c.beta1 < 1, "beta1", c.beta1, "0 to below 1 is needed");
   require(c.beta2 >= 0 && c.beta2 < 1, "beta2", c.beta2, "0 to below 1 is needed");
   require(c.eps > 0, "eps", c.eps, "more than 0 is needed");
-  require(c.warmup_fraction >= 0 && c.warmup_fraction < 1, "warmup_fraction", c.warmup_fraction, "0 to below 1 is needed");
+  require(c.warmup_fraction >= 0 && c.warmup_fraction < 1, "warmup_fraction", c.warmup_fraction,
+          "0 to below 1 is needed");
   require(c.clip >= 0, "clip", c.clip, "0 (off) or more is needed");
   require(c.ema >= 0 && c.ema < 1, "ema", c.ema, "0 (off) to below 1 is needed");
   require(c.checkpoint_every >= 1, "checkpoint_every", c.checkpoint_every, "1 or more is needed");

@@ -10,23 +10,26 @@ struct TrainConfig {
   std::int64_t steps = 0;    // optimizer steps; 0: epochs decides
   std::int64_t epochs = 50;  // passes over the studies, where steps is 0
   std::int64_t batch = 96;   // studies of one optimizer step, over all threads and micro-batches
-  // Micro-batches a batch is computed in, to save memory. Contrastive terms see one micro-batch at a time (batch / accumulate
-  // studies), so this is not the same as a batch computed at once; loss and gradient are means over micro-batches.
+  // Micro-batches a batch is computed in, to save memory. Contrastive terms see one micro-batch at
+  // a time (batch / accumulate studies), so this is not the same as a batch computed at once; loss
+  // and gradient are means over micro-batches.
   std::int64_t accumulate = 1;
-  double lr = 1e-5;               // base learning rate; groups scale it
-  double weight_decay = 0.05;     // of the groups that decay
-  double beta1 = 0.9;             // AdamW's decay of the first moment
-  double beta2 = 0.999;           // AdamW's decay of the second moment
-  double eps = 1e-8;              // AdamW's floor of the denominator
-  double warmup_fraction = 0.1;   // of the steps
-  double clip = 1.0;              // bound of the global gradient norm; 0: off
-  double ema = 0.0;               // decay of the average of the weights that becomes the model; 0: off
+  double lr = 1e-5;              // base learning rate; groups scale it
+  double weight_decay = 0.05;    // of the groups that decay
+  double beta1 = 0.9;            // AdamW's decay of the first moment
+  double beta2 = 0.999;          // AdamW's decay of the second moment
+  double eps = 1e-8;             // AdamW's floor of the denominator
+  double warmup_fraction = 0.1;  // of the steps
+  double clip = 1.0;             // bound of the global gradient norm; 0: off
+  double ema = 0.0;  // decay of the average of the weights that becomes the model; 0: off
   std::int64_t checkpoint_every = 500;  // steps; the last step is always kept
-  std::int64_t keep = 3;          // newest checkpoints kept
-  // Threads that share a step, each with its part of the batch (0: one per core, at most one per study of a micro-batch). Results are
-  // bit-identical only for the same number, so a run keeps the number it started with.
+  std::int64_t keep = 3;                // newest checkpoints kept
+  // Threads that share a step, each with its part of the batch (0: one per core, at most one per
+  // study of a micro-batch). Results are bit-identical only for the same number, so a run keeps the
+  // number it started with.
   std::int64_t threads = 0;
-  std::int64_t log_every = 1;     // steps between lines of metrics.jsonl; the first and the last step always have one
+  std::int64_t log_every =
+      1;  // steps between lines of metrics.jsonl; the first and the last step always have one
 
   template <class V>
   void visit(V& v) {

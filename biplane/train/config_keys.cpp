@@ -9,10 +9,12 @@
 namespace biplane {
 namespace {
 
-// What a run may change when it goes on. train.threads is checked by the trainer, data by its fingerprint.
-constexpr std::string_view kFree[] = {"train.checkpoint_every", "train.keep",      "train.log_every", "train.threads",
-                                      "data.manifest",          "data.root",       "data.workers",    "data.prefetch",
-                                      "data.cache_mib",         "data.vocabulary"};
+// What a run may change when it goes on. train.threads is checked by the trainer, data by its
+// fingerprint.
+constexpr std::string_view kFree[] = {"train.checkpoint_every", "train.keep",    "train.log_every",
+                                      "train.threads",          "data.manifest", "data.root",
+                                      "data.workers",           "data.prefetch", "data.cache_mib",
+                                      "data.vocabulary"};
 constexpr std::string_view kArchitecture = "model.";
 
 std::string value_of(const std::map<std::string, std::string>& keys, const std::string& key) {
@@ -20,23 +22,32 @@ std::string value_of(const std::map<std::string, std::string>& keys, const std::
   return found == keys.end() ? "not set" : found->second;
 }
 
-[[noreturn]] void throw_differs(const std::filesystem::path& run, const std::string& key, const std::string& before,
-                                const std::string& now) {
+[[noreturn]] void throw_differs(const std::filesystem::path& run, const std::string& key,
+                                const std::string& before, const std::string& now) {
   const bool architecture = key.starts_with(kArchitecture);
-  throw Error(ErrorKind::kUsage,
-              fmt::format("{}: its checkpoints are of another {}: {} is {} there and {} now; use another --out or the same value",
-                          run.string(), architecture ? "architecture" : "configuration", key, before, now));
+  throw Error(
+      ErrorKind::kUsage,
+      fmt::format("{}: its checkpoints are of another {}: {} is {} there and {} now; use another "
+                  "--out or the same value",
+                  run.string(), architecture ? "architecture" : "configuration", key, before, now));
 }
 
 }  // namespace
 
-void ConfigKeys::put(std::string_view name, std::string value) { keys_[prefix_ + std::string(name)] = std::move(value); }
-void ConfigKeys::field(std::string_view name, std::int64_t& value) { put(name, std::to_string(value)); }
-void ConfigKeys::field(std::string_view name, double& value) { put(name, fmt::format("{}", value)); }
+void ConfigKeys::put(std::string_view name, std::string value) {
+  keys_[prefix_ + std::string(name)] = std::move(value);
+}
+void ConfigKeys::field(std::string_view name, std::int64_t& value) {
+  put(name, std::to_string(value));
+}
+void ConfigKeys::field(std::string_view name, double& value) {
+  put(name, fmt::format("{}", value));
+}
 void ConfigKeys::field(std::string_view name, bool& value) { put(name, value ? "true" : "false"); }
 void ConfigKeys::field(std::string_view name, std::string& value) { put(name, value); }
 
-void check_same_config(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& now,
+void check_same_config(const std::map<std::string, std::string>& before,
+                       const std::map<std::string, std::string>& now,
                        const std::filesystem::path& run) {
   std::map<std::string, std::string> all = before;
   all.insert(now.begin(), now.end());
@@ -45,9 +56,12 @@ void check_same_config(const std::map<std::string, std::string>& before, const s
     if (std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree)) continue;
     if (value_of(before, key) == value_of(now, key)) continue;
     // The architecture is named first: it explains most of what else may differ.
-    if (differing.empty() || (key.starts_with(kArchitecture) && !differing.starts_with(kArchitecture))) differing = key;
+    if (differing.empty() ||
+        (key.starts_with(kArchitecture) && !differing.starts_with(kArchitecture)))
+      differing = key;
   }
-  if (!differing.empty()) throw_differs(run, differing, value_of(before, differing), value_of(now, differing));
+  if (!differing.empty())
+    throw_differs(run, differing, value_of(before, differing), value_of(now, differing));
 }
 
 }  // namespace biplane

@@ -9,7 +9,8 @@
 
 namespace biplane {
 
-// Visitor that turns a configuration into dotted keys and their values as text, to compare two of them. Free of LibTorch.
+// Visitor that turns a configuration into dotted keys and their values as text, to compare two of
+// them. Free of LibTorch.
 class ConfigKeys {
  public:
   void field(std::string_view name, std::int64_t& value);
@@ -19,7 +20,8 @@ class ConfigKeys {
   template <class T>
   void field(std::string_view name, std::vector<T>& values) {
     put(name, std::to_string(values.size()) + " values");
-    for (std::size_t i = 0; i < values.size(); ++i) field(std::string(name) + "[" + std::to_string(i) + "]", values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      field(std::string(name) + "[" + std::to_string(i) + "]", values[i]);
   }
   template <class T>
   void field(std::string_view name, T& value) {  // nested struct
@@ -44,9 +46,11 @@ std::map<std::string, std::string> config_keys(T config) {
   return visitor.keys();
 }
 
-// Throws Error kUsage where a run that was started with configuration `before` cannot go on with `now`, naming folder, key and both
-// values; keys that do not change the result may differ (numbered list at train()).
-void check_same_config(const std::map<std::string, std::string>& before, const std::map<std::string, std::string>& now,
+// Throws Error kUsage where a run that was started with configuration `before` cannot go on with
+// `now`, naming folder, key and both values; keys that do not change the result may differ
+// (numbered list at train()).
+void check_same_config(const std::map<std::string, std::string>& before,
+                       const std::map<std::string, std::string>& now,
                        const std::filesystem::path& run);
 
 }  // namespace biplane

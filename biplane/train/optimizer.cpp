@@ -19,9 +19,11 @@ struct TensorLists {
 
 void copy_state(torch::Tensor& target, const TensorMap& given, const std::string& name) {
   const auto found = given.find(name);
-  if (found == given.end()) throw Error(ErrorKind::kBadContent, "optimizer state: tensor " + name + " is missing");
+  if (found == given.end())
+    throw Error(ErrorKind::kBadContent, "optimizer state: tensor " + name + " is missing");
   if (found->second.sizes() != target.sizes()) {
-    throw Error(ErrorKind::kBadContent, "optimizer state: tensor " + name + " has another shape than its parameter");
+    throw Error(ErrorKind::kBadContent,
+                "optimizer state: tensor " + name + " has another shape than its parameter");
   }
   target.copy_(found->second);
 }
@@ -38,11 +40,14 @@ std::vector<OptimizedParameter> optimized_parameters(Objective& objective, doubl
     for (const torch::Tensor& value : group.parameters) {
       if (!value.requires_grad()) continue;
       auto name = names.extract(value.unsafeGetTensorImpl());
-      TORCH_CHECK(!name.empty(), "group ", group.name, ": a parameter is in two groups or not in the module");
-      parameters.push_back({name.mapped(), value, group.lr_scale, group.weight_decay ? weight_decay : 0.0});
+      TORCH_CHECK(!name.empty(), "group ", group.name,
+                  ": a parameter is in two groups or not in the module");
+      parameters.push_back(
+          {name.mapped(), value, group.lr_scale, group.weight_decay ? weight_decay : 0.0});
     }
   }
-  TORCH_CHECK(names.empty(), "parameter ", names.empty() ? "" : names.begin()->second, " is in no group");
+  TORCH_CHECK(names.empty(), "parameter ", names.empty() ? "" : names.begin()->second,
+              " is in no group");
   return parameters;
 }
 
@@ -51,7 +56,8 @@ AdamW::AdamW(std::vector<OptimizedParameter> parameters, AdamWOptions options)
   for (const OptimizedParameter& parameter : parameters_) {
     moment1_.push_back(torch::zeros_like(parameter.value, torch::MemoryFormat::Preserve).detach());
     moment2_.push_back(torch::zeros_like(parameter.value, torch::MemoryFormat::Preserve).detach());
-    updates_.push_back(torch::zeros({}, torch::kFloat32));  // the fused kernel wants the count as a float tensor
+    updates_.push_back(
+        torch::zeros({}, torch::kFloat32));  // the fused kernel wants the count as a float tensor
   }
 }
 
@@ -61,10 +67,12 @@ std::pair<std::size_t, std::size_t> AdamW::range(Shard shard) const {
   const auto boundary = [&](std::int64_t index) {
     std::int64_t before = 0;
     std::size_t i = 0;
-    while (i < parameters_.size() && before * shard.count < total * index) before += parameters_[i++].value.numel();
+    while (i < parameters_.size() && before * shard.count < total * index)
+      before += parameters_[i++].value.numel();
     return i;
   };
-  return {boundary(shard.index), shard.index + 1 == shard.count ? parameters_.size() : boundary(shard.index + 1)};
+  return {boundary(shard.index),
+          shard.index + 1 == shard.count ? parameters_.size() : boundary(shard.index + 1)};
 }
 
 void AdamW::step(double lr, double gradient_scale, Shard shard) {
@@ -85,8 +93,9 @@ void AdamW::step(double lr, double gradient_scale, Shard shard) {
   }
   for (auto& [key, list] : lists) {
     if (gradient_scale != 1.0) at::_foreach_mul_(list.gradients, gradient_scale);
-    at::_fused_adamw_(list.values, list.gradients, list.moment1, list.moment2, /*max_exp_avg_sqs=*/{}, list.updates,
-                      lr * key.first, options_.beta1, options_.beta2, key.second, options_.eps,
+    at::_fused_adamw_(list.values, list.gradients, list.moment1, list.moment2,
+                      /*max_exp_avg_sqs=*/{}, list.updates, lr * key.first, options_.beta1,
+                      options_.beta2, key.second, options_.eps,
                       /*amsgrad=*/false, /*maximize=*/false);
   }
 }
@@ -120,14 +129,17 @@ void AdamW::load_state(const TensorMap& state) {
   }
 }
 
-double clip_factor(double norm, double clip) { return clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0; }
+double clip_factor(double norm, double clip) {
+  return clip > 0 ? std::min(1.0, clip / (norm + 1e-6)) : 1.0;
+}
 
 double ema_decay(double decay, std::int64_t updates, bool warm) {
   const auto done = static_cast<double>(updates);
   return warm ? std::min(decay, (1.0 + done) / (10.0 + done)) : decay;
 }
 
-void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& values, double decay) {
+void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& values,
+                double decay) {
   const torch::NoGradGuard no_grad;
   at::_foreach_lerp_(average, values, 1.0 - decay);
 }

@@ -20,8 +20,8 @@ struct OptimizedParameter {
   double weight_decay = 0.0;
 };
 
-// The parameters of `objective` that take gradients, in the order of its groups, named as in its module. Every trainable
-// parameter must be in exactly one group: otherwise c10::Error names it.
+// The parameters of `objective` that take gradients, in the order of its groups, named as in its
+// module. Every trainable parameter must be in exactly one group: otherwise c10::Error names it.
 std::vector<OptimizedParameter> optimized_parameters(Objective& objective, double weight_decay);
 
 // A part of the parameters, for updating them on several threads: part `index` of `count`.
@@ -38,26 +38,31 @@ struct AdamWOptions {
 
 // AdamW with decoupled weight decay (method section 6), each parameter with its own rate and decay:
 // p *= 1 - lr wd; moments; bias correction; p -= lr m / (sqrt(v) + eps).
-// A parameter without gradient in a step is left alone, its moments and its own count of updates too.
+// A parameter without gradient in a step is left alone, its moments and its own count of updates
+// too.
 class AdamW {
  public:
   AdamW(std::vector<OptimizedParameter> parameters, AdamWOptions options);
 
-  // One update of the shard's parameters from their .grad times `gradient_scale`, at learning rate lr * lr_scale.
-  // Different shards may run at the same time; the result does not depend on the number of shards.
-  // The gradients are scaled in place.
+  // One update of the shard's parameters from their .grad times `gradient_scale`, at learning rate
+  // lr * lr_scale. Different shards may run at the same time; the result does not depend on the
+  // number of shards. The gradients are scaled in place.
   void step(double lr, double gradient_scale = 1.0, Shard shard = {});
 
-  // Global L2 norm of the gradients of all parameters, summed in float64 in the order of the parameters.
+  // Global L2 norm of the gradients of all parameters, summed in float64 in the order of the
+  // parameters.
   double gradient_norm() const;
 
-  // First index and one past the last of the parameters of a shard (about equal numbers of elements).
+  // First index and one past the last of the parameters of a shard (about equal numbers of
+  // elements).
   std::pair<std::size_t, std::size_t> range(Shard shard) const;
   const std::vector<OptimizedParameter>& parameters() const { return parameters_; }
 
-  // Moments and counts as "moment1.<name>", "moment2.<name>" and "updates.<name>"; they share memory.
+  // Moments and counts as "moment1.<name>", "moment2.<name>" and "updates.<name>"; they share
+  // memory.
   TensorMap state() const;
-  // Takes over what state() gave. Throws Error kBadContent naming a tensor that is missing or of another shape.
+  // Takes over what state() gave. Throws Error kBadContent naming a tensor that is missing or of
+  // another shape.
   void load_state(const TensorMap& state);
 
  private:
@@ -66,14 +71,17 @@ class AdamW {
   std::vector<torch::Tensor> moment1_, moment2_, updates_;
 };
 
-// Factor that bounds a gradient of global norm `norm` to `clip`: min(1, clip / (norm + 1e-6)); 1 where clip is 0 (off).
+// Factor that bounds a gradient of global norm `norm` to `clip`: min(1, clip / (norm + 1e-6)); 1
+// where clip is 0 (off).
 double clip_factor(double norm, double clip);
 
-// Decay of an exponential moving average after `updates` updates (1 for the first): `decay`, or with
-// `warm` min(decay, (1 + updates) / (10 + updates)), so that an average started at random weights forgets them.
+// Decay of an exponential moving average after `updates` updates (1 for the first): `decay`, or
+// with `warm` min(decay, (1 + updates) / (10 + updates)), so that an average started at random
+// weights forgets them.
 double ema_decay(double decay, std::int64_t updates, bool warm);
 
 // average = decay average + (1 - decay) value, for each pair, in place, without gradient.
-void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& values, double decay);
+void ema_update(std::vector<torch::Tensor>& average, const std::vector<torch::Tensor>& values,
+                double decay);
 
 }  // namespace biplane

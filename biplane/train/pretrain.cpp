@@ -11,8 +11,8 @@
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
-#include "biplane/core/share.h"
 #include "biplane/core/sha256.h"
+#include "biplane/core/share.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/data/loader.h"
 #include "biplane/model/package.h"
@@ -36,16 +36,19 @@ struct RunData {
 
 RunData read_data(const PretrainConfig& config) {
   RunData data;
-  data.manifest = std::make_shared<Manifest>(Manifest::read(config.data.manifest, config.data.root));
+  data.manifest =
+      std::make_shared<Manifest>(Manifest::read(config.data.manifest, config.data.root));
   data.chosen = select_studies(data.manifest->studies(), config.data.filter());
   if (data.chosen.empty()) {
-    throw Error(ErrorKind::kUsage, fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
-                                               config.data.manifest, config.data.split, config.data.views));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
+                            config.data.manifest, config.data.split, config.data.views));
   }
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  data.dataset = std::make_shared<StudyDataset>(data.manifest, data.chosen,
-                                                make_text_pipeline(config.data, data.manifest->studies(), data.chosen),
-                                                DatasetOptions::from(config.data, seed, /*training=*/true));
+  data.dataset = std::make_shared<StudyDataset>(
+      data.manifest, data.chosen,
+      make_text_pipeline(config.data, data.manifest->studies(), data.chosen),
+      DatasetOptions::from(config.data, seed, /*training=*/true));
   return data;
 }
 
@@ -62,13 +65,16 @@ std::string fingerprint(const RunData& data) {
   return sha256_hex(text);
 }
 
-// Batches from the loader, which starts with the first batch that is asked for. Says at the end of each epoch which studies could
-// not be read.
+// Batches from the loader, which starts with the first batch that is asked for. Says at the end of
+// each epoch which studies could not be read.
 class LoaderSource {
  public:
-  LoaderSource(std::shared_ptr<StudyDataset> dataset, const PretrainConfig& config, std::function<void(const std::string&)> log)
+  LoaderSource(std::shared_ptr<StudyDataset> dataset, const PretrainConfig& config,
+               std::function<void(const std::string&)> log)
       : dataset_(std::move(dataset)),
-        sampler_({.studies = dataset_->size(), .batch = config.train.batch, .seed = static_cast<std::uint64_t>(config.seed)}),
+        sampler_({.studies = dataset_->size(),
+                  .batch = config.train.batch,
+                  .seed = static_cast<std::uint64_t>(config.seed)}),
         options_{.workers = config.data.workers, .prefetch = config.data.prefetch},
         log_(std::move(log)) {}
 
@@ -90,7 +96,9 @@ class LoaderSource {
   // One line about the studies of the epoch that were replaced, if any.
   void report() {
     if (broken_.empty()) return;
-    std::string line = fmt::format("warning: epoch {}: {} studies could not be read and were replaced:", epoch_, broken_.size());
+    std::string line =
+        fmt::format("warning: epoch {}: {} studies could not be read and were replaced:", epoch_,
+                    broken_.size());
     std::size_t named = 0;
     for (const auto& [id, reason] : broken_) {
       if (named++ == kBrokenNamed) break;
@@ -138,7 +146,8 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
   provenance.alignment_trained = config.loss.fla.weight > 0;
   provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
   provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
-  return {config.model, config.data.image, tokenizer.options(), provenance, tokenizer.vocabulary(), shipped_prompts()};
+  return {config.model, config.data.image,      tokenizer.options(),
+          provenance,   tokenizer.vocabulary(), shipped_prompts()};
 }
 
 // The weights of the network alone, without what the objective keeps beside them.
@@ -159,7 +168,8 @@ void load_initial_weights(Objective& objective, const TensorMap& weights) {
 std::optional<ModelPackage> read_initial_model(PretrainConfig& config) {
   if (config.init.model.empty()) return std::nullopt;
   ModelPackage package = load_model_package(config.init.model);
-  if (config.data.vocabulary.empty()) config.data.vocabulary = (package.folder / "vocab.txt").string();
+  if (config.data.vocabulary.empty())
+    config.data.vocabulary = (package.folder / "vocab.txt").string();
   return package;
 }
 
@@ -168,27 +178,34 @@ void check_same_architecture(const ModelPackage& package, const PretrainConfig& 
   for (const auto& [key, value] : config_keys(config.model)) {
     const auto found = there.find(key);
     if (found != there.end() && found->second == value) continue;
-    throw Error(ErrorKind::kUsage, fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
-                                               config.init.model, key, found == there.end() ? "not set" : found->second, value));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
+                    config.init.model, key, found == there.end() ? "not set" : found->second,
+                    value));
   }
 }
 
 }  // namespace
 
 void check_pretrain_config(const PretrainConfig& config) {
-  if (config.seed < 0) throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
-  if (config.data.manifest.empty()) throw Error(ErrorKind::kUsage, "data.manifest is not set: a manifest.jsonl is needed");
+  if (config.seed < 0)
+    throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
+  if (config.data.manifest.empty())
+    throw Error(ErrorKind::kUsage, "data.manifest is not set: a manifest.jsonl is needed");
   check_data_config(config.data);
   check_config(config.model);
   check_config(config.loss);
   check_train_config(config.train);
   if (config.model.image_size != config.data.image.crop) {
-    throw Error(ErrorKind::kUsage, fmt::format("model.image_size = {} but data.image.crop = {}: they must be equal",
-                                               config.model.image_size, config.data.image.crop));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("model.image_size = {} but data.image.crop = {}: they must be equal",
+                            config.model.image_size, config.data.image.crop));
   }
   if (config.model.max_tokens != config.data.max_tokens) {
-    throw Error(ErrorKind::kUsage, fmt::format("model.max_tokens = {} but data.max_tokens = {}: they must be equal",
-                                               config.model.max_tokens, config.data.max_tokens));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("model.max_tokens = {} but data.max_tokens = {}: they must be equal",
+                            config.model.max_tokens, config.data.max_tokens));
   }
 }
 
@@ -199,10 +216,12 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   const RunData data = read_data(config);
   config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
   if (initial) check_same_architecture(*initial, config);
-  check_frozen_towers(config.model, {initial.has_value(), initial.has_value(), initial.has_value()});
+  check_frozen_towers(config.model,
+                      {initial.has_value(), initial.has_value(), initial.has_value()});
 
   LoaderSource source(data.dataset, config, hooks.log);
-  const PretrainSettings settings{config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  const PretrainSettings settings{
+      config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
   PretrainResult result;
   TrainJob job;
   job.make_objective = [&]() -> std::unique_ptr<Objective> {
@@ -210,7 +229,8 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
     if (initial) load_initial_weights(*objective, initial->weights);
     return objective;
   };
-  job.batches = {[&](std::int64_t index) { return source.batch(index); }, source.batches_per_epoch()};
+  job.batches = {[&](std::int64_t index) { return source.batch(index); },
+                 source.batches_per_epoch()};
   job.config = config.train;
   job.seed = static_cast<std::uint64_t>(config.seed);
   job.run = out;

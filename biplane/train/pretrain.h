@@ -17,9 +17,11 @@ struct PretrainResult {
   std::filesystem::path model;         // the model directory RUN/model; empty unless done
 };
 
-// Pre-trains the two-view model of the method on a manifest: reads or trains the vocabulary, builds data, model and
-// objective, trains (see train()), and at the end writes the model directory `out`/model. The same call on a folder
-// with checkpoints goes on. Throws Error as train() does, and what reading the data throws.
-PretrainResult pretrain(const PretrainConfig& config, const std::filesystem::path& out, const TrainHooks& hooks);
+// Pre-trains the two-view model of the method on a manifest: reads or trains the vocabulary, builds
+// data, model and objective, trains (see train()), and at the end writes the model directory
+// `out`/model. The same call on a folder with checkpoints goes on. Throws Error as train() does,
+// and what reading the data throws.
+PretrainResult pretrain(const PretrainConfig& config, const std::filesystem::path& out,
+                        const TrainHooks& hooks);
 
 }  // namespace biplane

@@ -12,8 +12,8 @@ namespace biplane {
 
 // Where a run's first weights come from.
 struct InitConfig {
-  // A model directory of the same architecture, whose weights the run starts from; its vocabulary is used where data.vocabulary is
-  // empty. Empty: random weights from `seed`.
+  // A model directory of the same architecture, whose weights the run starts from; its vocabulary
+  // is used where data.vocabulary is empty. Empty: random weights from `seed`.
   std::string model;
 
   template <class V>
@@ -26,7 +26,8 @@ struct InitConfig {
 struct PretrainConfig {
   std::int64_t seed = 0;  // of weights, order, crops, masks and dropout; 0 or more
   DataConfig data;
-  ModelConfig model;  // model.text.bert.vocabulary is set to the size of the vocabulary, whatever it says
+  ModelConfig
+      model;  // model.text.bert.vocabulary is set to the size of the vocabulary, whatever it says
   LossConfig loss;
   TrainConfig train;
   InitConfig init;
@@ -42,7 +43,8 @@ struct PretrainConfig {
   }
 };
 
-// Throws Error kUsage naming the first key whose value cannot be used, or two keys that contradict each other.
+// Throws Error kUsage naming the first key whose value cannot be used, or two keys that contradict
+// each other.
 void check_pretrain_config(const PretrainConfig& config);
 
 }  // namespace biplane

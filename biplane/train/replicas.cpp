@@ -11,7 +11,8 @@ namespace {
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
 void add_to(NamedValues& values, const std::string& name, double value) {
-  const auto found = std::find_if(values.begin(), values.end(), [&](const auto& item) { return item.first == name; });
+  const auto found = std::find_if(values.begin(), values.end(),
+                                  [&](const auto& item) { return item.first == name; });
   if (found == values.end()) {
     values.emplace_back(name, value);
   } else {
@@ -24,14 +25,15 @@ StepLoss sum_of_ranks(const std::vector<std::vector<LossTerms>>& ranks, std::siz
   StepLoss loss;
   for (const std::vector<LossTerms>& rank : ranks) {
     loss.total += rank[micro].total.item<double>();
-    for (const auto& [name, value] : rank[micro].terms) add_to(loss.terms, name, value.item<double>());
+    for (const auto& [name, value] : rank[micro].terms)
+      add_to(loss.terms, name, value.item<double>());
   }
   loss.diagnostics = ranks.front()[micro].diagnostics;
   return loss;
 }
 
 // Mean by name over the micro-batches that have it.
-NamedValues mean_of(const std::vector<StepLoss>& losses, NamedValues StepLoss::* member) {
+NamedValues mean_of(const std::vector<StepLoss>& losses, NamedValues StepLoss::*member) {
   NamedValues sums, counts;
   for (const StepLoss& loss : losses) {
     for (const auto& [name, value] : loss.*member) {
@@ -45,7 +47,9 @@ NamedValues mean_of(const std::vector<StepLoss>& losses, NamedValues StepLoss::*
 
 }  // namespace
 
-OneThreadPerOperation::OneThreadPerOperation() : before_(at::get_num_threads()) { at::set_num_threads(1); }
+OneThreadPerOperation::OneThreadPerOperation() : before_(at::get_num_threads()) {
+  at::set_num_threads(1);
+}
 OneThreadPerOperation::~OneThreadPerOperation() { at::set_num_threads(before_); }
 
 Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
@@ -53,9 +57,11 @@ Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
     Objective& objective = *objectives_.emplace_back(make());
     objective.module().train();
     std::vector<torch::Tensor>& parameters = parameters_.emplace_back();
-    for (const OptimizedParameter& parameter : optimized_parameters(objective, 0)) parameters.push_back(parameter.value);
+    for (const OptimizedParameter& parameter : optimized_parameters(objective, 0))
+      parameters.push_back(parameter.value);
     if (rank == 0) continue;
-    const std::vector<torch::Tensor> all = objective.module().parameters(), first = master().module().parameters();
+    const std::vector<torch::Tensor> all = objective.module().parameters(),
+                                     first = master().module().parameters();
     TORCH_CHECK(all.size() == first.size(), "replicas differ");
     for (std::size_t i = 0; i < all.size(); ++i) torch::Tensor(all[i]).set_data(first[i].detach());
   }
@@ -64,16 +70,18 @@ Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
 
 std::unique_ptr<Objective> Replicas::release_master() { return std::move(objectives_.front()); }
 
-std::vector<LossTerms> Replicas::compute_rank(const StudyBatch& batch, std::int64_t accumulate, StepContext context) {
+std::vector<LossTerms> Replicas::compute_rank(const StudyBatch& batch, std::int64_t accumulate,
+                                              StepContext context) {
   const std::int64_t rank = context.collective->rank;
   const std::int64_t studies = batch.size() / accumulate;
   const std::int64_t begin = studies * rank / size(), end = studies * (rank + 1) / size();
   std::vector<LossTerms> losses;
   for (std::int64_t micro = 0; micro < accumulate; ++micro) {
     const std::int64_t first = micro * studies;
-    LossTerms& loss = losses.emplace_back(
-        objectives_[static_cast<std::size_t>(rank)]->compute(batch.rows(first + begin, first + end), context));
-    torch::Tensor total = accumulate > 1 ? loss.total / static_cast<double>(accumulate) : loss.total;
+    LossTerms& loss = losses.emplace_back(objectives_[static_cast<std::size_t>(rank)]->compute(
+        batch.rows(first + begin, first + end), context));
+    torch::Tensor total =
+        accumulate > 1 ? loss.total / static_cast<double>(accumulate) : loss.total;
     if (total.requires_grad()) total.backward();
     loss.total = loss.total.detach();
     for (auto& [name, value] : loss.terms) value = value.detach();
@@ -81,9 +89,11 @@ std::vector<LossTerms> Replicas::compute_rank(const StudyBatch& batch, std::int6
   return losses;
 }
 
-StepLoss Replicas::compute(const StudyBatch& batch, std::int64_t accumulate, const StepContext& context) {
-  TORCH_CHECK(batch.size() % accumulate == 0 && batch.size() / accumulate >= size(), "a batch of ", batch.size(),
-              " studies cannot be shared by ", size(), " threads in ", accumulate, " micro-batches");
+StepLoss Replicas::compute(const StudyBatch& batch, std::int64_t accumulate,
+                           const StepContext& context) {
+  TORCH_CHECK(batch.size() % accumulate == 0 && batch.size() / accumulate >= size(), "a batch of ",
+              batch.size(), " studies cannot be shared by ", size(), " threads in ", accumulate,
+              " micro-batches");
   std::vector<std::vector<LossTerms>> ranks(static_cast<std::size_t>(size()));
   group_.run([&](const Collective& collective) {
     StepContext own = context;
@@ -91,7 +101,8 @@ StepLoss Replicas::compute(const StudyBatch& batch, std::int64_t accumulate, con
     ranks[static_cast<std::size_t>(collective.rank)] = compute_rank(batch, accumulate, own);
   });
   std::vector<StepLoss> micro;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(accumulate); ++i) micro.push_back(sum_of_ranks(ranks, i));
+  for (std::size_t i = 0; i < static_cast<std::size_t>(accumulate); ++i)
+    micro.push_back(sum_of_ranks(ranks, i));
   StepLoss loss;
   for (const StepLoss& one : micro) loss.total += one.total / static_cast<double>(accumulate);
   loss.terms = mean_of(micro, &StepLoss::terms);
@@ -100,7 +111,8 @@ StepLoss Replicas::compute(const StudyBatch& batch, std::int64_t accumulate, con
 }
 
 double Replicas::reduce(const AdamW& optimizer) {
-  std::vector<double> squares(parameters_.front().size(), 0.0);  // by parameter: the sum below does not depend on the ranks
+  std::vector<double> squares(parameters_.front().size(),
+                              0.0);  // by parameter: the sum below does not depend on the ranks
   group_.run([&](const Collective& collective) {
     const torch::NoGradGuard no_grad;
     const auto [begin, end] = optimizer.range({collective.rank, collective.size});

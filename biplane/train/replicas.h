@@ -20,8 +20,9 @@ struct StepLoss {
   std::vector<std::pair<std::string, double>> diagnostics;  // as the objective names them
 };
 
-// Tensor operations use one thread each while this lives: for the small tensors of a step, parallel over studies is faster than
-// parallel inside operations, and the result does not depend on the number of cores.
+// Tensor operations use one thread each while this lives: for the small tensors of a step, parallel
+// over studies is faster than parallel inside operations, and the result does not depend on the
+// number of cores.
 class OneThreadPerOperation {
  public:
   OneThreadPerOperation();
@@ -33,9 +34,10 @@ class OneThreadPerOperation {
   int before_;
 };
 
-// An objective on several threads of one process. The replicas share the memory of their parameters, so there is one optimizer and
-// nothing to send around; each has gradients and buffers of its own. Every replica computes its rows of a batch;
-// gradients are summed in the order of the ranks. For a fixed number of replicas all results are bit-identical.
+// An objective on several threads of one process. The replicas share the memory of their
+// parameters, so there is one optimizer and nothing to send around; each has gradients and buffers
+// of its own. Every replica computes its rows of a batch; gradients are summed in the order of the
+// ranks. For a fixed number of replicas all results are bit-identical.
 class Replicas {
  public:
   using Factory = std::function<std::unique_ptr<Objective>()>;
@@ -46,19 +48,22 @@ class Replicas {
   std::unique_ptr<Objective> release_master();  // the end of this object's use
   std::int64_t size() const { return group_.ranks(); }
 
-  // Loss of a batch and, in the replicas, its gradient. The batch is cut into `accumulate` micro-batches of equal size, whose losses
-  // and gradients are averaged. batch.size() is a multiple of accumulate with at least one study for each rank.
+  // Loss of a batch and, in the replicas, its gradient. The batch is cut into `accumulate`
+  // micro-batches of equal size, whose losses and gradients are averaged. batch.size() is a
+  // multiple of accumulate with at least one study for each rank.
   StepLoss compute(const StudyBatch& batch, std::int64_t accumulate, const StepContext& context);
   // Sums the gradients into the master's. Returns their global L2 norm.
   double reduce(const AdamW& optimizer);
   // Updates the parameters (gradients times `scale`), runs after_step, and clears all gradients.
   void update(AdamW& optimizer, double lr, double scale, const StepContext& context);
-  // Copies the master's buffers to the other replicas: after loading weights, and wherever only the master changed them.
+  // Copies the master's buffers to the other replicas: after loading weights, and wherever only the
+  // master changed them.
   void share_buffers();
 
  private:
   // One entry for each micro-batch.
-  std::vector<LossTerms> compute_rank(const StudyBatch& batch, std::int64_t accumulate, StepContext context);
+  std::vector<LossTerms> compute_rank(const StudyBatch& batch, std::int64_t accumulate,
+                                      StepContext context);
 
   OneThreadPerOperation one_thread_;
   std::vector<std::unique_ptr<Objective>> objectives_;

@@ -23,10 +23,12 @@ using nlohmann::ordered_json;
 int lock_folder(const fs::path& folder) {
   const fs::path path = folder / ".lock";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) throw Error(ErrorKind::kIo, folder.string() + ": cannot be written: " + std::strerror(errno));
+  if (descriptor < 0)
+    throw Error(ErrorKind::kIo, folder.string() + ": cannot be written: " + std::strerror(errno));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);
-    throw Error(ErrorKind::kUsage, folder.string() + ": another process is training in this folder");
+    throw Error(ErrorKind::kUsage,
+                folder.string() + ": another process is training in this folder");
   }
   return descriptor;
 }
@@ -75,7 +77,9 @@ void RunFolder::log(const std::string& line, bool quiet) {
   if (!quiet) options_.on_log(line);
 }
 
-void RunFolder::set_state(const std::string& state) { write_file_atomically(path() / "state", state + "\n"); }
+void RunFolder::set_state(const std::string& state) {
+  write_file_atomically(path() / "state", state + "\n");
+}
 
 void RunFolder::metrics(std::int64_t step, const StepValues& values) {
   ordered_json line;

@@ -7,7 +7,8 @@ namespace biplane {
 
 std::int64_t warmup_steps(std::int64_t total_steps, double warmup_fraction) {
   // The small term keeps 0.1 * 30 at 3 although the product is just below it in binary.
-  return static_cast<std::int64_t>(std::floor(warmup_fraction * static_cast<double>(total_steps) + 1e-9));
+  return static_cast<std::int64_t>(
+      std::floor(warmup_fraction * static_cast<double>(total_steps) + 1e-9));
 }
 
 double schedule_factor(std::int64_t step, std::int64_t total_steps, double warmup_fraction) {
@@ -16,7 +17,8 @@ double schedule_factor(std::int64_t step, std::int64_t total_steps, double warmu
   const auto s = static_cast<double>(step);
   const auto w = static_cast<double>(warmup);
   if (step < warmup) return 0.1 + 0.9 * s / w;
-  return (1.0 + std::cos(std::numbers::pi * (s - w) / (static_cast<double>(total_steps) - w))) / 2.0;
+  return (1.0 + std::cos(std::numbers::pi * (s - w) / (static_cast<double>(total_steps) - w))) /
+         2.0;
 }
 
 }  // namespace biplane

@@ -44,7 +44,9 @@ void put_varint(std::string& out, std::uint64_t value) {
   out += static_cast<char>(value);
 }
 
-void put_key(std::string& out, int field, int wire) { put_varint(out, static_cast<std::uint64_t>(field << 3 | wire)); }
+void put_key(std::string& out, int field, int wire) {
+  put_varint(out, static_cast<std::uint64_t>(field << 3 | wire));
+}
 
 void put_bytes(std::string& out, int field, std::string_view bytes) {
   put_key(out, field, kBytes);
@@ -86,8 +88,10 @@ std::string tf_record(std::string_view data) {
   return out;
 }
 
-TensorboardWriter::TensorboardWriter(const std::filesystem::path& folder, double wall_seconds, std::int64_t first_step)
-    : path_(folder / fmt::format("events.out.tfevents.{:010}.{:08}.biplane", static_cast<std::int64_t>(wall_seconds), first_step)),
+TensorboardWriter::TensorboardWriter(const std::filesystem::path& folder, double wall_seconds,
+                                     std::int64_t first_step)
+    : path_(folder / fmt::format("events.out.tfevents.{:010}.{:08}.biplane",
+                                 static_cast<std::int64_t>(wall_seconds), first_step)),
       file_(path_, std::ios::binary | std::ios::trunc) {
   std::string head;
   put_double(head, kWallTime, wall_seconds);
@@ -103,7 +107,8 @@ TensorboardWriter::TensorboardWriter(const std::filesystem::path& folder, double
   }
 }
 
-void TensorboardWriter::scalars(std::int64_t step, double wall_seconds, const std::vector<std::pair<std::string, double>>& values) {
+void TensorboardWriter::scalars(std::int64_t step, double wall_seconds,
+                                const std::vector<std::pair<std::string, double>>& values) {
   std::string summary;
   for (const auto& [tag, value] : values) {
     std::string item;

@@ -16,15 +16,19 @@ std::uint32_t crc32c(std::string_view data);
 // One TFRecord: length, masked CRC of the length, data, masked CRC of the data.
 std::string tf_record(std::string_view data);
 
-// Writes scalars as a TensorBoard event file (records of tensorflow.Event, encoded by hand: five fields are used). Free of LibTorch.
+// Writes scalars as a TensorBoard event file (records of tensorflow.Event, encoded by hand: five
+// fields are used). Free of LibTorch.
 class TensorboardWriter {
  public:
-  // Starts a new file events.out.tfevents.* in `folder`. `first_step` > 0: a run that goes on; TensorBoard then drops what
-  // older files say about this step and later ones. `wall_seconds` since 1970. Throws Error kIo.
-  TensorboardWriter(const std::filesystem::path& folder, double wall_seconds, std::int64_t first_step = 0);
+  // Starts a new file events.out.tfevents.* in `folder`. `first_step` > 0: a run that goes on;
+  // TensorBoard then drops what older files say about this step and later ones. `wall_seconds`
+  // since 1970. Throws Error kIo.
+  TensorboardWriter(const std::filesystem::path& folder, double wall_seconds,
+                    std::int64_t first_step = 0);
 
   // One value each, at `step`.
-  void scalars(std::int64_t step, double wall_seconds, const std::vector<std::pair<std::string, double>>& values);
+  void scalars(std::int64_t step, double wall_seconds,
+               const std::vector<std::pair<std::string, double>>& values);
   const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -20,13 +20,18 @@
 namespace biplane {
 namespace {
 
-constexpr const char* kTrainedWeights = "weights.";  // in optimizer.safetensors, where the model is an average
+constexpr const char* kTrainedWeights =
+    "weights.";  // in optimizer.safetensors, where the model is an average
 
-std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkpoint>& checkpoint, const std::filesystem::path& run) {
+std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkpoint>& checkpoint,
+                           const std::filesystem::path& run) {
   if (checkpoint) {
     if (config.threads != 0 && config.threads != checkpoint->threads) {
-      throw Error(ErrorKind::kUsage, fmt::format("{}: train.threads is {} in its checkpoints and {} now; use the same value or 0",
-                                                 run.string(), checkpoint->threads, config.threads));
+      throw Error(
+          ErrorKind::kUsage,
+          fmt::format(
+              "{}: train.threads is {} in its checkpoints and {} now; use the same value or 0",
+              run.string(), checkpoint->threads, config.threads));
     }
     return checkpoint->threads;
   }
@@ -38,12 +43,15 @@ std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkp
 void check_same_run(const Checkpoint& checkpoint, const TrainJob& job) {
   check_same_config(checkpoint.config, job.identity.config, job.run);
   if (checkpoint.data_fingerprint != job.identity.data_fingerprint) {
-    throw Error(ErrorKind::kUsage, job.run.string() + ": its checkpoints were trained on other studies or another vocabulary; "
-                                                      "use another --out or the same data");
+    throw Error(ErrorKind::kUsage,
+                job.run.string() +
+                    ": its checkpoints were trained on other studies or another vocabulary; "
+                    "use another --out or the same data");
   }
 }
 
-// Leaves word of a failure in the folder (the caller reports it); what cannot be written any more must not hide the cause.
+// Leaves word of a failure in the folder (the caller reports it); what cannot be written any more
+// must not hide the cause.
 void fail(RunFolder& folder, const std::string& what) {
   try {
     folder.log("failed: " + what, /*quiet=*/true);
@@ -91,7 +99,8 @@ Trainer::Trainer(const TrainJob& job, const TrainHooks& hooks)
 
 std::vector<torch::Tensor> Trainer::values() const {
   std::vector<torch::Tensor> values;
-  for (const OptimizedParameter& parameter : optimizer_->parameters()) values.push_back(parameter.value.detach());
+  for (const OptimizedParameter& parameter : optimizer_->parameters())
+    values.push_back(parameter.value.detach());
   return values;
 }
 
@@ -114,7 +123,8 @@ void Trainer::prepare() {
   folder_.start(job_.identity.config_yaml, done_);
   std::int64_t trained = 0;
   for (const torch::Tensor& value : values()) trained += value.numel();
-  folder_.log(fmt::format("{} parameters, {} steps of {} studies, {} threads", trained, total_, job_.config.batch, replicas_->size()));
+  folder_.log(fmt::format("{} parameters, {} steps of {} studies, {} threads", trained, total_,
+                          job_.config.batch, replicas_->size()));
   if (checkpoint) folder_.log(fmt::format("going on after step {}", done_));
 }
 
@@ -128,7 +138,6 @@ void Trainer::resume(const Checkpoint& checkpoint) {
       weights[i].copy_(checkpoint.optimizer.at(kTrainedWeights + optimizer_->parameters()[i].name));
     }
   }
-  optimizer_->load_state(checkpoint.optimizer);
   replicas_->share_buffers();
   done_ = saved_ = result_.resumed_from = checkpoint.step;
 }
@@ -136,7 +145,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 TrainResult Trainer::run() {
   try {
     prepare();
-    progress_.emplace(Progress::Options{.label = "train", .unit = "steps", .total = total_, .enabled = hooks_.progress});
+    progress_.emplace(Progress::Options{
+        .label = "train", .unit = "steps", .total = total_, .enabled = hooks_.progress});
     if (loop()) {
       use_average();
       if (job_.finish) job_.finish(replicas_->master());
@@ -144,7 +154,8 @@ TrainResult Trainer::run() {
       folder_.set_state("done");
     } else {
       result_.outcome = TrainOutcome::kCheckpointed;
-      folder_.log(fmt::format("stopped on request after step {}; the same command goes on from there", done_));
+      folder_.log(fmt::format(
+          "stopped on request after step {}; the same command goes on from there", done_));
       folder_.set_state("checkpointed");
     }
   } catch (const std::exception& error) {
@@ -182,7 +193,8 @@ void Trainer::step() {
   const double lr = base_rate(done_);
   replicas_->update(*optimizer_, lr, clip_factor(norm, job_.config.clip), context);
   ++done_;
-  if (!average_.empty()) ema_update(average_, values(), ema_decay(job_.config.ema, done_, /*warm=*/true));
+  if (!average_.empty())
+    ema_update(average_, values(), ema_decay(job_.config.ema, done_, /*warm=*/true));
   step_seconds_ = monotonic_seconds() - started;
   record(loss, norm, lr);
 }
@@ -193,14 +205,15 @@ void Trainer::check_finite(const StepLoss& loss, double norm, const StudyBatch& 
   for (const auto& [name, value] : loss.terms) {
     if (!std::isfinite(value)) what += fmt::format(", loss/{} = {}", name, value);
   }
-  throw Error(ErrorKind::kFailure, fmt::format("step {}: not finite: {}; studies of the batch: {}", done_ + 1, what,
-                                               fmt::join(batch.study_ids, ", ")));
+  throw Error(ErrorKind::kFailure, fmt::format("step {}: not finite: {}; studies of the batch: {}",
+                                               done_ + 1, what, fmt::join(batch.study_ids, ", ")));
 }
 
 void Trainer::record(const StepLoss& loss, double norm, double lr) {
   progress_->update(done_, fmt::format("loss {:.3f}", loss.total));
   if (done_ != 1 && done_ != total_ && done_ % job_.config.log_every != 0) return;
-  StepValues values = {{"epoch", static_cast<double>((done_ - 1) / job_.batches.batches_per_epoch)}, {"loss", loss.total}};
+  StepValues values = {{"epoch", static_cast<double>((done_ - 1) / job_.batches.batches_per_epoch)},
+                       {"loss", loss.total}};
   for (const auto& [name, value] : loss.terms) values.emplace_back("loss/" + name, value);
   values.emplace_back("lr", lr);
   values.emplace_back("grad_norm", norm);
@@ -227,7 +240,8 @@ void Trainer::save() {
     checkpoint.optimizer[kTrainedWeights + name] = checkpoint.model.at(name);
     checkpoint.model[name] = average_[i];
   }
-  const std::filesystem::path saved = save_checkpoint(job_.run, checkpoint, job_.config.keep, job_.companions);
+  const std::filesystem::path saved =
+      save_checkpoint(job_.run, checkpoint, job_.config.keep, job_.companions);
   saved_ = done_;
   folder_.log(fmt::format("step {}/{}: checkpoint {}", done_, total_, saved.filename().string()));
 }

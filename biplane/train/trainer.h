@@ -16,8 +16,9 @@ namespace biplane {
 
 // Where batches come from.
 struct BatchSource {
-  // Batch `index`, a pure function of it: batch index % batches_per_epoch of epoch index / batches_per_epoch, of
-  // train.batch studies. Called with consecutive numbers, from the first one of this start of the run.
+  // Batch `index`, a pure function of it: batch index % batches_per_epoch of epoch index /
+  // batches_per_epoch, of train.batch studies. Called with consecutive numbers, from the first one
+  // of this start of the run.
   std::function<StudyBatch(std::int64_t index)> batch;
   std::int64_t batches_per_epoch = 1;
 };
@@ -26,8 +27,10 @@ struct BatchSource {
 struct TrainHooks {
   std::function<bool()> stop_requested = [] { return false; };  // asked after every step
   std::function<void(const std::string& line)> log = [](const std::string&) {};
-  std::function<double()> wall_seconds = [] { return 0.0; };  // since 1970, for TensorBoard and out.log
-  bool progress = false;                                      // draw a progress bar on standard error
+  std::function<double()> wall_seconds = [] {
+    return 0.0;
+  };                      // since 1970, for TensorBoard and out.log
+  bool progress = false;  // draw a progress bar on standard error
 };
 
 // What must be the same for a run to go on from a checkpoint.
@@ -38,14 +41,16 @@ struct RunIdentity {
 };
 
 struct TrainJob {
-  std::function<std::unique_ptr<Objective>()> make_objective;  // called once per thread; the first one's weights count
+  std::function<std::unique_ptr<Objective>()>
+      make_objective;  // called once per thread; the first one's weights count
   BatchSource batches;
   TrainConfig config;
   std::uint64_t seed = 0;
   std::filesystem::path run;  // folder; made where absent
   RunIdentity identity;
   CheckpointCompanions companions;  // further files of every checkpoint; may be empty
-  // Called once all steps are done and the final weights are in place, before the run counts as done; may be empty.
+  // Called once all steps are done and the final weights are in place, before the run counts as
+  // done; may be empty.
   std::function<void(Objective&)> finish;
 };
 
@@ -56,27 +61,32 @@ enum class TrainOutcome {
 
 struct TrainResult {
   TrainOutcome outcome = TrainOutcome::kDone;
-  std::int64_t steps = 0;           // done in all
-  std::int64_t resumed_from = 0;    // step of the checkpoint this call started from
+  std::int64_t steps = 0;              // done in all
+  std::int64_t resumed_from = 0;       // step of the checkpoint this call started from
   std::map<std::string, double> last;  // values of the last step by their names in metrics.jsonl
   // The trained objective; after kDone with train.ema > 0 its parameters are the average.
   std::unique_ptr<Objective> objective;
 };
 
-// Trains an objective and keeps the run folder (metrics.jsonl, TensorBoard events, state, checkpoints). Goes on from the
-// newest whole checkpoint of the folder. Data-parallel over config.threads threads of this process: each computes its
-// rows of the batch, gradients are summed in the order of the threads, so a run is bit-identical for a fixed number.
+// Trains an objective and keeps the run folder (metrics.jsonl, TensorBoard events, state,
+// checkpoints). Goes on from the newest whole checkpoint of the folder. Data-parallel over
+// config.threads threads of this process: each computes its rows of the batch, gradients are summed
+// in the order of the threads, so a run is bit-identical for a fixed number.
 //
 // What counts when a run goes on:
 //  1. A checkpoint of the run folder wins over initial weights (init.*).
-//  2. The configuration must be the one of the checkpoint; a key that differs is an error (kUsage) that names it.
-//  3. Except for keys that do not change the result: train.checkpoint_every, train.keep, train.log_every, the place of the
-//     data (data.manifest, data.root, data.vocabulary) and the loader's own (data.workers, data.prefetch, data.cache_mib); the
-//     new value holds.
-//  4. The studies and the vocabulary must be those of the checkpoint (fingerprint), wherever they lie now.
+//  2. The configuration must be the one of the checkpoint; a key that differs is an error (kUsage)
+//  that names it.
+//  3. Except for keys that do not change the result: train.checkpoint_every, train.keep,
+//  train.log_every, the place of the
+//     data (data.manifest, data.root, data.vocabulary) and the loader's own (data.workers,
+//     data.prefetch, data.cache_mib); the new value holds.
+//  4. The studies and the vocabulary must be those of the checkpoint (fingerprint), wherever they
+//  lie now.
 //  5. train.threads: a number given must be the checkpoint's; 0 takes the checkpoint's.
 //
-// Throws Error: kFailure for a non-finite loss or gradient, naming the studies of the batch; kUsage; kIo.
+// Throws Error: kFailure for a non-finite loss or gradient, naming the studies of the batch;
+// kUsage; kIo.
 TrainResult train(const TrainJob& job, const TrainHooks& hooks);
 
 }  // namespace biplane

@@ -119,12 +119,12 @@ std::map<std::string, double> supervised_auroc(const SupervisedOptions& options)
   const auto& names = finding_names();
   for (std::size_t f = 0; f < names.size(); ++f) {
     std::vector<double> score;
-    std::vector<int> truth;
+    std::vector<std::uint8_t> truth;
     for (std::int64_t i = 0; i < scores.size(0); ++i) {
       score.push_back(scores[i][static_cast<std::int64_t>(f)].item<double>());
       truth.push_back(test_data.labels[i][static_cast<std::int64_t>(f)].item<float>() > 0.5F ? 1 : 0);
     }
-    if (const auto value = auroc(truth, score)) result[names[f]] = *value;
+    if (const auto value = auroc(score, truth)) result[names[f]] = *value;
   }
   return result;
 }

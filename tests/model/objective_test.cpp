@@ -76,7 +76,8 @@ void expect_finite(PretrainObjective& objective, const LossTerms& loss) {
 
 TEST(Objective, Property1ChangingAReportOrAnImageChangesTheSelectionOfThatStudyOnly) {
   auto settings = tiny_settings();
-  settings.model.key_semantics.selection.self = "none";  // the report alone ranks, so that its change shows
+  settings.model.key_semantics.selection.self =
+      "none";  // the report alone ranks, so that its change shows
   const auto objective = make_objective(settings);
   std::vector<SyntheticStudy> studies = synthetic_studies(4);
   const torch::Tensor before = kept_patches(objective->model(), double_batch(studies));
@@ -281,15 +282,42 @@ TEST(Objective, Property12WithoutPicturesTheImageHalfIsTheLogarithmOfTheChoices)
   input.lateral = position_means(model.encode_lateral(batch.lateral).patches);
   input.units = report_units(batch, torch::arange(6), AlignmentUnits::kWords, torch::kFloat64);
   input.total = 6;
-  const WordReader read = [&](const torch::Tensor& tokens, const torch::Tensor& mask,
-                              const torch::Tensor& patches) {
-    return model.align({tokens, mask, patches, {}});
+  const WordReader read = [&](const WordQuery& query) {
+    return model.align({query.tokens, query.token_mask, query.patches, {}, query.wanted});
   };
   for (const std::int64_t m : {1, 3, 5}) {
     AlignmentOptions options;
     options.image_negatives = m;
     const auto loss = alignment_loss(input, read, options, Collective{});
     EXPECT_NEAR(loss->images->item<double>(), std::log(static_cast<double>(m) + 1.0), 1e-3);
+  }
+}
+
+// A reader that computes all words gives what the one that computes the wanted ones does.
+TEST(Objective, TheFocusWordsAreReadExactlyAsIfAllWordsWere) {
+  for (const std::int64_t layers : {1, 2}) {
+    auto settings = tiny_settings();
+    settings.model.alignment.layers = layers;
+    const auto objective = make_objective(settings);
+    const MultiviewModel& model = objective->model();
+    const StudyBatch batch = double_batch(synthetic_studies(5));
+    const TextFeatures text = model.encode_text(batch.input_ids, batch.attention_mask);
+    const torch::Tensor patches = model.encode_lateral(batch.lateral).patches;
+    const torch::Tensor wanted = batch.word_class.eq(static_cast<std::int64_t>(WordClass::kEntity));
+    const torch::Tensor all = model.align({text.tokens, batch.attention_mask, patches});
+    const torch::Tensor part =
+        model.align({text.tokens, batch.attention_mask, patches, {}, wanted});
+    EXPECT_EQ(part.size(1), wanted.sum(1).max().item<std::int64_t>());
+    for (std::int64_t i = 0; i < 5; ++i) {
+      const torch::Tensor expected = all[i].index({wanted[i]});
+      ASSERT_GT(expected.size(0), 0);
+      testing::expect_near(part[i].narrow(0, 0, expected.size(0)), expected, 1e-12, "words");
+      const std::int64_t rest = part.size(1) - expected.size(0);
+      if (rest > 0) {
+        testing::expect_near(part[i].narrow(0, expected.size(0), rest),
+                             torch::zeros({rest, 32}, torch::kFloat64), 0.0, "padding");
+      }
+    }
   }
 }
 

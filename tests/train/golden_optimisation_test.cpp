@@ -36,7 +36,9 @@ TEST(GoldenOptimisation, ScheduleAgreesForEveryLength) {
     const auto factors = expected["factor"].get<std::vector<double>>();
     ASSERT_EQ(static_cast<std::int64_t>(factors.size()), total);
     for (std::int64_t step = 0; step < total; ++step) {
-      EXPECT_NEAR(schedule_factor(step, total), factors[static_cast<std::size_t>(step)], kScheduleTolerance) << length << " step " << step;
+      EXPECT_NEAR(schedule_factor(step, total), factors[static_cast<std::size_t>(step)],
+                  kScheduleTolerance)
+          << length << " step " << step;
     }
     EXPECT_EQ(schedule_factor(total, total), expected["factor_at_total"].get<double>());
   }
@@ -51,16 +53,19 @@ class GoldenAdamW : public ::testing::Test {
     outputs = read_tensors("outputs.safetensors");
     for (const auto& [name, lr] : config["lr"].items()) {
       torch::Tensor value = inputs.at("start." + name).clone().requires_grad_();
-      parameters.push_back({name, value, lr.get<double>(), config["weight_decay"][name].get<double>()});
+      parameters.push_back(
+          {name, value, lr.get<double>(), config["weight_decay"][name].get<double>()});
     }
   }
 
   AdamWOptions options() const {
-    return {config["betas"][0].get<double>(), config["betas"][1].get<double>(), config["eps"].get<double>()};
+    return {config["betas"][0].get<double>(), config["betas"][1].get<double>(),
+            config["eps"].get<double>()};
   }
 
   void expect_near(const torch::Tensor& actual, const std::string& key, std::int64_t update) const {
-    const double difference = (actual.detach() - outputs.at(key)[update]).abs().max().item<double>();
+    const double difference =
+        (actual.detach() - outputs.at(key)[update]).abs().max().item<double>();
     EXPECT_LE(difference, kTolerance) << key << " after update " << update;
   }
 
@@ -84,7 +89,8 @@ TEST_F(GoldenAdamW, UpdatesAndAveragesAgree) {
       parameter.value.mutable_grad() = inputs.at("grads." + parameter.name)[step].clone();
     }
     const double norm = optimizer.gradient_norm();
-    const auto expected_norm = config["grad_norms_before_clipping"][static_cast<std::size_t>(step)].get<double>();
+    const auto expected_norm =
+        config["grad_norms_before_clipping"][static_cast<std::size_t>(step)].get<double>();
     EXPECT_NEAR(norm, expected_norm, kTolerance * expected_norm);
     const double factor = schedule_factor(step, config["schedule_total"].get<std::int64_t>());
     optimizer.step(factor, clip_factor(norm, config["clip"].get<double>()));

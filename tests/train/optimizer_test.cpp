@@ -13,7 +13,8 @@ std::vector<OptimizedParameter> three_parameters() {
   for (std::int64_t i = 0; i < 3; ++i) {
     torch::Tensor value = torch::arange(4 + i, torch::kFloat32).requires_grad_();
     value.mutable_grad() = torch::full({4 + i}, 0.5 * static_cast<double>(i + 1));
-    parameters.push_back({"p" + std::to_string(i), value, 1.0 + static_cast<double>(i % 2), i == 0 ? 0.1 : 0.0});
+    parameters.push_back(
+        {"p" + std::to_string(i), value, 1.0 + static_cast<double>(i % 2), i == 0 ? 0.1 : 0.0});
   }
   return parameters;
 }
@@ -23,7 +24,8 @@ TEST(AdamW, ShardsTogetherAreOneStep) {
   AdamW a(whole, {}), b(parts, {});
   a.step(0.1, 0.5);
   for (std::int64_t index = 0; index < 2; ++index) b.step(0.1, 0.5, {index, 2});
-  for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(torch::equal(whole[i].value, parts[i].value)) << i;
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    EXPECT_TRUE(torch::equal(whole[i].value, parts[i].value)) << i;
   std::size_t covered = 0;
   for (std::int64_t index = 0; index < 5; ++index) {
     const auto [begin, end] = b.range({index, 5});
@@ -52,7 +54,8 @@ TEST(AdamW, StateMovesToAnotherOptimizer) {
   for (const auto& [name, tensor] : first.state()) state.emplace(name, tensor.clone());
   AdamW second(parameters, {});
   second.load_state(state);
-  for (const auto& [name, tensor] : second.state()) EXPECT_TRUE(torch::equal(tensor, first.state().at(name))) << name;
+  for (const auto& [name, tensor] : second.state())
+    EXPECT_TRUE(torch::equal(tensor, first.state().at(name))) << name;
   state.erase("moment2.p1");
   EXPECT_THROW(second.load_state(state), Error);
 }
@@ -60,7 +63,9 @@ TEST(AdamW, StateMovesToAnotherOptimizer) {
 TEST(AdamW, EveryParameterMustBeInOneGroup) {
   class Forgetful : public testing::ToyObjective {
    public:
-    std::vector<ParameterGroup> parameter_groups() override { return {testing::ToyObjective::parameter_groups()[0]}; }
+    std::vector<ParameterGroup> parameter_groups() override {
+      return {testing::ToyObjective::parameter_groups()[0]};
+    }
   };
   class Greedy : public testing::ToyObjective {
    public:

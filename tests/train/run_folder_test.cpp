@@ -1,4 +1,5 @@
-// Files of a run and the TensorBoard format, read back by a reader written here from the format's description.
+// Files of a run and the TensorBoard format, read back by a reader written here from the format's
+// description.
 #include "biplane/train/run_folder.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +16,8 @@ namespace {
 
 std::uint64_t little_endian(const std::string& bytes, std::size_t at, std::size_t size) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size; ++i) value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes.at(at + i))) << (8 * i);
+  for (std::size_t i = 0; i < size; ++i)
+    value |= static_cast<std::uint64_t>(static_cast<unsigned char>(bytes.at(at + i))) << (8 * i);
   return value;
 }
 
@@ -48,9 +50,12 @@ TEST(Tensorboard, FileHoldsVersionStartAndScalars) {
   const std::vector<std::string> records = records_of(read_file(writer.path()));
   ASSERT_EQ(records.size(), 3u);
   EXPECT_EQ(records[0].substr(9), std::string("\x1a\x0d") + "brain.Event:2");
-  EXPECT_EQ(records[1].substr(9), std::string("\x10\xac\x02\x3a\x02\x08\x01"));  // step 300, session_log {status: START}
-  const std::string value = std::string("\x0a\x04") + "loss" + std::string("\x15\x00\x00\x00\x3f", 5);
-  EXPECT_EQ(records[2].substr(9), "\x10\xac\x02\x2a" + std::string(1, static_cast<char>(value.size() + 2)) + "\x0a" +
+  EXPECT_EQ(records[1].substr(9),
+            std::string("\x10\xac\x02\x3a\x02\x08\x01"));  // step 300, session_log {status: START}
+  const std::string value =
+      std::string("\x0a\x04") + "loss" + std::string("\x15\x00\x00\x00\x3f", 5);
+  EXPECT_EQ(records[2].substr(9), "\x10\xac\x02\x2a" +
+                                      std::string(1, static_cast<char>(value.size() + 2)) + "\x0a" +
                                       std::string(1, static_cast<char>(value.size())) + value);
   EXPECT_NE(writer.path().filename().string().find("tfevents"), std::string::npos);
 }

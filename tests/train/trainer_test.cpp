@@ -19,9 +19,9 @@ namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::HasSubstr;
 using testing::TemporaryFolder;
 using testing::ToyObjective;
-using ::testing::HasSubstr;
 
 TrainConfig toy_config() {
   TrainConfig config;
@@ -125,7 +125,8 @@ TEST(Trainer, LearnsAndWritesItsFolder) {
   EXPECT_EQ(metrics[0]["step"], 1);
   EXPECT_EQ(metrics[0]["epoch"], 0);
   EXPECT_EQ(metrics[5]["epoch"], 1);
-  for (const char* key : {"loss", "loss/itc", "loss/size", "lr", "grad_norm", "toy/step"}) EXPECT_TRUE(metrics[0].contains(key)) << key;
+  for (const char* key : {"loss", "loss/itc", "loss/size", "lr", "grad_norm", "toy/step"})
+    EXPECT_TRUE(metrics[0].contains(key)) << key;
   EXPECT_LT(metrics[59]["loss"].get<double>(), metrics[0]["loss"].get<double>());
   EXPECT_EQ(state_of(folder / "run"), "done\n");
   EXPECT_TRUE(fs::exists(folder / "run/config.yaml"));
@@ -150,8 +151,10 @@ TEST(Trainer, ThreadsComputeTheSameAsOne) {
   }
   for (std::size_t step = 0; step < metrics[0].size(); ++step) {
     for (const char* key : {"loss", "loss/itc", "loss/size", "grad_norm"}) {
-      EXPECT_NEAR(metrics[0][step][key].get<double>(), metrics[1][step][key].get<double>(), 1e-5) << key << " step " << step;
-      EXPECT_NEAR(metrics[0][step][key].get<double>(), metrics[2][step][key].get<double>(), 1e-5) << key << " step " << step;
+      EXPECT_NEAR(metrics[0][step][key].get<double>(), metrics[1][step][key].get<double>(), 1e-5)
+          << key << " step " << step;
+      EXPECT_NEAR(metrics[0][step][key].get<double>(), metrics[2][step][key].get<double>(), 1e-5)
+          << key << " step " << step;
     }
   }
 }
@@ -192,14 +195,16 @@ TEST(Trainer, LinesAfterTheCheckpointAreReplaced) {
   ToyRun cut;
   cut.stop_after = 8;
   cut(folder / "run");
-  std::ofstream(folder / "run/metrics.jsonl", std::ios::app) << "{\"step\":9,\"loss\":1}\n{\"step\":10,\"lo";
+  std::ofstream(folder / "run/metrics.jsonl", std::ios::app)
+      << "{\"step\":9,\"loss\":1}\n{\"step\":10,\"lo";
   ToyRun()(folder / "run");
   ToyRun()(folder / "whole");
   EXPECT_EQ(metrics_of(folder / "run"), metrics_of(folder / "whole"));
 }
 
 TEST(Trainer, ADamagedNewestCheckpointFallsBackToTheOneBefore) {
-  for (const char* file : {"model.safetensors", "optimizer.safetensors", "state.json", "SHA256SUMS"}) {
+  for (const char* file :
+       {"model.safetensors", "optimizer.safetensors", "state.json", "SHA256SUMS"}) {
     TemporaryFolder folder;
     TrainResult expected = ToyRun()(folder / "whole");
     ToyRun cut;
@@ -226,7 +231,8 @@ TEST(Trainer, AMissingFileOfACheckpointIsDamageToo) {
 TEST(Trainer, WithAllCheckpointsDamagedItStartsAgain) {
   TemporaryFolder folder;
   TrainResult expected = ToyRun()(folder / "run");
-  for (const fs::path& checkpoint : list_checkpoints(folder / "run")) damage(checkpoint / "model.safetensors");
+  for (const fs::path& checkpoint : list_checkpoints(folder / "run"))
+    damage(checkpoint / "model.safetensors");
   TrainResult again = ToyRun()(folder / "run");
   EXPECT_EQ(again.resumed_from, 0);
   EXPECT_EQ(weights_of(again), weights_of(expected));
@@ -236,7 +242,8 @@ TEST(Trainer, WithAllCheckpointsDamagedItStartsAgain) {
 TEST(Trainer, KeepsTheLastCheckpointsOnly) {
   TemporaryFolder folder;
   ToyRun()(folder / "run");
-  EXPECT_THAT(names_of(list_checkpoints(folder / "run")), ::testing::ElementsAre("step-12", "step-8"));
+  EXPECT_THAT(names_of(list_checkpoints(folder / "run")),
+              ::testing::ElementsAre("step-12", "step-8"));
 }
 
 TEST(Trainer, WhatAKilledRunLeftHalfWrittenIsRemoved) {
@@ -259,7 +266,8 @@ TEST(Trainer, AccumulationAveragesMicroBatches) {
     ToyObjective objective;
     const Collective alone;
     StepContext context{.step = 0, .seed = 3, .collective = &alone};
-    sum += objective.compute(testing::toy_batch(0, 6).rows(2 * micro, 2 * micro + 2), context).total.item<double>();
+    sum += objective.compute(testing::toy_batch(0, 6).rows(2 * micro, 2 * micro + 2), context)
+               .total.item<double>();
   }
   EXPECT_NEAR(metrics_of(folder / "accumulated")[0]["loss"].get<double>(), sum / 3, 1e-6);
 }
@@ -291,7 +299,8 @@ TEST(Trainer, AnotherConfigurationOrOtherDataAreErrors) {
   ToyRun()(folder / "run");
   ToyRun rate, data, threads, free;
   rate.keys["train.lr"] = "0.03";
-  EXPECT_THAT(error_of([&] { rate(folder / "run"); }).what(), HasSubstr("train.lr is 0.02 there and 0.03 now"));
+  EXPECT_THAT(error_of([&] { rate(folder / "run"); }).what(),
+              HasSubstr("train.lr is 0.02 there and 0.03 now"));
   data.fingerprint = "other";
   EXPECT_THAT(error_of([&] { data(folder / "run"); }).what(), HasSubstr("other studies"));
   threads.config.threads = 3;
@@ -311,7 +320,8 @@ TEST(Trainer, TwoProcessesCannotShareAFolder) {
   job.run = folder / "run";
   job.batches = {[&](std::int64_t index) {
                    if (!tried) {
-                     EXPECT_EQ(error_of([&] { ToyRun()(folder / "run"); }).kind(), ErrorKind::kUsage);
+                     EXPECT_EQ(error_of([&] { ToyRun()(folder / "run"); }).kind(),
+                               ErrorKind::kUsage);
                    }
                    tried = true;
                    return testing::toy_batch(index, 6);

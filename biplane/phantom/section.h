@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "biplane/core/random.h"
+#include "biplane/phantom/grammar.h"
+
+namespace biplane {
+
+// Measures of a text that a reader could mistake for its content.
+struct TextShape {
+  double sentences = 0, words = 0, letters = 0, commas = 0;
+
+  static TextShape of(const std::string& sentence);
+  TextShape plus(const TextShape& other) const;
+  TextShape minus(const TextShape& other) const;
+  double distance(const TextShape& other) const;  // sentences are not compared
+};
+
+// A phrase with its slots filled.
+struct Sentence {
+  const Phrase* phrase = nullptr;
+  std::string text;
+  TextShape shape;
+};
+
+// What a section of a report has to say, and how long it shall be.
+struct SectionRequest {
+  std::vector<std::vector<Sentence>> statements;  // one of each list must be said
+  std::vector<Sentence> fillers;                  // may be said; all true
+  std::uint32_t denied = 0;                       // findings denied already (bits), not to be denied again
+  TextShape wanted;
+};
+
+// Chooses phrasings at random, then exchanges single ones as long as that brings the shape nearer to the one wanted. Every filler occurs
+// at most once, and each denies something that no other does.
+std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random);
+
+}  // namespace biplane
