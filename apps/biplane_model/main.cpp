@@ -19,6 +19,7 @@ using biplane::ErrorKind;
 
 constexpr biplane::Verb kVerbs[] = {
     {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", biplane::define_evaluate},
+    {"demo", "Phantom, training, evaluation and report in one go", biplane::define_demo},
     {"pretrain", "Pre-train the two-view model on a manifest", biplane::define_pretrain},
 };
 

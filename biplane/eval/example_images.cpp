@@ -1,9 +1,18 @@
 #include "biplane/eval/example_images.h"
 
-#include "biplane/imaging/heatmap.h"
-#include "biplane/imaging/preprocess.h"
-
 namespace biplane {
+namespace {
+
+FloatImage read_view(const EvaluationInput& input, const Study& study, bool lateral, const PreprocessOptions& options) {
+  const std::optional<std::int64_t> view = first_view(study, lateral);
+  if (!view) return {};
+  const View& chosen = study.views[static_cast<std::size_t>(*view)];
+  const FloatImage fitted = read_fitted_image(input.manifest.image_path(chosen), options);
+  const int crop = static_cast<int>(options.crop);
+  return crop_image(fitted, centre_crop(fitted.rows, fitted.cols, crop), crop);
+}
+
+}  // namespace
 
 std::optional<std::int64_t> first_view(const Study& study, bool lateral) {
   for (std::size_t i = 0; i < study.views.size(); ++i) {
@@ -14,20 +23,18 @@ std::optional<std::int64_t> first_view(const Study& study, bool lateral) {
 }
 
 FloatImage model_input(const EvaluationInput& input, const Study& study, bool lateral) {
-  const std::optional<std::int64_t> view = first_view(study, lateral);
-  if (!view) return {};
-  const PreprocessOptions& options = input.engine.description().preprocess;
-  const View& chosen = study.views[static_cast<std::size_t>(*view)];
-  const FloatImage fitted = read_fitted_image(input.manifest.image_path(chosen), options);
-  const int crop = static_cast<int>(options.crop);
-  return crop_image(fitted, centre_crop(fitted.rows, fitted.cols, crop), crop);
+  return read_view(input, study, lateral, input.engine.description().preprocess);
+}
+
+PreprocessOptions display_options(const PreprocessOptions& model) {
+  PreprocessOptions options = model;
+  options.size = model.size * kDisplaySide / model.crop;
+  options.crop = kDisplaySide;
+  return options;
 }
 
 GreyImage example_image(const EvaluationInput& input, const Study& study, bool lateral) {
-  const FloatImage image = model_input(input, study, lateral);
-  if (image.rows == 0) return {};
-  if (image.rows > kDisplaySide) return resize_area(to_grey(image), kDisplaySide, kDisplaySide);
-  return to_grey(upsample_bilinear(image, kDisplaySide, kDisplaySide));
+  return to_grey(read_view(input, study, lateral, display_options(input.engine.description().preprocess)));
 }
 
 }  // namespace biplane

@@ -5,6 +5,7 @@
 #include "biplane/corpus/study.h"
 #include "biplane/eval/evaluator.h"
 #include "biplane/imaging/image.h"
+#include "biplane/imaging/preprocess.h"
 
 namespace biplane {
 
@@ -15,8 +16,9 @@ std::optional<std::int64_t> first_view(const Study& study, bool lateral);
 // Throws as read_fitted_image.
 FloatImage model_input(const EvaluationInput& input, const Study& study, bool lateral);
 
-// The same for display: kDisplaySide pixels, smoothly enlarged or reduced.
-inline constexpr int kDisplaySide = 288;
+// What the model sees, in the resolution of the report: the same part of the image, kDisplaySide pixels wide.
+inline constexpr std::int64_t kDisplaySide = 288;
+PreprocessOptions display_options(const PreprocessOptions& model);
 GreyImage example_image(const EvaluationInput& input, const Study& study, bool lateral);
 
 }  // namespace biplane

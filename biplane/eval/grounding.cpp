@@ -190,37 +190,20 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
   table.add("pointing_chance", {}, [](const Item& item) { return std::optional<double>(item.chance); }, rows);
 }
 
-FloatImage displayed(const FloatImage& image) {
-  if (image.rows <= kDisplaySide) return upsample_bilinear(image, kDisplaySide, kDisplaySide);
-  return to_float(resize_area(to_grey(image), kDisplaySide, kDisplaySide));
-}
-
-std::vector<std::uint8_t> displayed(const std::vector<std::uint8_t>& mask, int side) {
-  std::vector<std::uint8_t> large(static_cast<std::size_t>(kDisplaySide) * kDisplaySide, 0);
-  for (int y = 0; y < kDisplaySide; ++y) {
-    for (int x = 0; x < kDisplaySide; ++x) {
-      large[static_cast<std::size_t>(y) * kDisplaySide + x] =
-          mask[static_cast<std::size_t>(y * side / kDisplaySide) * side + x * side / kDisplaySide];
-    }
-  }
-  return large;
-}
-
 GroundingView example_view(const EvaluationInput& input, const Study& study, const std::string& finding,
                            const PhraseFeatures& phrase, bool lateral) {
-  const int side = static_cast<int>(input.engine.description().preprocess.crop);
-  const FloatImage image = model_input(input, study, lateral);
-  const PhraseMap maps = input.engine.ground(phrase, input.engine.encode_view(image, lateral));
+  const PreprocessOptions& options = input.engine.description().preprocess;
+  const PhraseMap maps = input.engine.ground(phrase, input.engine.encode_view(model_input(input, study, lateral), lateral));
   const std::size_t kind = input.engine.description().provenance.alignment_trained ? 0 : 1;
-  const GreyImage grey = to_grey(displayed(image));
+  const GreyImage grey = example_image(input, study, lateral);
   GroundingView view{lateral ? "lateral" : "frontal", to_rgb(grey), overlay_heatmap(grey, map_of(maps, kind)), kMaps[kind], {}};
-  const std::vector<std::uint8_t> truth =
-      truth_mask(study, *first_view(study, lateral), finding, input.engine.description().preprocess);
+  const std::int64_t place = *first_view(study, lateral);
+  const std::vector<std::uint8_t> truth = truth_mask(study, place, finding, options);
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
-  view.hit = pointing_hit(stretched(map_of(maps, kind), side), truth);
-  const std::vector<std::uint8_t> large = displayed(truth, side);
-  draw_mask_outline(view.image, large, kTruthColour);
-  draw_mask_outline(view.overlay, large, kTruthColour);
+  view.hit = pointing_hit(stretched(map_of(maps, kind), static_cast<int>(options.crop)), truth);
+  const std::vector<std::uint8_t> outline = truth_mask(study, place, finding, display_options(options));
+  draw_mask_outline(view.image, outline, kTruthColour);
+  draw_mask_outline(view.overlay, outline, kTruthColour);
   return view;
 }
 

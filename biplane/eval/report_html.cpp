@@ -11,6 +11,7 @@ namespace biplane {
 namespace {
 
 constexpr const char* kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+constexpr const char* kMinus = "\xE2\x88\x92";        // U+2212, as wide as the plus
 constexpr int kJpegQuality = 88;
 
 // Length of the valid UTF-8 sequence at `at`, 0 if there is none.
@@ -84,7 +85,8 @@ std::string inline_image(const RgbImage& image, const std::string& alt) {
 
 std::string number_text(const std::optional<double>& value, int decimals, bool sign) {
   if (!value || !std::isfinite(*value)) return "-";
-  return sign ? fmt::format("{:+.{}f}", *value, decimals) : fmt::format("{:.{}f}", *value, decimals);
+  const std::string text = sign ? fmt::format("{:+.{}f}", *value, decimals) : fmt::format("{:.{}f}", *value, decimals);
+  return text.starts_with('-') ? kMinus + text.substr(1) : text;
 }
 
 std::string label_text(const std::string& name) {

@@ -41,7 +41,10 @@ std::string cell(const ResultRow* row, int decimals = 3, bool sign = false) {
 
 std::string head(const std::vector<std::string>& names) {
   std::string text = "<thead><tr>";
-  for (const std::string& name : names) text += "<th scope=\"col\">" + name + "</th>";
+  for (const std::string& name : names) {
+    const bool words = name == "Direction" || name == "View" || name == "Map" || name == "Figure";  // above words, not numbers
+    text += (words ? "<th scope=\"col\" class=\"text\">" : "<th scope=\"col\">") + name + "</th>";
+  }
   return text + "</tr></thead>";
 }
 
@@ -69,7 +72,7 @@ std::string card(const std::string& name, const ResultRow* row, const std::strin
 
 std::string visible_cell(const std::optional<double>& share) {
   if (!share) return "<td class=\"none\">-</td>";
-  return fmt::format("<td><span class=\"bar\"><i style=\"width:{:.0f}%\"></i></span>{:.0f} %</td>", 100 * *share, 100 * *share);
+  return fmt::format("<td class=\"seen\">{:.0f} %<span class=\"bar\"><i style=\"width:{:.0f}%\"></i></span></td>", 100 * *share, 100 * *share);
 }
 
 }  // namespace
@@ -154,13 +157,14 @@ std::string summary_table(std::span<const ResultRow> rows) {
 std::string finding_table(std::span<const ResultRow> rows, std::span<const FindingCurves> findings) {
   if (findings.empty()) return {};
   const std::string population = shown_population(rows);
-  const std::vector<std::string> columns = shown_columns(rows);
-  std::vector<std::string> names{"Finding", "Positive", "Seen frontal", "Seen lateral"};
+  std::vector<std::string> columns = shown_columns(rows);
+  std::erase(columns, "both_lateral_swapped");  // a check of the whole, not of a finding
+  std::vector<std::string> names{"Finding", "Positive studies", "Seen frontal", "Seen lateral"};
   for (const std::string& views : columns) names.push_back(column_heading(views));
-  names.insert(names.end(), {"Both less frontal", "0.4 to 1"});
+  names.insert(names.end(), {"Both less frontal", "From 0.4 to 1"});
   std::string body;
   for (const FindingCurves& finding : findings) {
-    body += fmt::format("<tr><th scope=\"row\">{}</th><td>{} of {}</td>", label_text(finding.finding), finding.positives, finding.studies);
+    body += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>", label_text(finding.finding), finding.positives);
     body += visible_cell(finding.visible_frontal) + visible_cell(finding.visible_lateral);
     std::vector<IntervalMark> marks;
     for (const std::string& views : columns) {
@@ -183,7 +187,9 @@ std::string retrieval_table_html(std::span<const ResultRow> rows) {
   std::string body;
   for (const std::string& views : shown_columns(rows)) {
     for (const auto& [direction, title] : kDirections) {
-      body += "<tr><th scope=\"row\">" + column_heading(views) + "</th><td class=\"text\">" + title + "</td>";
+      const bool first = direction == kDirections.front().first;
+      body += first ? fmt::format("<tr class=\"group\"><th scope=\"rowgroup\" rowspan=\"{}\">{}</th>", kDirections.size(), column_heading(views)) : "<tr>";
+      body += std::string("<td class=\"text\">") + title + "</td>";
       for (const auto& [metric, ignored] : kRetrieval) {
         body += cell(find_row(rows, {"retrieval", metric, views, "", population, direction, ""}), std::string(metric) == "median_rank" ? 1 : 3);
       }

@@ -107,19 +107,23 @@ std::string zero_shot_table(std::span<const ResultRow> rows) {
 std::string retrieval_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) { return row.task == "retrieval"; });
   if (all.empty()) return {};
-  const auto line = [](const ResultRow& row) { return column_name(row) + ", " + row.direction; };
+  const std::int64_t pool = all.front()->pool;
+  const auto line = [pool](const ResultRow& row) {
+    return column_name(row) + ", " + row.direction + (row.pool == pool ? "" : fmt::format(", pools of {}", row.pool));
+  };
   const auto column = [](const ResultRow& row) {
     if (row.metric == "median_rank") return std::string("median rank");
     return "R@" + row.metric.substr(std::string_view("recall_at_").size());
   };
   const auto cell = [](const ResultRow& row) { return value_text(row, row.metric == "median_rank" ? "{:.1f}" : "{:.3f}"); };
-  return cross_table(fmt::format("Retrieval, pools of {}", all.front()->pool), all, line, column, cell);
+  return cross_table(fmt::format("Retrieval, pools of {}", pool), all, line, column, cell);
 }
 
 std::string grounding_table(std::span<const ResultRow> rows) {
   const auto macros = select(rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
-  const auto line = [](const ResultRow& row) { return row.views + (row.map.empty() ? "" : ", " + row.map + " map"); };
-  return cross_table("Phrase grounding, mean over findings", macros, line, [](const ResultRow& row) { return row.metric; },
+  const auto line = [](const ResultRow& row) { return row.views + (row.map.empty() ? ", by chance" : ", " + row.map + " map"); };
+  return cross_table("Phrase grounding, mean over findings", macros, line, 
+                     [](const ResultRow& row) { return row.map.empty() ? std::string("pointing_game") : row.metric; },
                      [](const ResultRow& row) { return value_text(row); });
 }
 

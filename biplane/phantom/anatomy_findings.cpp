@@ -8,7 +8,9 @@ namespace biplane {
 namespace {
 
 // Size that grows with grade and, inside it, with extent.
-double sized(const Finding& f, double small, double step) { return small + step * (f.grade + f.extent); }
+double sized(const Finding& f, double small, double step) {
+  return small + step * (f.grade + f.extent);
+}
 
 // Lesion with a soft edge: nested shells whose densities sum to `density`.
 void add_soft_lesion(const Solid& solid, double density, std::vector<Deposit>& lifts) {
@@ -53,7 +55,8 @@ void add_pneumothorax(const Chest& chest, const Finding& f, Scene& scene) {
   const double shrink = pneumothorax_scale(f);
   Lung& lung = scene.lungs[s];
   const Vec3 hilum = chest.hilum(static_cast<int>(s));
-  const Vec3 centre = lerp(hilum, chest.lung_centre[s], shrink) + Vec3{0, 0, -1.5 * (1 - shrink) * 6};
+  const Vec3 centre =
+      lerp(hilum, chest.lung_centre[s], shrink) + Vec3{0, 0, -1.5 * (1 - shrink) * 6};
   const auto shell = [&](double scale) {
     return ellipsoid(centre, (scale * shrink) * chest.lung_radii[s], chest.lung_frame[s]);
   };
@@ -64,9 +67,11 @@ void add_pneumothorax(const Chest& chest, const Finding& f, Scene& scene) {
   lung.lifts.push_back({shell(1 - 0.16 / (shrink * chest.lung_radii[s].x)), -line});
 }
 
-// Plane between the lobes: the oblique fissure runs from the upper back to the lower front. Its normal points forward and up.
+// Plane between the lobes: the oblique fissure runs from the upper back to the lower front. Its
+// normal points forward and up.
 Plane oblique_fissure(const Chest& chest) {
-  return {unit({0, -0.72, 0.70}), dot(unit({0, -0.72, 0.70}), {0, -1.5 * chest.depth, -3.2 * chest.length})};
+  return {unit({0, -0.72, 0.70}),
+          dot(unit({0, -0.72, 0.70}), {0, -1.5 * chest.depth, -3.2 * chest.length})};
 }
 Plane opposite(const Plane& plane) { return {-1.0 * plane.normal, -plane.offset}; }
 
@@ -77,23 +82,31 @@ void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
   const Plane fissure = oblique_fissure(chest);
   Solid lesion;
   if (f.zone == Zone::kUpper) {
-    lesion = ellipsoid(chest.lung_point(side, 0.3 + 0.4 * f.depth, aside, 0.66 + 0.12 * f.height), {1.1 * r, 1.2 * r, r});
-    lesion = cut(cut(lesion, fissure.normal.z > 0 ? opposite(fissure) : fissure), plane_at({0, 0, 2.2 * chest.length}, {0, 0, -1}));
+    lesion = ellipsoid(chest.lung_point(side, 0.3 + 0.4 * f.depth, aside, 0.66 + 0.12 * f.height),
+                       {1.1 * r, 1.2 * r, r});
+    lesion = cut(cut(lesion, fissure.normal.z > 0 ? opposite(fissure) : fissure),
+                 plane_at({0, 0, 2.2 * chest.length}, {0, 0, -1}));
   } else if (f.zone == Zone::kMiddle) {
-    lesion = ellipsoid(chest.lung_point(side, 0.2 + 0.15 * f.depth, aside - 0.1, 0.25 + 0.12 * f.height), {1.15 * r, 1.1 * r, 0.9 * r});
+    lesion =
+        ellipsoid(chest.lung_point(side, 0.2 + 0.15 * f.depth, aside - 0.1, 0.25 + 0.12 * f.height),
+                  {1.15 * r, 1.1 * r, 0.9 * r});
     lesion = cut(cut(lesion, opposite(fissure)), plane_at({0, 0, 2.2 * chest.length}, {0, 0, 1}));
   } else {
-    lesion = ellipsoid(chest.lung_point(side, 0.72 + 0.18 * f.depth, aside + 0.1, 0.14 + 0.14 * f.height), {1.1 * r, r, r});
+    lesion = ellipsoid(
+        chest.lung_point(side, 0.72 + 0.18 * f.depth, aside + 0.1, 0.14 + 0.14 * f.height),
+        {1.1 * r, r, r});
     lesion = cut(lesion, fissure);
   }
   add_soft_lesion(lesion, 0.75, scene.lungs[static_cast<std::size_t>(side)].lifts);
 }
 
-// Behind the heart, before the spine, on both sides of the gullet: wide from side to side and thin from front to back, so that the
-// frontal rays meet little of it, behind the densest part of the chest.
+// Behind the heart, before the spine, on both sides of the gullet: wide from side to side and thin
+// from front to back, so that the frontal rays meet little of it, behind the densest part of the
+// chest.
 void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const double base = chest.dome_top(1);
-  const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth, base + 0.9 + 1.0 * f.height};
+  const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth,
+                    base + 0.9 + 1.0 * f.height};
   const double r = sized(f, 1.0, 0.07);
   const Solid lesion = ellipsoid(centre, {4.3 * r, 1.1 * r, 2.9 * r});
   for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.72, lung.lifts);
@@ -105,9 +118,12 @@ void add_atelectasis(const Chest& chest, const Finding& f, Scene& scene) {
   const double low = f.zone == Zone::kMiddle ? 0.36 : 0.17;
   const double slope = side_sign(side) * (0.15 + 0.25 * f.extent);
   for (int band = 0; band < 2; ++band) {
-    const Vec3 centre = chest.lung_point(side, 0.42 + 0.2 * f.depth, 0.45 + 0.15 * f.lateral, low + 0.085 * band);
+    const Vec3 centre =
+        chest.lung_point(side, 0.42 + 0.2 * f.depth, 0.45 + 0.15 * f.lateral, low + 0.085 * band);
     const double length = (band == 0 ? 4.2 : 2.9) + 0.35 * f.grade;
-    lifts.push_back({ellipsoid(centre, {length, 4.2, 0.42 + 0.06 * f.grade}, rotated_frame(0.10, slope, 0)), 0.62});
+    lifts.push_back(
+        {ellipsoid(centre, {length, 4.2, 0.42 + 0.06 * f.grade}, rotated_frame(0.10, slope, 0)),
+         0.62});
   }
 }
 
@@ -120,7 +136,9 @@ void add_edema(const Chest& chest, const Finding& f, Scene& scene) {
     // Kerley B lines: short and horizontal, at the chest wall above the costophrenic angle.
     for (int line = 0; line < 6; ++line) {
       const Vec3 at = chest.lung_point(side, 0.3 + 0.08 * line, 0.97, 0.10 + 0.035 * line);
-      scene.layer(Layer::kVessels).push_back({cylinder(at, at + Vec3{-side_sign(side) * 1.8, 0, 0}, {0.09, 4, {0, 1, 0}}), 0.7});
+      scene.layer(Layer::kVessels)
+          .push_back(
+              {cylinder(at, at + Vec3{-side_sign(side) * 1.8, 0, 0}, {0.09, 4, {0, 1, 0}}), 0.7});
     }
   }
 }
@@ -134,13 +152,15 @@ void add_round_lesion(const Chest& chest, const Finding& f, double radius, Scene
   const Frame turned = rotated_frame(3 * f.extent, 3 * f.depth, 3 * f.height);
   const Solid lesion = ellipsoid(centre, {radius * a, radius, radius / a}, turned);
   scene.lungs[static_cast<std::size_t>(side)].lifts.push_back({lesion, 1 - chest.lung_density});
-  if (f.kind == FindingKind::kNodule) scene.layer(Layer::kVessels).push_back({lesion, 0.9});  // calcified
+  if (f.kind == FindingKind::kNodule)
+    scene.layer(Layer::kVessels).push_back({lesion, 1.4});  // calcified
 }
 
 void add_emphysema(const Chest& chest, const Finding& f, Scene& scene) {
   for (int side = 0; side < 2; ++side) {
     for (int bulla = 0; bulla < 3; ++bulla) {
-      const Vec3 at = chest.lung_point(side, 0.3 + 0.2 * bulla, 0.45 + 0.2 * bulla * f.lateral, 0.62 + 0.12 * bulla);
+      const Vec3 at = chest.lung_point(side, 0.3 + 0.2 * bulla, 0.45 + 0.2 * bulla * f.lateral,
+                                       0.62 + 0.12 * bulla);
       scene.lungs[static_cast<std::size_t>(side)].lifts.push_back(
           {sphere(at, sized(f, 1.6, 0.25)), -0.75 * chest.lung_density});
     }
@@ -149,44 +169,71 @@ void add_emphysema(const Chest& chest, const Finding& f, Scene& scene) {
 
 void add_hiatal_hernia(const Chest& chest, const Finding& f, Scene& scene) {
   const double r = sized(f, 2.3, 0.35);
-  const Vec3 centre{(0.6 + 0.6 * f.lateral) * chest.width, 2.6 * chest.depth, chest.dome_top(1) + 0.6 * r};
+  const Vec3 centre{(0.6 + 0.6 * f.lateral) * chest.width, 2.6 * chest.depth,
+                    chest.dome_top(1) + 0.6 * r};
   const Solid sac = ellipsoid(centre, {1.2 * r, 1.05 * r, r});
   for (Lung& lung : scene.lungs) lung.organs.push_back({sac});
   // Air over a fluid level inside the sac.
   Solid air = ellipsoid(centre, {1.02 * r, 0.88 * r, 0.84 * r});
-  scene.layer(Layer::kAirways).push_back({cut(air, plane_at(centre + Vec3{0, 0, 0.1 * r}, {0, 0, -1})), -0.95});
+  scene.layer(Layer::kAirways)
+      .push_back({cut(air, plane_at(centre + Vec3{0, 0, 0.1 * r}, {0, 0, -1})), -0.95});
 }
 
 }  // namespace
 
-double pneumothorax_scale(const Finding& finding) { return 0.88 - 0.10 * (finding.grade + finding.extent); }
+double pneumothorax_scale(const Finding& finding) {
+  return 0.88 - 0.10 * (finding.grade + finding.extent);
+}
 
 void add_findings(const Chest& chest, const std::vector<Finding>& findings, Scene& scene) {
   for (const Finding& f : findings) {
     switch (f.kind) {
-      case FindingKind::kPleuralEffusion: add_pleural_effusion(chest, f, scene); break;
-      case FindingKind::kPosteriorEffusion: add_posterior_effusion(chest, f, scene); break;
-      case FindingKind::kPneumothorax: add_pneumothorax(chest, f, scene); break;
-      case FindingKind::kConsolidation: add_consolidation(chest, f, scene); break;
-      case FindingKind::kRetrocardiacConsolidation: add_retrocardiac(chest, f, scene); break;
-      case FindingKind::kAtelectasis: add_atelectasis(chest, f, scene); break;
-      case FindingKind::kEdema: add_edema(chest, f, scene); break;
-      case FindingKind::kNodule: add_round_lesion(chest, f, sized(f, 1.25, 0.10), scene); break;
-      case FindingKind::kMass: add_round_lesion(chest, f, sized(f, 2.5, 0.5), scene); break;
-      case FindingKind::kEmphysema: add_emphysema(chest, f, scene); break;
-      case FindingKind::kHiatalHernia: add_hiatal_hernia(chest, f, scene); break;
+      case FindingKind::kPleuralEffusion:
+        add_pleural_effusion(chest, f, scene);
+        break;
+      case FindingKind::kPosteriorEffusion:
+        add_posterior_effusion(chest, f, scene);
+        break;
+      case FindingKind::kPneumothorax:
+        add_pneumothorax(chest, f, scene);
+        break;
+      case FindingKind::kConsolidation:
+        add_consolidation(chest, f, scene);
+        break;
+      case FindingKind::kRetrocardiacConsolidation:
+        add_retrocardiac(chest, f, scene);
+        break;
+      case FindingKind::kAtelectasis:
+        add_atelectasis(chest, f, scene);
+        break;
+      case FindingKind::kEdema:
+        add_edema(chest, f, scene);
+        break;
+      case FindingKind::kNodule:
+        add_round_lesion(chest, f, sized(f, 1.25, 0.10), scene);
+        break;
+      case FindingKind::kMass:
+        add_round_lesion(chest, f, sized(f, 2.5, 0.5), scene);
+        break;
+      case FindingKind::kEmphysema:
+        add_emphysema(chest, f, scene);
+        break;
+      case FindingKind::kHiatalHernia:
+        add_hiatal_hernia(chest, f, scene);
+        break;
       case FindingKind::kCardiomegaly:       // in measure_chest
       case FindingKind::kVertebralFracture:  // in add_spine
       case FindingKind::kPacemaker:          // in add_devices
-      case FindingKind::kCentralLine: break;
+      case FindingKind::kCentralLine:
+        break;
     }
   }
 }
 
 namespace {
 
-constexpr double kMetal = 7;    // generator
-constexpr double kWire = 40;    // leads, catheters with a radiopaque stripe
+constexpr double kMetal = 7;  // generator
+constexpr double kWire = 40;  // leads, catheters with a radiopaque stripe
 
 void add_wire(const std::vector<Vec3>& path, double radius, std::vector<Deposit>& out) {
   for (const Solid& part : tube(path, {radius, 1, {0, 0, 1}})) out.push_back({part, kWire});
@@ -204,13 +251,21 @@ void add_devices(const Chest& chest, const std::vector<Finding>& findings, Scene
     const Vec3 thin = unit({s * 0.35, -1, 0.25});
     out.push_back({cylinder(can - 0.35 * thin, can + 0.35 * thin, {2.1, 1.15, {1, 0, 0}}), kMetal});
     const double base = chest.dome_top(1);
-    add_wire({can + Vec3{0, 0, 1.6}, {s * 5.5, -5.0 * d, 11.6 * l}, {s * 1.5, -3.0 * d, 10.6 * l}, upper_cava, lower_cava,
-              {-1.0, -3.0 * d, base + 2.4}, {2.6, -5.0 * d, base + 1.4}, {5.0 * w, -5.6 * d, base + 1.2}},
+    add_wire({can + Vec3{0, 0, 1.6},
+              {s * 5.5, -5.0 * d, 11.6 * l},
+              {s * 1.5, -3.0 * d, 10.6 * l},
+              upper_cava,
+              lower_cava,
+              {-1.0, -3.0 * d, base + 2.4},
+              {2.6, -5.0 * d, base + 1.4},
+              {5.0 * w, -5.6 * d, base + 1.2}},
              0.11, out);
   }
   if (const Finding* line = find_finding(findings, FindingKind::kCentralLine)) {
     const double s = line->side == Side::kRight ? -1 : 1;
-    std::vector<Vec3> path = {{s * 13.0 * w, -8.2 * d, 10.2 * l}, {s * 8.0 * w, -6.0 * d, 11.8 * l}, {s * 3.6, -3.6 * d, 11.0 * l}};
+    std::vector<Vec3> path = {{s * 13.0 * w, -8.2 * d, 10.2 * l},
+                              {s * 8.0 * w, -6.0 * d, 11.8 * l},
+                              {s * 3.6, -3.6 * d, 11.0 * l}};
     if (s > 0) path.push_back({0.2, -2.6 * d, 9.4 * l});
     path.push_back(upper_cava);
     path.push_back(lerp(upper_cava, lower_cava, 0.6 + 0.7 * line->height));

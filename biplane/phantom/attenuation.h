@@ -32,7 +32,8 @@ class ProjectedScene {
   PathImage attenuation() const;
   // Soft tissue alone: where it is 0 the ray misses the body.
   const PathImage& body() const { return body_; }
-  // attenuation() of this scene minus that of `other`, same camera; equal parts are not rendered again.
+  // attenuation() of this scene minus that of `other`, same camera; equal parts are not rendered
+  // again.
   PathImage difference(const Scene& other) const;
 
  private:

@@ -10,7 +10,8 @@ bool on_side(Side finding_side, int side) {
 }
 
 const Finding* find_finding(const std::vector<Finding>& findings, FindingKind kind) {
-  const auto found = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) { return f.kind == kind; });
+  const auto found = std::find_if(findings.begin(), findings.end(),
+                                  [&](const Finding& f) { return f.kind == kind; });
   return found == findings.end() ? nullptr : &*found;
 }
 
@@ -19,7 +20,9 @@ double Chest::spine_y(double z) const {
   return (6.3 - 2.9 * u * u) * depth + kyphosis * (1 - u * u);
 }
 
-Vec3 Chest::hilum(int side) const { return {side_sign(side) * 3.5 * width, 0.8 * depth, (side == 0 ? 1.4 : 2.4) * length}; }
+Vec3 Chest::hilum(int side) const {
+  return {side_sign(side) * 3.5 * width, 0.8 * depth, (side == 0 ? 1.4 : 2.4) * length};
+}
 
 Vec3 Chest::lung_point(int side, double depth_fraction, double lateral, double height) const {
   const std::size_t s = static_cast<std::size_t>(side);
@@ -27,7 +30,8 @@ Vec3 Chest::lung_point(int side, double depth_fraction, double lateral, double h
   const double low = dome_top(side) - 2.5, high = c.z + 0.93 * r.z;
   const double z = low + height * (high - low);
   const double rise = (z - c.z) / r.z, round = std::sqrt(std::max(0.05, 1 - rise * rise));
-  const double middle = side_sign(side) * c.x - 0.10 * (z - c.z);  // the long axis leans towards the midline
+  const double middle =
+      side_sign(side) * c.x - 0.10 * (z - c.z);  // the long axis leans towards the midline
   const double inner = std::max(3.2 * width, middle - r.x * round), outer = middle + r.x * round;
   const double x = inner + lateral * (outer - inner);
   const double off = std::clamp((x - middle) / (r.x * round), -0.98, 0.98);
@@ -52,10 +56,12 @@ Vertebra vertebra(const Chest& chest, int index) {
   return v;
 }
 
-Chest measure_chest(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings) {
+Chest measure_chest(const Patient& patient, const Acquisition& acquisition,
+                    const std::vector<Finding>& findings) {
   Chest c;
   const Finding* emphysema = find_finding(findings, FindingKind::kEmphysema);
-  const double over = emphysema == nullptr ? 0.0 : 0.7 + 0.25 * emphysema->grade + 0.1 * emphysema->extent;
+  const double over =
+      emphysema == nullptr ? 0.0 : 0.7 + 0.25 * emphysema->grade + 0.1 * emphysema->extent;
   c.width = patient.width;
   c.depth = patient.depth * (1 + 0.11 * over);
   c.length = patient.length;

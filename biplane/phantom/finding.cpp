@@ -38,19 +38,27 @@ const Kind& kind_row(FindingKind kind) { return kinds()[static_cast<std::size_t>
 Side draw_side(FindingKind kind, CounterRandom& random) {
   const double u = random.uniform();
   switch (kind) {
-    case FindingKind::kPleuralEffusion: return u < 0.4 ? Side::kRight : u < 0.8 ? Side::kLeft : Side::kBoth;
-    case FindingKind::kPosteriorEffusion: return u < 0.2 ? Side::kRight : u < 0.4 ? Side::kLeft : Side::kBoth;
+    case FindingKind::kPleuralEffusion:
+      return u < 0.4 ? Side::kRight : u < 0.8 ? Side::kLeft : Side::kBoth;
+    case FindingKind::kPosteriorEffusion:
+      return u < 0.2 ? Side::kRight : u < 0.4 ? Side::kLeft : Side::kBoth;
     case FindingKind::kPneumothorax:
     case FindingKind::kConsolidation:
     case FindingKind::kAtelectasis:
     case FindingKind::kNodule:
-    case FindingKind::kMass: return u < 0.5 ? Side::kRight : Side::kLeft;
-    case FindingKind::kPacemaker: return u < 0.8 ? Side::kLeft : Side::kRight;
-    case FindingKind::kCentralLine: return u < 0.7 ? Side::kRight : Side::kLeft;
-    case FindingKind::kRetrocardiacConsolidation: return Side::kLeft;
+    case FindingKind::kMass:
+      return u < 0.5 ? Side::kRight : Side::kLeft;
+    case FindingKind::kPacemaker:
+      return u < 0.8 ? Side::kLeft : Side::kRight;
+    case FindingKind::kCentralLine:
+      return u < 0.7 ? Side::kRight : Side::kLeft;
+    case FindingKind::kRetrocardiacConsolidation:
+      return Side::kLeft;
     case FindingKind::kEdema:
-    case FindingKind::kEmphysema: return Side::kBoth;
-    default: return Side::kMidline;
+    case FindingKind::kEmphysema:
+      return Side::kBoth;
+    default:
+      return Side::kMidline;
   }
 }
 
@@ -59,14 +67,17 @@ Zone draw_zone(FindingKind kind, CounterRandom& random) {
   switch (kind) {
     case FindingKind::kConsolidation:
     case FindingKind::kNodule:
-    case FindingKind::kMass: return zone;
-    case FindingKind::kAtelectasis: return zone == Zone::kUpper ? Zone::kMiddle : Zone::kLower;
-    default: return Zone::kNone;
+    case FindingKind::kMass:
+      return zone;
+    case FindingKind::kAtelectasis:
+      return zone == Zone::kUpper ? Zone::kMiddle : Zone::kLower;
+    default:
+      return Zone::kNone;
   }
 }
 
-// Fluid of the whole pleural space covers the posterior sulcus of its side, so the small one is placed on the other side;
-// both stay independent in whether they occur.
+// Fluid of the whole pleural space covers the posterior sulcus of its side, so the small one is
+// placed on the other side; both stay independent in whether they occur.
 void part_effusions(std::vector<Finding>& findings) {
   Finding* pleural = nullptr;
   Finding* posterior = nullptr;
@@ -75,7 +86,8 @@ void part_effusions(std::vector<Finding>& findings) {
     if (finding.kind == FindingKind::kPosteriorEffusion) posterior = &finding;
   }
   if (pleural == nullptr || posterior == nullptr) return;
-  if (pleural->side == Side::kBoth) pleural->side = pleural->extent < 0.5 ? Side::kRight : Side::kLeft;
+  if (pleural->side == Side::kBoth)
+    pleural->side = pleural->extent < 0.5 ? Side::kRight : Side::kLeft;
   posterior->side = pleural->side == Side::kRight ? Side::kLeft : Side::kRight;
 }
 
@@ -83,7 +95,9 @@ void part_effusions(std::vector<Finding>& findings) {
 
 const char* finding_name(FindingKind kind) { return kind_row(kind).name; }
 double finding_prevalence(FindingKind kind) { return kind_row(kind).prevalence; }
-const std::vector<std::string>& chexpert_labels(FindingKind kind) { return kind_row(kind).chexpert; }
+const std::vector<std::string>& chexpert_labels(FindingKind kind) {
+  return kind_row(kind).chexpert;
+}
 
 const std::array<std::string, kFindingKinds>& finding_names() {
   static const std::array<std::string, kFindingKinds> names = [] {

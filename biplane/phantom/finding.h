@@ -9,9 +9,21 @@ namespace biplane {
 
 // The findings the phantom can show. Order and names are part of the manifest; append only.
 enum class FindingKind {
-  kPleuralEffusion, kPosteriorEffusion, kPneumothorax, kConsolidation, kRetrocardiacConsolidation,
-  kAtelectasis, kCardiomegaly, kEdema, kNodule, kMass, kEmphysema, kVertebralFracture,
-  kHiatalHernia, kPacemaker, kCentralLine,
+  kPleuralEffusion,
+  kPosteriorEffusion,
+  kPneumothorax,
+  kConsolidation,
+  kRetrocardiacConsolidation,
+  kAtelectasis,
+  kCardiomegaly,
+  kEdema,
+  kNodule,
+  kMass,
+  kEmphysema,
+  kVertebralFracture,
+  kHiatalHernia,
+  kPacemaker,
+  kCentralLine,
 };
 inline constexpr int kFindingKinds = 15;
 
@@ -23,18 +35,19 @@ struct Finding {
   FindingKind kind = FindingKind::kPleuralEffusion;
   Side side = Side::kMidline;
   Zone zone = Zone::kNone;
-  int grade = 1;            // 0 small or mild, 1 moderate, 2 large or severe
-  double extent = 0.5;      // position inside the grade, [0, 1)
-  double depth = 0.5;       // from the front (0) to the back (1), where the finding is free to lie
-  double lateral = 0.5;     // from the mediastinum (0) to the chest wall (1)
-  double height = 0.5;      // inside its zone, from below (0) to above (1); vertebra: T8 (0) .. T11 (1)
+  int grade = 1;         // 0 small or mild, 1 moderate, 2 large or severe
+  double extent = 0.5;   // position inside the grade, [0, 1)
+  double depth = 0.5;    // from the front (0) to the back (1), where the finding is free to lie
+  double lateral = 0.5;  // from the mediastinum (0) to the chest wall (1)
+  double height = 0.5;  // inside its zone, from below (0) to above (1); vertebra: T8 (0) .. T11 (1)
   bool operator==(const Finding&) const = default;
 };
 
 const char* finding_name(FindingKind kind);  // "pleural_effusion", ...
 // All names in the order of the enumeration.
 const std::array<std::string, kFindingKinds>& finding_names();
-// Expected share of studies with the finding; independent of all others. The shares multiply to a third without any.
+// Expected share of studies with the finding; independent of all others. The shares multiply to a
+// third without any.
 double finding_prevalence(FindingKind kind);
 // CheXpert-14 labels that the finding implies; empty where that set has none.
 const std::vector<std::string>& chexpert_labels(FindingKind kind);

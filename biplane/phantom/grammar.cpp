@@ -27,14 +27,17 @@ class GrammarReader {
     Grammar grammar;
     for (int i = 0; i < kFindingKinds; ++i) {
       const std::string& name = finding_names()[static_cast<std::size_t>(i)];
-      grammar.findings[static_cast<std::size_t>(i)] = finding(child(child(root_, "findings"), name), name);
+      grammar.findings[static_cast<std::size_t>(i)] =
+          finding(child(child(root_, "findings"), name), name);
     }
     grammar.fillers = phrases(child(root_, "fillers"), "fillers");
     grammar.conclusions = phrases(child(root_, "conclusions"), "conclusions");
     const YAML::Node sections = child(root_, "sections");
     grammar.examination_both = texts(child(sections, "examination_both"), "examination_both");
-    grammar.examination_frontal = texts(child(sections, "examination_frontal"), "examination_frontal");
-    grammar.examination_lateral = texts(child(sections, "examination_lateral"), "examination_lateral");
+    grammar.examination_frontal =
+        texts(child(sections, "examination_frontal"), "examination_frontal");
+    grammar.examination_lateral =
+        texts(child(sections, "examination_lateral"), "examination_lateral");
     grammar.indication = texts(child(sections, "indication"), "indication");
     grammar.comparison = texts(child(sections, "comparison"), "comparison");
     return grammar;
@@ -68,7 +71,8 @@ class GrammarReader {
     std::vector<Phrase> out;
     for (const bool held_out : {false, true}) {
       const YAML::Node list = child(node, held_out ? "held_out" : "train");
-      if (!list.IsSequence() || list.size() == 0) fail(key + " needs a list of train and held_out phrasings");
+      if (!list.IsSequence() || list.size() == 0)
+        fail(key + " needs a list of train and held_out phrasings");
       for (const YAML::Node& item : list) out.push_back(phrase(item, held_out, key));
     }
     return out;
@@ -78,13 +82,15 @@ class GrammarReader {
     Phrase out;
     out.held_out = held_out;
     const YAML::Node text = item.IsMap() ? child(item, "text") : item;
-    if (!text.IsScalar() || text.Scalar().empty()) fail(key + " holds something that is not a sentence");
+    if (!text.IsScalar() || text.Scalar().empty())
+      fail(key + " holds something that is not a sentence");
     out.text = text.Scalar();
     if (!item.IsMap() || !item["denies"].IsDefined()) return out;
     for (const YAML::Node& denied : item["denies"]) {
       const auto& names = finding_names();
       const auto found = std::find(names.begin(), names.end(), denied.as<std::string>(""));
-      if (found == names.end()) fail(key + " denies an unknown finding: " + denied.as<std::string>("?"));
+      if (found == names.end())
+        fail(key + " denies an unknown finding: " + denied.as<std::string>("?"));
       out.denies |= 1U << (found - names.begin());
     }
     return out;

@@ -13,21 +13,23 @@ namespace biplane {
 // One sentence of the grammar, with its slots in braces.
 struct Phrase {
   std::string text;
-  bool held_out = false;            // never in training reports
-  std::uint32_t denies = 0;         // bit of every FindingKind that must be absent
+  bool held_out = false;     // never in training reports
+  std::uint32_t denies = 0;  // bit of every FindingKind that must be absent
 };
 
 // Sentences that state one finding; each list is not empty where it can be asked for.
 struct FindingPhrases {
   std::vector<Phrase> present, uncertain, impression;
-  std::vector<Phrase> present_both, uncertain_both, impression_both;  // for findings of both sides; else empty
+  std::vector<Phrase> present_both, uncertain_both,
+      impression_both;  // for findings of both sides; else empty
 };
 
 // Content of share/phantom/grammar.yaml.
 struct Grammar {
   std::array<FindingPhrases, kFindingKinds> findings;
   std::vector<Phrase> fillers, conclusions;
-  std::vector<std::string> examination_both, examination_frontal, examination_lateral, indication, comparison;
+  std::vector<std::string> examination_both, examination_frontal, examination_lateral, indication,
+      comparison;
 };
 
 inline std::uint32_t finding_bit(FindingKind kind) { return 1U << static_cast<unsigned>(kind); }

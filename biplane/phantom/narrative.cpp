@@ -40,7 +40,8 @@ std::string spell(const Phrase& phrase, const Finding& f) {
         value[0] = static_cast<char>(std::toupper(value[0]));
       }
       const std::string mark = "{" + name + "}";
-      for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark)) text.replace(at, mark.size(), value);
+      for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark))
+        text.replace(at, mark.size(), value);
     }
   }
   return text;
@@ -57,7 +58,8 @@ void add_typo(std::string& sentence, CounterRandom& random) {
     word = i + 1;
   }
   if (places.empty()) return;
-  const std::size_t at = places[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(places.size())))];
+  const std::size_t at =
+      places[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(places.size())))];
   std::swap(sentence[at], sentence[at + 1]);
 }
 
@@ -72,8 +74,12 @@ std::uint32_t lateral_bits() {
 // The writer of one report.
 class Writer {
  public:
-  Writer(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed, std::uint64_t study)
-      : input_(input), grammar_(grammar), shape_(seed, "phantom/report-shape", {study}), random_(seed, "phantom/report", {study}) {
+  Writer(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
+         std::uint64_t study)
+      : input_(input),
+        grammar_(grammar),
+        shape_(seed, "phantom/report-shape", {study}),
+        random_(seed, "phantom/report", {study}) {
     for (std::size_t i = 0; i < input.findings.size(); ++i) {
       present_ |= finding_bit(input.findings[i].kind);
       if (input.visibility[i] != Visibility::kHidden) stated_.push_back(i);
@@ -81,10 +87,11 @@ class Writer {
   }
 
   Narrative write() {
-    // Nothing of the shape may depend on the findings: it comes from a stream of its own, before anything else.
+    // Nothing of the shape may depend on the findings: it comes from a stream of its own, before
+    // anything else.
     SectionRequest body, end;
-    body.wanted = draw_shape(static_cast<double>(6 + shape_.below(2)), 6.6, 0.6);
-    end.wanted = draw_shape(3, 4.3, 0.4);
+    body.wanted = draw_shape(static_cast<double>(6 + shape_.below(2)), {6.6, 6.5, 0.6});
+    end.wanted = draw_shape(3, {4.3, 7.0, 0.4});
     const bool typo = shape_.bernoulli(0.15);
     shuffle(stated_);
     for (const std::size_t i : stated_) state(i, body, end);
@@ -93,7 +100,11 @@ class Writer {
     for (const Sentence& sentence : findings) end.denied |= sentence.phrase->denies;
     end.fillers = true_sentences(grammar_.conclusions);
     std::vector<Sentence> impression = compose_section(end, random_);
-    if (typo) add_typo(findings[static_cast<std::size_t>(shape_.below(static_cast<std::int64_t>(findings.size())))].text, shape_);
+    if (typo)
+      add_typo(findings[static_cast<std::size_t>(
+                            shape_.below(static_cast<std::int64_t>(findings.size())))]
+                   .text,
+               shape_);
     Narrative out;
     out.report.findings = join(findings, out.phrases);
     out.report.impression = join(impression, out.phrases);
@@ -103,28 +114,35 @@ class Writer {
   }
 
  private:
-  // Shape of a section of `sentences` of about `words` each.
-  TextShape draw_shape(double sentences, double words, double commas) {
+  // Means of a section: words a sentence, letters a word, commas.
+  struct SectionStyle {
+    double words = 0, letters = 0, commas = 0;
+  };
+
+  TextShape draw_shape(double sentences, const SectionStyle& style) {
     TextShape shape;
     shape.sentences = sentences;
-    shape.words = std::round(sentences * (words + shape_.uniform(-0.6, 0.6)));
-    shape.letters = std::round(shape.words * shape_.uniform(6.3, 6.8));
-    shape.commas = std::floor(commas + shape_.uniform() * 1.2);
+    shape.words = std::round(sentences * (style.words + shape_.uniform(-0.6, 0.6)));
+    shape.letters = std::round(shape.words * (style.letters + shape_.uniform(-0.25, 0.25)));
+    shape.commas = std::floor(style.commas + shape_.uniform() * 1.2);
     return shape;
   }
 
-  // Adds a finding to both sections; the impression repeats findings as long as one sentence is left for something else.
+  // Adds a finding to both sections; the impression repeats findings as long as one sentence is
+  // left for something else.
   void state(std::size_t index, SectionRequest& body, SectionRequest& end) {
     const Finding& f = input_.findings[index];
     const FindingPhrases& p = grammar_.findings[static_cast<std::size_t>(f.kind)];
     const bool doubt = random_.bernoulli(0.12) || input_.visibility[index] == Visibility::kDoubtful;
     const bool both = f.side == Side::kBoth && !p.present_both.empty();
-    body.statements.push_back(sentences(doubt ? (both ? p.uncertain_both : p.uncertain) : (both ? p.present_both : p.present), f));
+    body.statements.push_back(sentences(
+        doubt ? (both ? p.uncertain_both : p.uncertain) : (both ? p.present_both : p.present), f));
     if (static_cast<double>(end.statements.size()) + 1 < end.wanted.sentences)
       end.statements.push_back(sentences(both ? p.impression_both : p.impression, f));
   }
 
-  std::vector<Sentence> sentences(const std::vector<Phrase>& phrases, const Finding& finding) const {
+  std::vector<Sentence> sentences(const std::vector<Phrase>& phrases,
+                                  const Finding& finding) const {
     std::vector<Sentence> out;
     for (const Phrase& phrase : phrases) {
       if (phrase.held_out && !input_.held_out_phrasings) continue;
@@ -134,14 +152,16 @@ class Writer {
     return out;
   }
 
-  // What can be said of this body and seen in its views. Remarks on the spine get a level by chance.
+  // What can be said of this body and seen in its views. Remarks on the spine get a level by
+  // chance.
   std::vector<Sentence> true_sentences(const std::vector<Phrase>& phrases) {
     Finding nowhere;
     nowhere.height = random_.uniform();
     std::vector<Sentence> out = sentences(phrases, nowhere);
     std::erase_if(out, [&](const Sentence& sentence) {
       const std::uint32_t denies = sentence.phrase->denies;
-      return (denies & present_) != 0 || (!input_.has_lateral && denies != 0 && (denies & ~lateral_bits()) == 0);
+      return (denies & present_) != 0 ||
+             (!input_.has_lateral && denies != 0 && (denies & ~lateral_bits()) == 0);
     });
     return out;
   }
@@ -149,7 +169,8 @@ class Writer {
   template <class T>
   void shuffle(std::vector<T>& items) {
     for (std::size_t i = items.size(); i > 1; --i)
-      std::swap(items[i - 1], items[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(i)))]);
+      std::swap(items[i - 1],
+                items[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(i)))]);
   }
 
   // In random order.
@@ -171,7 +192,8 @@ class Writer {
     const auto& examination = !input_.has_lateral   ? grammar_.examination_frontal
                               : !input_.has_frontal ? grammar_.examination_lateral
                                                     : grammar_.examination_both;
-    return "EXAMINATION: " + any(examination) + " INDICATION: " + any(grammar_.indication) + " COMPARISON: " + any(grammar_.comparison);
+    return "EXAMINATION: " + any(examination) + " INDICATION: " + any(grammar_.indication) +
+           " COMPARISON: " + any(grammar_.comparison);
   }
 
   const NarrativeInput& input_;
@@ -188,11 +210,12 @@ std::string vertebra_level(const Finding& finding) {
 }
 
 bool lateral_only(FindingKind kind) {
-  return kind == FindingKind::kPosteriorEffusion || kind == FindingKind::kRetrocardiacConsolidation ||
-         kind == FindingKind::kVertebralFracture;
+  return kind == FindingKind::kPosteriorEffusion ||
+         kind == FindingKind::kRetrocardiacConsolidation || kind == FindingKind::kVertebralFracture;
 }
 
-Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed, std::uint64_t study) {
+Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
+                          std::uint64_t study) {
   return Writer(input, grammar, seed, study).write();
 }
 

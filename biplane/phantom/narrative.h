@@ -14,24 +14,28 @@ namespace biplane {
 enum class Visibility { kHidden, kDoubtful, kPlain };  // in the best of the views taken
 
 struct NarrativeInput {
-  std::vector<Finding> findings;           // all that are present
-  std::vector<Visibility> visibility;      // of each
+  std::vector<Finding> findings;       // all that are present
+  std::vector<Visibility> visibility;  // of each
   bool has_frontal = true, has_lateral = true;
-  bool held_out_phrasings = false;         // may use phrasings that training reports never do
+  bool held_out_phrasings = false;  // may use phrasings that training reports never do
 };
 
 struct Narrative {
-  Report report;                           // `other`: examination, indication and comparison
-  std::vector<const Phrase*> phrases;      // used, in order
+  Report report;                       // `other`: examination, indication and comparison
+  std::vector<const Phrase*> phrases;  // used, in order
 };
 
-// Writes a report: every finding that is not hidden is stated, with side, size or place; doubtful ones with uncertainty. The numbers of
-// sentences and words are drawn first and reached with sentences that hold for this body (denials of absent findings, remarks without
-// a finding), so that a report's shape says nothing about what it finds. A finding that is present but hidden in the views taken is
-// neither stated nor denied; nor is one that only a lateral could show denied without a lateral. Pure function of its arguments.
-Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed, std::uint64_t study);
+// Writes a report: every finding that is not hidden is stated, with side, size or place; doubtful
+// ones with uncertainty. The numbers of sentences and words are drawn first and reached with
+// sentences that hold for this body (denials of absent findings, remarks without a finding), so
+// that a report's shape says nothing about what it finds. A finding that is present but hidden in
+// the views taken is neither stated nor denied; nor is one that only a lateral could show denied
+// without a lateral. Pure function of its arguments.
+Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
+                          std::uint64_t study);
 
-// Part of the spine that a vertebral fracture lies in: "mid thoracic" (T8, T9) or "lower thoracic" (T10, T11).
+// Part of the spine that a vertebral fracture lies in: "mid thoracic" (T8, T9) or "lower thoracic"
+// (T10, T11).
 std::string vertebra_level(const Finding& finding);
 // True for findings that (almost) only the lateral view shows.
 bool lateral_only(FindingKind kind);

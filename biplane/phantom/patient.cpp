@@ -31,7 +31,7 @@ Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   p.dome_left = spread(random, 0.0, 0.6);
   p.sulcus_right = spread(random, 0.0, 0.8);
   p.sulcus_left = spread(random, 0.0, 0.8);
-  p.kyphosis = spread(random, 0.012 * (p.age - 50), 0.5);
+  p.kyphosis = spread(random, 0.010 * (p.age - 50), 0.4);
   p.aorta = spread(random, 0.9 + 0.003 * (p.age - 40), 0.06);
   p.bone = spread(random, 1.1 - 0.004 * (p.age - 40), 0.06);
   p.lung_density = spread(random, 0.25, 0.02);

@@ -7,34 +7,34 @@ namespace biplane {
 // A body, as it stays between a patient's studies. Lengths in cm where no scale is named.
 struct Patient {
   bool female = false;
-  double age = 60;          // years
-  double stature = 1;       // scale of everything
-  double width = 1, depth = 1, length = 1;  // scales of the chest
-  double fat = 1.5;         // soft tissue over the ribs
-  double breast = 0;        // radius; 0: none
-  double heart = 1;         // scale of the heart
-  double heart_tilt = 0;    // radians, more: a steep heart
-  double dome_right = 0, dome_left = 0;        // heights of the domes against the standard
-  double sulcus_right = 0, sulcus_left = 0;    // depth of the posterior sulci against the standard
-  double kyphosis = 0;      // bulge of the spine to the back against the standard
-  double aorta = 1;         // scale of the aorta; grows with age
-  double bone = 1;          // mineral of the bones; falls with age
-  double lung_density = 0.25;  // against water
-  std::uint64_t vessels = 0;   // random key of the vessel tree
+  double age = 60;                           // years
+  double stature = 1;                        // scale of everything
+  double width = 1, depth = 1, length = 1;   // scales of the chest
+  double fat = 1.5;                          // soft tissue over the ribs
+  double breast = 0;                         // radius; 0: none
+  double heart = 1;                          // scale of the heart
+  double heart_tilt = 0;                     // radians, more: a steep heart
+  double dome_right = 0, dome_left = 0;      // heights of the domes against the standard
+  double sulcus_right = 0, sulcus_left = 0;  // depth of the posterior sulci against the standard
+  double kyphosis = 0;                       // bulge of the spine to the back against the standard
+  double aorta = 1;                          // scale of the aorta; grows with age
+  double bone = 1;                           // mineral of the bones; falls with age
+  double lung_density = 0.25;                // against water
+  std::uint64_t vessels = 0;                 // random key of the vessel tree
 };
 
 // How one study was taken; independent of patient and findings.
 struct Acquisition {
-  bool ap = false;             // frontal from the front (bedside) instead of from the back
-  bool faces_right = false;    // lateral shown with the front of the body to the right of the image
+  bool ap = false;           // frontal from the front (bedside) instead of from the back
+  bool faces_right = false;  // lateral shown with the front of the body to the right of the image
   double rotation_frontal = 0, rotation_lateral = 0;  // of the body about its long axis, radians
   double shift_x = 0, shift_z = 0;                    // of the detector against the body, cm
-  double inspiration = 0;      // lowers both domes, cm
-  double field = 40;           // side of the detector, cm
-  double exposure = 1;         // photons against the standard
+  double inspiration = 0;                             // lowers both domes, cm
+  double field = 40;                                  // side of the detector, cm
+  double exposure = 1;                                // photons against the standard
   double brightness = 0, contrast = 1;                // display window
-  double collimation = 0;      // black border, cm at the detector
-  double gas = 1;              // scale of the stomach bubble; 0: none
+  double collimation = 0;                             // black border, cm at the detector
+  double gas = 1;                                     // scale of the stomach bubble; 0: none
 };
 
 // Pure functions of (seed, number of the patient) and (seed, number of the study).

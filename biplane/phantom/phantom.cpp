@@ -16,10 +16,14 @@ void check_phantom(const PhantomOptions& options) {
   require(options.seed >= 0, "seed", "0 or more");
   require(options.size >= 32 && options.size <= 2048, "size", "32 .. 2048 pixels");
   require(options.threads >= 0, "threads", "0 (one per core) or more");
-  require(options.layout == "native" || options.layout == "pairs", "layout", "native or pairs, not " + options.layout);
-  require(options.format == "jpeg" || options.format == "png", "format", "jpeg or png, not " + options.format);
-  require(options.test >= -1 && options.validate >= -1, "test and validate", "-1 (a share of the studies) or more");
-  require(options.frontal_only >= 0 && options.lateral_only >= 0 && options.frontal_only + options.lateral_only <= 1,
+  require(options.layout == "native" || options.layout == "pairs", "layout",
+          "native or pairs, not " + options.layout);
+  require(options.format == "jpeg" || options.format == "png", "format",
+          "jpeg or png, not " + options.format);
+  require(options.test >= -1 && options.validate >= -1, "test and validate",
+          "-1 (a share of the studies) or more");
+  require(options.frontal_only >= 0 && options.lateral_only >= 0 &&
+              options.frontal_only + options.lateral_only <= 1,
           "frontal_only and lateral_only", "shares that add up to at most 1");
   require(phantom_counts(options).train >= 0, "test + validate", "at most the number of studies");
 }

@@ -11,19 +11,22 @@
 
 namespace biplane {
 
-// What `biplane phantom` makes (data.md section 5). The order of studies is train, validate, test; a study is a pure
-// function of (seed, size, split, position in its split), so that other counts change no study that stays.
+// What `biplane phantom` makes (data.md section 5). The order of studies is train, validate, test;
+// a study is a pure function of (seed, size, split, position in its split), so that other counts
+// change no study that stays.
 struct PhantomOptions {
   std::int64_t studies = 1000;  // in all splits together
   std::int64_t seed = 0;
-  std::int64_t size = 256;      // side of the square images in pixels, 32 .. 2048
-  std::int64_t threads = 0;     // 0: one per core
-  std::string layout = "native";  // native: manifest only; pairs: also studies.csv, as `prepare pairs` reads it
-  std::string format = "jpeg";    // jpeg (grey, quality 95) or png
-  std::int64_t test = -1;         // studies of the test split; -1: a tenth
-  std::int64_t validate = -1;     // likewise; -1: a twentieth
-  double frontal_only = 0.25;     // share of TRAINING studies without a lateral, independent of everything else
-  double lateral_only = 0.05;     // and without a frontal; validate and test studies have both
+  std::int64_t size = 256;   // side of the square images in pixels, 32 .. 2048
+  std::int64_t threads = 0;  // 0: one per core
+  std::string layout =
+      "native";  // native: manifest only; pairs: also studies.csv, as `prepare pairs` reads it
+  std::string format = "jpeg";  // jpeg (grey, quality 95) or png
+  std::int64_t test = -1;       // studies of the test split; -1: a tenth
+  std::int64_t validate = -1;   // likewise; -1: a twentieth
+  double frontal_only =
+      0.25;  // share of TRAINING studies without a lateral, independent of everything else
+  double lateral_only = 0.05;  // and without a frontal; validate and test studies have both
 
   template <class V>
   void visit(V& v) {
@@ -49,15 +52,16 @@ struct PhantomCounts {
 };
 PhantomCounts phantom_counts(const PhantomOptions& options);
 
-// One study in memory. `study` is as in the manifest: views (frontal first) hold path, kind and size but no hash;
-// boxes, masks and their view index refer to the views present.
+// One study in memory. `study` is as in the manifest: views (frontal first) hold path, kind and
+// size but no hash; boxes, masks and their view index refer to the views present.
 struct PhantomStudy {
   GreyImage frontal, lateral;  // (size, size); empty if that view was not taken
   bool has_frontal = false, has_lateral = false;
   Study study;
 };
 
-// Pure function of the options' seed, size, counts and `index` in [0, studies). Throws Error kUsage for another index.
+// Pure function of the options' seed, size, counts and `index` in [0, studies). Throws Error kUsage
+// for another index.
 PhantomStudy make_phantom_study(const PhantomOptions& options, std::int64_t index);
 
 struct PhantomSummary {
@@ -68,9 +72,9 @@ struct PhantomSummary {
   double seconds = 0;
 };
 
-// Writes OUT/images/..., OUT/manifest.jsonl, OUT/funnel.json (and OUT/studies.csv for layout pairs) and calls
-// progress->advance() for every study, if given. Memory does not grow with the number of studies; the files are the
-// same for any number of threads. Throws Error kUsage, kIo.
+// Writes OUT/images/..., OUT/manifest.jsonl, OUT/funnel.json (and OUT/studies.csv for layout pairs)
+// and calls progress->advance() for every study, if given. Memory does not grow with the number of
+// studies; the files are the same for any number of threads. Throws Error kUsage, kIo.
 PhantomSummary write_phantom(const PhantomOptions& options, const std::filesystem::path& out,
                              Progress* progress = nullptr);
 

@@ -12,7 +12,8 @@ namespace biplane {
 namespace {
 
 // Colours that differ well on grey, one a finding in the order of the study's masks.
-constexpr std::array<Colour, 6> kColours = {{{255, 196, 0}, {0, 200, 255}, {255, 90, 90}, {120, 230, 90}, {230, 120, 255}, {255, 150, 60}}};
+constexpr std::array<Colour, 6> kColours = {
+    {{255, 196, 0}, {0, 200, 255}, {255, 90, 90}, {120, 230, 90}, {230, 120, 255}, {255, 150, 60}}};
 
 void place(const RgbImage& tile, int top, int left, RgbImage& sheet) {
   for (int row = 0; row < tile.rows; ++row)
@@ -30,7 +31,8 @@ RgbImage draw_view(const PhantomStudy& made, bool lateral, const PreviewOptions&
     last = mask.label;
     const View& view = made.study.views[static_cast<std::size_t>(mask.view)];
     if (is_frontal(view.view) == lateral) continue;
-    draw_mask_outline(tile, decode_rle(mask.rle, mask.rows, mask.cols), kColours[colour % kColours.size()]);
+    draw_mask_outline(tile, decode_rle(mask.rle, mask.rows, mask.cols),
+                      kColours[colour % kColours.size()]);
   }
   return tile;
 }
@@ -39,18 +41,24 @@ RgbImage draw_view(const PhantomStudy& made, bool lateral, const PreviewOptions&
 
 RgbImage phantom_preview(const PhantomOptions& options, const PreviewOptions& preview) {
   check_phantom(options);
-  if (preview.studies < 1 || preview.columns < 1) throw Error(ErrorKind::kUsage, "phantom: a preview needs 1 or more studies and columns");
+  if (preview.studies < 1 || preview.columns < 1)
+    throw Error(ErrorKind::kUsage, "phantom: a preview needs 1 or more studies and columns");
   const PhantomCounts counts = phantom_counts(options);
   const std::int64_t first = counts.test > 0 ? options.studies - counts.test : 0;
   const std::int64_t shown = std::min(preview.studies, options.studies - first);
-  const std::int64_t columns = std::min(preview.columns, shown), rows = (shown + columns - 1) / columns;
+  const std::int64_t columns = std::min(preview.columns, shown),
+                     rows = (shown + columns - 1) / columns;
   constexpr int kGap = 4;
   const int side = static_cast<int>(options.size), cell = 2 * side + kGap;
-  RgbImage sheet = make_rgb(static_cast<int>(rows) * (side + kGap), static_cast<int>(columns) * cell);
-  const int threads = options.threads > 0 ? static_cast<int>(options.threads) : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  RgbImage sheet =
+      make_rgb(static_cast<int>(rows) * (side + kGap), static_cast<int>(columns) * cell);
+  const int threads = options.threads > 0
+                          ? static_cast<int>(options.threads)
+                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   parallel_for(shown, threads, [&](std::int64_t i) {
     const PhantomStudy made = make_phantom_study(options, first + i);
-    const int top = static_cast<int>(i / columns) * (side + kGap), left = static_cast<int>(i % columns) * cell;
+    const int top = static_cast<int>(i / columns) * (side + kGap),
+              left = static_cast<int>(i % columns) * cell;
     if (made.has_frontal) place(draw_view(made, false, preview), top, left, sheet);
     if (made.has_lateral) place(draw_view(made, true, preview), top, left + side, sheet);
   });

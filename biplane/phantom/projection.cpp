@@ -25,8 +25,8 @@ void Camera::project(Vec3 point, double& row, double& col) const {
   row = (centre_up / distance - dot(rel, up) / t) / pitch() - 0.5 + 0.5 * size;
 }
 
-// The quadric along one row as polynomials of the local column coordinate u: a t^2 + 2 b t + c <= 0 with t counted
-// from the plane through the solid's centre, so that single precision suffices.
+// The quadric along one row as polynomials of the local column coordinate u: a t^2 + 2 b t + c <= 0
+// with t counted from the plane through the solid's centre, so that single precision suffices.
 struct ProjectedSolid::RowTerms {
   std::array<float, 3> a, b, c;
   std::array<std::array<float, 2>, Solid::kMaxPlanes> offset, slope;  // offset(u) + t slope(u) <= 0
@@ -48,7 +48,8 @@ ProjectedSolid::ProjectedSolid(const Solid& solid, const Camera& camera)
     Vec3 p = solid.centre;
     for (int axis = 0; axis < 3; ++axis) {
       const double scale = axis < 2 ? widen : 1.0;  // a thin solid is widened across, not along
-      p = p + ((corner >> axis & 1) != 0 ? scale : -scale) * solid.half_axes[static_cast<std::size_t>(axis)];
+      p = p + ((corner >> axis & 1) != 0 ? scale : -scale) *
+                  solid.half_axes[static_cast<std::size_t>(axis)];
     }
     double row = 0, col = 0;
     camera.project(p, row, col);
@@ -57,7 +58,9 @@ ProjectedSolid::ProjectedSolid(const Solid& solid, const Camera& camera)
     col_low = std::min(col_low, col);
     col_high = std::max(col_high, col);
   }
-  const auto clip = [&](double x) { return static_cast<int>(std::clamp(x, 0.0, double(camera.size))); };
+  const auto clip = [&](double x) {
+    return static_cast<int>(std::clamp(x, 0.0, double(camera.size)));
+  };
   row_begin_ = clip(std::floor(row_low));
   row_end_ = clip(std::ceil(row_high) + 1);
   col_begin_ = clip(std::floor(col_low));
@@ -70,7 +73,8 @@ ProjectedSolid::RowTerms ProjectedSolid::row_terms(int row) const {
   const Vec3 d0 = camera_.forward + camera_.along(row) * camera_.up + middle_across_ * d1;
   const Vec3 r0 = to_centre_ + depth_ * (d0 - camera_.forward);
   const Vec3 r1 = depth_ * d1;
-  const Vec3 md0 = apply(form_, d0), md1 = apply(form_, d1), mr0 = apply(form_, r0), mr1 = apply(form_, r1);
+  const Vec3 md0 = apply(form_, d0), md1 = apply(form_, d1), mr0 = apply(form_, r0),
+             mr1 = apply(form_, r1);
   const auto f = [](double x) { return static_cast<float>(x); };
   RowTerms terms;
   terms.a = {f(dot(d0, md0)), f(2 * dot(d0, md1)), f(dot(d1, md1))};
@@ -80,7 +84,8 @@ ProjectedSolid::RowTerms ProjectedSolid::row_terms(int row) const {
   for (int i = 0; i < plane_count_; ++i) {
     const Plane& plane = planes_[static_cast<std::size_t>(i)];
     const double reach = plane.offset - dot(plane.normal, centre);
-    terms.offset[static_cast<std::size_t>(i)] = {f(dot(plane.normal, r0) - reach), f(dot(plane.normal, r1))};
+    terms.offset[static_cast<std::size_t>(i)] = {f(dot(plane.normal, r0) - reach),
+                                                 f(dot(plane.normal, r1))};
     terms.slope[static_cast<std::size_t>(i)] = {f(dot(plane.normal, d0)), f(dot(plane.normal, d1))};
   }
   return terms;

@@ -7,9 +7,9 @@
 
 namespace biplane {
 
-// Point source and flat square detector. The ray of pixel (row, col) is source + t * direction with a component 1
-// along `forward`, so t is the distance from the source along the central axis; a path between t0 and t1 is
-// (t1 - t0) * ray_length long.
+// Point source and flat square detector. The ray of pixel (row, col) is source + t * direction with
+// a component 1 along `forward`, so t is the distance from the source along the central axis; a
+// path between t0 and t1 is (t1 - t0) * ray_length long.
 struct Camera {
   Vec3 source;
   Vec3 forward, right, up;  // right-handed or not: `right` is the direction of growing columns
@@ -22,7 +22,9 @@ struct Camera {
 
   double pitch() const { return field / distance / size; }  // of one pixel, in units of direction
   double across(double col) const { return (col + 0.5 - 0.5 * size) * pitch(); }
-  double along(double row) const { return centre_up / distance - (row + 0.5 - 0.5 * size) * pitch(); }
+  double along(double row) const {
+    return centre_up / distance - (row + 0.5 - 0.5 * size) * pitch();
+  }
   Vec3 direction(double row, double col) const {
     return forward + across(col) * right + along(row) * up;
   }
@@ -43,8 +45,8 @@ class ProjectedSolid {
   // Factor on the solid's density when it was widened to the pixel (1 otherwise).
   float weight() const { return weight_; }
 
-  // Intervals [enter, leave] in t for the columns begin .. end - 1 of one row, written from index 0 on. A ray that
-  // misses has leave <= enter; so has every ray outside the bounding rectangle.
+  // Intervals [enter, leave] in t for the columns begin .. end - 1 of one row, written from index 0
+  // on. A ray that misses has leave <= enter; so has every ray outside the bounding rectangle.
   void chords(int row, int begin, int end, float* enter, float* leave) const;
 
  private:
@@ -55,9 +57,9 @@ class ProjectedSolid {
   int row_begin_ = 0, row_end_ = 0, col_begin_ = 0, col_end_ = 0;
   float weight_ = 1;
   std::array<double, 6> form_{};
-  double depth_ = 0;        // t of the plane through the centre
+  double depth_ = 0;          // t of the plane through the centre
   double middle_across_ = 0;  // of the bounding rectangle: origin of the local column coordinate
-  Vec3 to_centre_;          // source + depth * forward - centre
+  Vec3 to_centre_;            // source + depth * forward - centre
   std::array<Plane, Solid::kMaxPlanes> planes_{};
   int plane_count_ = 0;
 };

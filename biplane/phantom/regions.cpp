@@ -49,7 +49,8 @@ std::vector<PixelBox> region_boxes(const std::vector<std::uint8_t>& mask, int si
   }
   std::vector<PixelBox> boxes;
   for (const Region& r : regions)
-    if (10 * r.area >= largest) boxes.push_back({r.left, r.top, r.right - r.left + 1, r.bottom - r.top + 1});
+    if (10 * r.area >= largest)
+      boxes.push_back({r.left, r.top, r.right - r.left + 1, r.bottom - r.top + 1});
   return boxes;
 }
 

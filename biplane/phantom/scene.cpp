@@ -23,7 +23,8 @@ void scale(std::vector<Deposit>& deposits, double s) {
 
 }  // namespace
 
-Scene build_scene(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings, Pose pose) {
+Scene build_scene(const Patient& patient, const Acquisition& acquisition,
+                  const std::vector<Finding>& findings, Pose pose) {
   const Chest chest = measure_chest(patient, acquisition, findings);
   Scene scene;
   add_body(patient, chest, pose, scene);

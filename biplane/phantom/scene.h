@@ -9,18 +9,20 @@
 
 namespace biplane {
 
-// Matter added along a solid's path. Densities are in units of water's attenuation; negative where air takes the place of tissue.
+// Matter added along a solid's path. Densities are in units of water's attenuation; negative where
+// air takes the place of tissue.
 struct Deposit {
   Solid solid;
   double density = 0;
   bool operator==(const Deposit&) const = default;
 };
 
-// One lung. Its cavity is the intersection of `cavity` minus the organs (each the hull of its solids along a ray); inside the cavity,
-// tissue of `density` fills the intersection with `tissue`, and `lifts` add density to that tissue up to water.
+// One lung. Its cavity is the intersection of `cavity` minus the organs (each the hull of its
+// solids along a ray); inside the cavity, tissue of `density` fills the intersection with `tissue`,
+// and `lifts` add density to that tissue up to water.
 struct Lung {
   std::vector<Solid> cavity;
-  std::vector<Solid> tissue;                // empty: the whole cavity
+  std::vector<Solid> tissue;  // empty: the whole cavity
   std::vector<std::vector<Solid>> organs;
   std::vector<Deposit> lifts;
   double density = 0.25;
@@ -44,6 +46,7 @@ struct Scene {
 enum class Pose { kFrontal, kLateral };
 
 // Pure function of its arguments; a finding that is left out changes nothing but its own traces.
-Scene build_scene(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings, Pose pose);
+Scene build_scene(const Patient& patient, const Acquisition& acquisition,
+                  const std::vector<Finding>& findings, Pose pose);
 
 }  // namespace biplane

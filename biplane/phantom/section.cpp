@@ -6,20 +6,24 @@
 namespace biplane {
 
 TextShape TextShape::of(const std::string& sentence) {
-  return {1, 1 + static_cast<double>(std::count(sentence.begin(), sentence.end(), ' ')), static_cast<double>(sentence.size()),
+  return {1, 1 + static_cast<double>(std::count(sentence.begin(), sentence.end(), ' ')),
+          static_cast<double>(sentence.size()),
           static_cast<double>(std::count(sentence.begin(), sentence.end(), ','))};
 }
 
 TextShape TextShape::plus(const TextShape& other) const {
-  return {sentences + other.sentences, words + other.words, letters + other.letters, commas + other.commas};
+  return {sentences + other.sentences, words + other.words, letters + other.letters,
+          commas + other.commas};
 }
 
 TextShape TextShape::minus(const TextShape& other) const {
-  return {sentences - other.sentences, words - other.words, letters - other.letters, commas - other.commas};
+  return {sentences - other.sentences, words - other.words, letters - other.letters,
+          commas - other.commas};
 }
 
 double TextShape::distance(const TextShape& other) const {
-  return std::abs(words - other.words) + std::abs(letters - other.letters) / 3 + 2 * std::abs(commas - other.commas);
+  return std::abs(words - other.words) + std::abs(letters - other.letters) / 2 +
+         4 * std::abs(commas - other.commas);
 }
 
 namespace {
@@ -50,13 +54,15 @@ class Draft {
     bool improved = false;
     for (std::size_t slot = 0; slot < stated_.size(); ++slot)
       improved |= improve_slot(request_.statements[slot], stated_[slot], random);
-    for (std::size_t slot = 0; slot < fillers_.size(); ++slot) improved |= improve_slot(request_.fillers, fillers_[slot], random);
+    for (std::size_t slot = 0; slot < fillers_.size(); ++slot)
+      improved |= improve_slot(request_.fillers, fillers_[slot], random);
     return improved;
   }
 
   std::vector<Sentence> sentences() const {
     std::vector<Sentence> out;
-    for (std::size_t i = 0; i < stated_.size(); ++i) out.push_back(request_.statements[i][stated_[i]]);
+    for (std::size_t i = 0; i < stated_.size(); ++i)
+      out.push_back(request_.statements[i][stated_[i]]);
     for (const std::size_t filler : fillers_) out.push_back(request_.fillers[filler]);
     return out;
   }
@@ -66,7 +72,8 @@ class Draft {
     return static_cast<std::size_t>(random.below(static_cast<std::int64_t>(count)));
   }
 
-  bool improve_slot(const std::vector<Sentence>& choices, std::size_t& slot, CounterRandom& random) {
+  bool improve_slot(const std::vector<Sentence>& choices, std::size_t& slot,
+                    CounterRandom& random) {
     const TextShape rest = shape_.minus(choices[slot].shape);
     const std::size_t before = slot, first = pick(choices.size(), random);
     double best = distance();
@@ -109,11 +116,18 @@ class Draft {
 }  // namespace
 
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random) {
-  Draft draft(request, random);
-  constexpr int kRounds = 3;
-  for (int round = 0; round < kRounds && draft.improve(random); ++round) {
+  constexpr int kDrafts = 4, kRounds = 3;
+  std::vector<Sentence> best;
+  double nearest = 0;
+  for (int i = 0; i < kDrafts; ++i) {
+    Draft draft(request, random);
+    for (int round = 0; round < kRounds && draft.improve(random); ++round) {
+    }
+    if (i > 0 && draft.distance() >= nearest) continue;
+    nearest = draft.distance();
+    best = draft.sentences();
   }
-  return draft.sentences();
+  return best;
 }
 
 }  // namespace biplane

@@ -30,12 +30,13 @@ struct Sentence {
 struct SectionRequest {
   std::vector<std::vector<Sentence>> statements;  // one of each list must be said
   std::vector<Sentence> fillers;                  // may be said; all true
-  std::uint32_t denied = 0;                       // findings denied already (bits), not to be denied again
+  std::uint32_t denied = 0;  // findings denied already (bits), not to be denied again
   TextShape wanted;
 };
 
-// Chooses phrasings at random, then exchanges single ones as long as that brings the shape nearer to the one wanted. Every filler occurs
-// at most once, and each denies something that no other does.
+// Chooses phrasings at random, then exchanges single ones as long as that brings the shape nearer
+// to the one wanted. Every filler occurs at most once, and each denies something that no other
+// does.
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random);
 
 }  // namespace biplane

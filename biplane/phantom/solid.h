@@ -14,16 +14,17 @@ struct Plane {
   bool operator==(const Plane&) const = default;
 };
 
-// The one primitive of the phantom: a convex quadric (x - centre)^T M (x - centre) <= 1, cut by at most four
-// half-spaces. A ray meets it in one interval, which has a closed form.
+// The one primitive of the phantom: a convex quadric (x - centre)^T M (x - centre) <= 1, cut by at
+// most four half-spaces. A ray meets it in one interval, which has a closed form.
 struct Solid {
   static constexpr int kMaxPlanes = 4;
   Vec3 centre;
-  std::array<double, 6> form{};        // M: xx, yy, zz, xy, xz, yz in 1/cm^2
-  std::array<Vec3, 3> half_axes{};     // of a box around centre that holds the solid
+  std::array<double, 6> form{};     // M: xx, yy, zz, xy, xz, yz in 1/cm^2
+  std::array<Vec3, 3> half_axes{};  // of a box around centre that holds the solid
   std::array<Plane, kMaxPlanes> planes{};
   int plane_count = 0;
-  double thin_radius = 0;              // cm; > 0: may be widened to the pixel at equal mass (catheters, wires, vessels)
+  double thin_radius =
+      0;  // cm; > 0: may be widened to the pixel at equal mass (catheters, wires, vessels)
   bool operator==(const Solid&) const = default;
 };
 
@@ -31,10 +32,10 @@ struct Solid {
 Solid ellipsoid(Vec3 centre, Vec3 radii, const Frame& frame = {});
 Solid sphere(Vec3 centre, double radius);
 
-// Cylinder from a to b with flat ends; its section is an ellipse with `radius` along the part of `wide` that is
-// perpendicular to the axis times `aspect`, and `radius` across it.
+// Cylinder from a to b with flat ends; its section is an ellipse with `radius` along the part of
+// `wide` that is perpendicular to the axis times `aspect`, and `radius` across it.
 struct CylinderShape {
-  double radius = 1;     // cm
+  double radius = 1;  // cm
   double aspect = 1;
   Vec3 wide{0, 0, 1};
 };

@@ -11,20 +11,23 @@
 namespace biplane {
 namespace {
 
-constexpr std::int64_t kBlock = 10;                                  // studies of
+constexpr std::int64_t kBlock = 10;                                           // studies of
 constexpr std::array<std::int64_t, 7> kPatientSizes = {3, 2, 1, 1, 1, 1, 1};  // these patients
 
 ViewRender render_view(const RenderedStudy& study, bool lateral, int size, CounterRandom noise) {
   const Pose pose = lateral ? Pose::kLateral : Pose::kFrontal;
   ViewRender view;
-  view.camera = lateral ? lateral_camera(study.acquisition, size) : frontal_camera(study.acquisition, size);
-  const ProjectedScene scene(build_scene(study.patient, study.acquisition, study.findings, pose), view.camera);
+  view.camera =
+      lateral ? lateral_camera(study.acquisition, size) : frontal_camera(study.acquisition, size);
+  const ProjectedScene scene(build_scene(study.patient, study.acquisition, study.findings, pose),
+                             view.camera);
   view.shot = expose(scene.attenuation(), scene.body(), study.acquisition, view.camera, noise);
   for (std::size_t i = 0; i < study.findings.size(); ++i) {
     std::vector<Finding> others = study.findings;
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
     const Scene without = build_scene(study.patient, study.acquisition, others, pose);
-    view.traces.push_back(trace_finding(scene.difference(without), view.shot, view.camera, lateral));
+    view.traces.push_back(
+        trace_finding(scene.difference(without), view.shot, view.camera, lateral));
   }
   return view;
 }
@@ -37,7 +40,8 @@ std::string numbered(const char* prefix, std::int64_t number) {
 // Which views were taken: in training by chance alone, else both.
 std::array<bool, 2> views_taken(const PhantomOptions& options, const StudyPlace& place) {
   if (place.split != Split::kTrain) return {true, true};
-  CounterRandom random(static_cast<std::uint64_t>(options.seed), "phantom/views", {place.study_key});
+  CounterRandom random(static_cast<std::uint64_t>(options.seed), "phantom/views",
+                       {place.study_key});
   const double u = random.uniform();
   if (u < options.frontal_only) return {true, false};
   if (u < options.frontal_only + options.lateral_only) return {false, true};
@@ -57,9 +61,11 @@ void add_truth(const RenderedStudy& rendered, const std::array<bool, 2>& taken, 
       if (visible) seen.push_back(kNames[v]);
       if (taken[v] && visible && view.traces[i].area > 0) {
         const std::int64_t size = view.camera.size;
-        study.masks.push_back({view_index, label, encode_rle(view.traces[i].mask, size, size), size, size});
+        study.masks.push_back(
+            {view_index, label, encode_rle(view.traces[i].mask, size, size), size, size});
         for (const PixelBox& box : region_boxes(view.traces[i].mask, static_cast<int>(size)))
-          study.boxes.push_back({view_index, label, double(box.x), double(box.y), double(box.w), double(box.h), ""});
+          study.boxes.push_back(
+              {view_index, label, double(box.x), double(box.y), double(box.w), double(box.h), ""});
       }
       view_index += taken[v] ? 1 : 0;
     }
@@ -79,21 +85,26 @@ void add_labels(const std::vector<Finding>& findings, Study& study) {
   }
 }
 
-void add_views(const PhantomOptions& options, const StudyPlace& place, const RenderedStudy& rendered, PhantomStudy& made) {
+void add_views(const PhantomOptions& options, const StudyPlace& place,
+               const RenderedStudy& rendered, PhantomStudy& made) {
   const std::string folder = image_folder(place.split, place.position) + "/";
   const std::string ending = options.format == "png" ? ".png" : ".jpg";
   for (const bool lateral : {false, true}) {
     if (!(lateral ? made.has_lateral : made.has_frontal)) continue;
     View view;
-    view.path = folder + numbered("s", place.position) + (lateral ? "_lateral" : "_frontal") + ending;
-    view.view = lateral ? ViewPosition::kLateral : rendered.acquisition.ap ? ViewPosition::kAP : ViewPosition::kPA;
+    view.path =
+        folder + numbered("s", place.position) + (lateral ? "_lateral" : "_frontal") + ending;
+    view.view = lateral                   ? ViewPosition::kLateral
+                : rendered.acquisition.ap ? ViewPosition::kAP
+                                          : ViewPosition::kPA;
     view.laterality = lateral ? "L" : "";
     view.rows = view.cols = options.size;
     made.study.views.push_back(view);
   }
 }
 
-Report write_report(const PhantomOptions& options, const StudyPlace& place, const RenderedStudy& rendered, const std::array<bool, 2>& taken) {
+Report write_report(const PhantomOptions& options, const StudyPlace& place,
+                    const RenderedStudy& rendered, const std::array<bool, 2>& taken) {
   NarrativeInput input;
   input.findings = rendered.findings;
   input.has_frontal = taken[0];
@@ -103,9 +114,13 @@ Report write_report(const PhantomOptions& options, const StudyPlace& place, cons
     double best = 0;
     for (std::size_t v = 0; v < 2; ++v)
       if (taken[v]) best = std::max(best, rendered.views[v].traces[i].detectability);
-    input.visibility.push_back(best >= kVisible ? Visibility::kPlain : best >= kHidden ? Visibility::kDoubtful : Visibility::kHidden);
+    input.visibility.push_back(best >= kVisible  ? Visibility::kPlain
+                               : best >= kHidden ? Visibility::kDoubtful
+                                                 : Visibility::kHidden);
   }
-  return write_narrative(input, phantom_grammar(), static_cast<std::uint64_t>(options.seed), place.study_key).report;
+  return write_narrative(input, phantom_grammar(), static_cast<std::uint64_t>(options.seed),
+                         place.study_key)
+      .report;
 }
 
 }  // namespace
@@ -117,7 +132,8 @@ std::string image_folder(Split split, std::int64_t position) {
 StudyPlace place_study(const PhantomOptions& options, std::int64_t index) {
   const PhantomCounts counts = phantom_counts(options);
   if (index < 0 || index >= options.studies)
-    throw Error(ErrorKind::kUsage, "phantom: study " + std::to_string(index) + " is not in 0 .. " + std::to_string(options.studies - 1));
+    throw Error(ErrorKind::kUsage, "phantom: study " + std::to_string(index) + " is not in 0 .. " +
+                                       std::to_string(options.studies - 1));
   StudyPlace place;
   place.position = index;
   if (index >= counts.train) {
@@ -130,8 +146,10 @@ StudyPlace place_study(const PhantomOptions& options, std::int64_t index) {
   }
   const std::uint64_t split = static_cast<std::uint64_t>(place.split);
   const std::int64_t block = place.position / kBlock;
-  CounterRandom random(static_cast<std::uint64_t>(options.seed), "phantom/patients", {split, static_cast<std::uint64_t>(block)});
-  const std::vector<std::int64_t> order = random.permutation(static_cast<std::int64_t>(kPatientSizes.size()));
+  CounterRandom random(static_cast<std::uint64_t>(options.seed), "phantom/patients",
+                       {split, static_cast<std::uint64_t>(block)});
+  const std::vector<std::int64_t> order =
+      random.permutation(static_cast<std::int64_t>(kPatientSizes.size()));
   std::int64_t left = place.position % kBlock, patient = 0;
   while (left >= kPatientSizes[static_cast<std::size_t>(order[static_cast<std::size_t>(patient)])])
     left -= kPatientSizes[static_cast<std::size_t>(order[static_cast<std::size_t>(patient++)])];
@@ -142,7 +160,8 @@ StudyPlace place_study(const PhantomOptions& options, std::int64_t index) {
   return place;
 }
 
-RenderedStudy render_study(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings, int size,
+RenderedStudy render_study(const Patient& patient, const Acquisition& acquisition,
+                           const std::vector<Finding>& findings, int size,
                            const CounterRandom& noise) {
   RenderedStudy study;
   study.patient = patient;
@@ -161,14 +180,16 @@ PhantomStudy make_phantom_study(const PhantomOptions& options, std::int64_t inde
   const std::uint64_t seed = static_cast<std::uint64_t>(options.seed);
   const StudyPlace place = place_study(options, index);
   RenderedStudy rendered =
-      render_study(draw_patient(seed, place.patient_key), draw_acquisition(seed, place.study_key), draw_findings(seed, place.study_key),
-                   static_cast<int>(options.size), CounterRandom(seed, "phantom/noise", {place.study_key}));
+      render_study(draw_patient(seed, place.patient_key), draw_acquisition(seed, place.study_key),
+                   draw_findings(seed, place.study_key), static_cast<int>(options.size),
+                   CounterRandom(seed, "phantom/noise", {place.study_key}));
   const std::array<bool, 2> taken = views_taken(options, place);
   PhantomStudy made;
   made.has_frontal = taken[0];
   made.has_lateral = taken[1];
   Study& study = made.study;
-  const std::string prefix = "phantom" + std::to_string(options.seed) + "-" + split_name(place.split);
+  const std::string prefix =
+      "phantom" + std::to_string(options.seed) + "-" + split_name(place.split);
   study.study_id = numbered((prefix + "-s").c_str(), place.position);
   study.patient_id = numbered((prefix + "-p").c_str(), place.patient);
   study.sex = rendered.patient.female ? "F" : "M";

@@ -15,8 +15,8 @@ namespace biplane {
 // Where a study stands: all of it follows from (seed, split, position).
 struct StudyPlace {
   Split split = Split::kTrain;
-  std::int64_t position = 0;          // in its split
-  std::int64_t patient = 0;           // in its split; never in another one
+  std::int64_t position = 0;  // in its split
+  std::int64_t patient = 0;   // in its split; never in another one
   bool first_of_patient = false;
   std::uint64_t study_key = 0, patient_key = 0;  // for random streams
 };
@@ -32,7 +32,8 @@ struct ViewRender {
   std::vector<FindingTrace> traces;
 };
 
-// A study before it is turned into manifest form. Index 0 is the frontal view, 1 the lateral; both are always rendered.
+// A study before it is turned into manifest form. Index 0 is the frontal view, 1 the lateral; both
+// are always rendered.
 struct RenderedStudy {
   Patient patient;
   Acquisition acquisition;
@@ -41,7 +42,8 @@ struct RenderedStudy {
 };
 
 // Renders given findings in a given body.
-RenderedStudy render_study(const Patient& patient, const Acquisition& acquisition, const std::vector<Finding>& findings,
-                           int size, const CounterRandom& noise);
+RenderedStudy render_study(const Patient& patient, const Acquisition& acquisition,
+                           const std::vector<Finding>& findings, int size,
+                           const CounterRandom& noise);
 
 }  // namespace biplane

@@ -30,7 +30,8 @@ Square padded(const PathImage& image, std::size_t n, bool squared) {
   return square;
 }
 
-// Squares below are not used, so that d' hardly depends on the size of the image. cm at the detector.
+// Squares below are not used, so that d' hardly depends on the size of the image. cm at the
+// detector.
 constexpr double kSmallestSquare = 0.55;
 
 }  // namespace
@@ -39,23 +40,28 @@ double anatomical_deviation(bool lateral, double side_cm) {
   return lateral ? 0.0106 * std::pow(side_cm, 0.36) : 0.0178 * std::pow(side_cm, 0.40);
 }
 
-double detectability(const PathImage& change, const PathImage& noise, const Camera& camera, bool lateral) {
+double detectability(const PathImage& change, const PathImage& noise, const Camera& camera,
+                     bool lateral) {
   const std::size_t n = static_cast<std::size_t>(camera.size);
   Square signal = padded(change, n, false), variance = padded(noise, n, true);
-  double block = 1, sum = 0;  // side of the squares in pixels
+  double block = 1, sum = 0;               // side of the squares in pixels
   constexpr double kRounding = 0.3 / 255;  // standard deviation of 8-bit rounding
   while (signal.side > 1) {
     const std::size_t half = signal.side / 2;
     block *= 2;
     const bool resolved = block * camera.field / camera.size >= kSmallestSquare;
-    const double anatomy = anatomical_deviation(lateral, block * camera.field / camera.size) * block;
+    const double anatomy =
+        anatomical_deviation(lateral, block * camera.field / camera.size) * block;
     Square coarse{half, std::vector<double>(half * half)}, coarse_variance = coarse;
     for (std::size_t r = 0; r < half; ++r)
       for (std::size_t c = 0; c < half; ++c) {
         const std::size_t top = 2 * r * signal.side + 2 * c, low = top + signal.side;
-        const double a = signal.values[top], b = signal.values[top + 1], d = signal.values[low], e = signal.values[low + 1];
-        const double across = 0.5 * (a - b + d - e), along = 0.5 * (a + b - d - e), slant = 0.5 * (a - b - d + e);
-        const double mean = 0.25 * (variance.values[top] + variance.values[top + 1] + variance.values[low] + variance.values[low + 1]);
+        const double a = signal.values[top], b = signal.values[top + 1], d = signal.values[low],
+                     e = signal.values[low + 1];
+        const double across = 0.5 * (a - b + d - e), along = 0.5 * (a + b - d - e),
+                     slant = 0.5 * (a - b - d + e);
+        const double mean = 0.25 * (variance.values[top] + variance.values[top + 1] +
+                                    variance.values[low] + variance.values[low + 1]);
         const double total = mean + kRounding * kRounding + anatomy * anatomy;
         if (resolved) sum += (across * across + along * along + slant * slant) / total;
         coarse.values[r * half + c] = 0.5 * (a + b + d + e);
@@ -67,14 +73,16 @@ double detectability(const PathImage& change, const PathImage& noise, const Came
   return std::sqrt(sum);
 }
 
-FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera, bool lateral) {
+FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera,
+                           bool lateral) {
   FindingTrace trace;
   PathImage shown(change.size(), 0.0F), noise(change.size(), 0.0F);
   trace.mask.assign(change.size(), 0);
   const int size = camera.size;
   for (int r = shot.border; r < size - shot.border; ++r)
     for (int c = shot.border; c < size - shot.border; ++c) {
-      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) + static_cast<std::size_t>(c);
+      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) +
+                            static_cast<std::size_t>(c);
       const ShownValue with = show(shot.attenuation[i], shot.scatter[i], shot);
       noise[i] = with.deviation;
       if (change[i] == 0) continue;

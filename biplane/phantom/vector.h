@@ -4,8 +4,8 @@
 
 namespace biplane {
 
-// Body coordinates in centimetres: x to the patient's left, y to the back, z to the head; the origin lies in the
-// midline at the height of the seventh thoracic vertebra.
+// Body coordinates in centimetres: x to the patient's left, y to the back, z to the head; the
+// origin lies in the midline at the height of the seventh thoracic vertebra.
 struct Vec3 {
   double x = 0, y = 0, z = 0;
   bool operator==(const Vec3&) const = default;

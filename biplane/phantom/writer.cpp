@@ -18,7 +18,8 @@ namespace {
 
 constexpr int kJpegQuality = 95;
 
-// The manifest, which comes last and atomically, makes the images count; syncing each of them would only cost time.
+// The manifest, which comes last and atomically, makes the images count; syncing each of them would
+// only cost time.
 void write_image(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -27,11 +28,13 @@ void write_image(const std::filesystem::path& path, const std::string& bytes) {
 }
 
 // Makes one study and writes its images; what is left is its line in the manifest.
-Study write_study(const PhantomOptions& options, const std::filesystem::path& out, std::int64_t index) {
+Study write_study(const PhantomOptions& options, const std::filesystem::path& out,
+                  std::int64_t index) {
   PhantomStudy made = make_phantom_study(options, index);
   for (View& view : made.study.views) {
     const GreyImage& image = is_frontal(view.view) ? made.frontal : made.lateral;
-    const std::string bytes = options.format == "png" ? encode_png(image) : encode_jpeg(image, kJpegQuality);
+    const std::string bytes =
+        options.format == "png" ? encode_png(image) : encode_jpeg(image, kJpegQuality);
     view.sha256 = sha256_hex(bytes);
     write_image(out / view.path, bytes);
   }
@@ -52,7 +55,8 @@ std::string pairs_row(const Study& study) {
   for (const auto& [label, value] : study.labels)
     if (value == 1) labels += (labels.empty() ? "" : ";") + label;
   std::string row;
-  for (const std::string& field : {study.study_id, study.patient_id, frontal, lateral, study.report.text, labels, std::string(split_name(study.split))})
+  for (const std::string& field : {study.study_id, study.patient_id, frontal, lateral,
+                                   study.report.text, labels, std::string(split_name(study.split))})
     row += (row.empty() ? "" : ",") + csv_field(field);
   return row + "\n";
 }
@@ -60,14 +64,16 @@ std::string pairs_row(const Study& study) {
 void make_image_folders(const PhantomOptions& options, const std::filesystem::path& out) {
   std::set<std::string> folders;
   const PhantomCounts counts = phantom_counts(options);
-  const std::pair<Split, std::int64_t> splits[] = {
-      {Split::kTrain, counts.train}, {Split::kValidate, counts.validate}, {Split::kTest, counts.test}};
+  const std::pair<Split, std::int64_t> splits[] = {{Split::kTrain, counts.train},
+                                                   {Split::kValidate, counts.validate},
+                                                   {Split::kTest, counts.test}};
   for (const auto& [split, count] : splits)
     for (std::int64_t thousand = 0; thousand * 1000 < count; ++thousand)
       make_folder(out / image_folder(split, thousand * 1000));
 }
 
-void write_funnel(const PhantomOptions& options, const PhantomSummary& summary, const std::filesystem::path& out) {
+void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
+                  const std::filesystem::path& out) {
   Funnel funnel;
   funnel.stage("studies", "studies").pass(options.studies);
   funnel.stage("images", "images").pass(summary.images);
@@ -76,11 +82,13 @@ void write_funnel(const PhantomOptions& options, const PhantomSummary& summary, 
 
 }  // namespace
 
-PhantomSummary write_phantom(const PhantomOptions& options, const std::filesystem::path& out, Progress* progress) {
+PhantomSummary write_phantom(const PhantomOptions& options, const std::filesystem::path& out,
+                             Progress* progress) {
   check_phantom(options);
   const double start = monotonic_seconds();
-  const int threads = options.threads > 0 ? static_cast<int>(options.threads)
-                                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0
+                          ? static_cast<int>(options.threads)
+                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   phantom_grammar();  // a bad grammar stops here, before anything is written
   make_image_folders(options, out);
   PhantomSummary summary;
@@ -104,7 +112,8 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
       manifest.write(study);
       if (pairs.is_open()) pairs << pairs_row(study);
       summary.images += static_cast<std::int64_t>(study.views.size());
-      summary.patients += place_study(options, begin + static_cast<std::int64_t>(i)).first_of_patient ? 1 : 0;
+      summary.patients +=
+          place_study(options, begin + static_cast<std::int64_t>(i)).first_of_patient ? 1 : 0;
       for (const auto& [label, value] : study.labels) summary.positives[label] += value;
     }
   }

@@ -138,6 +138,7 @@ void Trainer::resume(const Checkpoint& checkpoint) {
       weights[i].copy_(checkpoint.optimizer.at(kTrainedWeights + optimizer_->parameters()[i].name));
     }
   }
+  optimizer_->load_state(checkpoint.optimizer);
   replicas_->share_buffers();
   done_ = saved_ = result_.resumed_from = checkpoint.step;
 }

@@ -159,6 +159,35 @@ class Audit(ProgramTest):
         self.expect_error(65, "row 2: key split is 'dev'", "audit", path)
 
 
+class Phantom(ProgramTest):
+    def files(self, folder):
+        return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+    def make(self, name, *more, seed=5):
+        out = self.folder / name
+        self.expect_ok("phantom", "--out", out, "--studies", 12, "--size", 64, "--seed", seed, *more)
+        return out
+
+    def test_files_do_not_depend_on_threads(self):
+        one = self.files(self.make("one", "--threads", 1))
+        self.assertEqual(one, self.files(self.make("four", "--threads", 4)))
+        self.assertNotEqual(one, self.files(self.make("other", seed=6)))
+
+    def test_makes_a_corpus_that_audit_accepts_and_prepare_reads(self):
+        out = self.make("pairs", "--layout", "pairs", "--test", 4, "--validate", 2, "--preview", self.folder / "preview.png")
+        self.assertIn("clean", self.expect_ok("audit", out))
+        info = json.loads(self.expect_ok("info", out, "--json"))
+        self.assertEqual(info["splits"], {"test": 4, "train": 6, "validate": 2})
+        self.expect_ok("prepare", "pairs", "--root", out, "--out", self.folder / "prepared")
+        self.assertEqual(json.loads(self.expect_ok("info", self.folder / "prepared", "--json"))["images"], info["images"])
+        self.assertEqual(json.loads(self.expect_ok("info", self.folder / "preview.png", "--json"))["format"], "png")
+
+    def test_bad_options_are_named(self):
+        self.expect_error(2, "size", "phantom", "--out", self.folder / "x", "--size", 7)
+        self.expect_error(2, "layout", "phantom", "--out", self.folder / "x", "--layout", "mimik")
+        self.expect_error(74, "/proc/biplane", "phantom", "--out", "/proc/biplane", "--studies", 4, "--size", 32)
+
+
 class Info(ProgramTest):
     def test_images(self):
         path = self.folder / "picture.dat"

@@ -25,7 +25,7 @@ class Audit : public ::testing::Test {
     const AuditReport report = run();
     EXPECT_EQ(report.findings.size(), 1u) << audit_table(report);
     if (report.findings.empty()) return report;
-    EXPECT_EQ(report.findings[0].kind, kind) << report.findings[0].detail;
+    EXPECT_EQ(report.findings[0].kind, kind) << report.findings.at(0).detail;
     EXPECT_EQ(report.findings[0].is_leak, leak);
     EXPECT_FALSE(report.clean());
     return report;
@@ -60,7 +60,7 @@ TEST_F(Audit, DoesNotDependOnThreads) {
 
 TEST_F(Audit, FindsAPatientInTwoSplits) {
   studies_[11].patient_id = studies_[0].patient_id;
-  EXPECT_THAT(expect_one("patient in two splits", true).findings[0].detail,
+  EXPECT_THAT(expect_one("patient in two splits", true).findings.at(0).detail,
               ::testing::HasSubstr("s100, s111"));
 }
 

@@ -72,6 +72,19 @@ class DicomBuilder {
     us(0x00280100, 16).us(0x00280101, image.bits).us(0x00280102, image.bits - 1);
     return us(0x00280103, image.is_signed ? 1 : 0);
   }
+  // The image module of an 8-bit grey image and its compressed pixels, in one fragment.
+  DicomBuilder& compressed(unsigned rows, unsigned cols, std::string stream) {
+    if (stream.size() % 2 != 0) stream += '\0';
+    us(0x00280002, 1).text(0x00280004, "CS", "MONOCHROME2").us(0x00280010, rows);
+    us(0x00280011, cols).us(0x00280100, 8).us(0x00280101, 8).us(0x00280102, 7).us(0x00280103, 0);
+    header(0x7FE00010, "OB", 0xFFFFFFFF).item(0);
+    return item(static_cast<std::uint32_t>(stream.size())).raw(stream).end_sequence();
+  }
+  // An RLE stream of literal runs: one segment, at most 128 bytes.
+  static std::string rle_stream(const std::string& values) {
+    return number(1, 4) + number(64, 4) + std::string(56, '\0') +
+           static_cast<char>(values.size() - 1) + values;
+  }
   DicomBuilder& pixels(const std::vector<int>& values) {
     header(0x7FE00010, "OW", static_cast<std::uint32_t>(2 * values.size()));
     for (const int value : values) body_ += number(static_cast<std::uint16_t>(value), 2);

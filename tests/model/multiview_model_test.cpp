@@ -1,5 +1,6 @@
 #include "biplane/model/multiview_model.h"
 
+#include <ATen/autocast_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -188,6 +189,62 @@ TEST(MultiviewModel, HiddenWordsDoNotChooseTheKeys) {
   const Outputs after = run(model, batch);
   expect_near(after.mlm.keys.keys, before.mlm.keys.keys, 0.0, "keys");
   expect_near(after.mlm.logits, before.mlm.logits, 0.0, "logits");
+}
+
+TEST(MultiviewModel, PaddingTheReportsFurtherChangesNothing) {
+  const MultiviewModel model(tiny_config(), 1);
+  Batch batch;
+  const Outputs before = run(model, batch);
+  const TextFeatures text = model.encode_text(batch.ids, batch.mask);
+  const torch::Tensor read = model.align({text.tokens, batch.mask, before.frontal.patches});
+  const auto pad = [](const torch::Tensor& x, const torch::Scalar& value) {
+    return torch::cat({x, torch::full({3, 8}, value, x.options())}, 1);
+  };
+  batch.ids = pad(batch.ids, 0);
+  batch.masked = pad(batch.masked, 0);
+  batch.labels = pad(batch.labels, -100);
+  batch.mask = pad(batch.mask, false);
+  batch.visible = pad(batch.visible, false);
+  const Outputs after = run(model, batch);
+  const TextFeatures padded = model.encode_text(batch.ids, batch.mask);
+  expect_near(after.mlm.logits, before.mlm.logits, 1e-5, "logits");
+  expect_near(padded.global, text.global, 1e-5, "text");
+  expect_near(model.align({padded.tokens, batch.mask, after.frontal.patches}).narrow(1, 0, 10),
+              read, 1e-5, "aligned words");
+}
+
+TEST(MultiviewModel, RunsUnderBfloat16Autocast) {
+  const MultiviewModel model(tiny_config(), 1);
+  const Batch batch;
+  const Outputs exact = run(model, batch);
+  struct Autocast {
+    Autocast() {
+      at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+      at::autocast::set_autocast_enabled(at::kCPU, true);
+    }
+    ~Autocast() {
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+      at::autocast::clear_cache();
+    }
+  };
+  Outputs rounded;
+  torch::Tensor read;
+  {
+    const Autocast autocast;
+    rounded = run(model, batch);
+    const TextFeatures text = model.encode_text(batch.ids, batch.mask);
+    read = model.align({text.tokens, batch.mask, rounded.lateral.patches});
+  }
+  const double scale = exact.fused.abs().max().item<double>();
+  expect_near(rounded.fused, exact.fused, 0.05 * scale, "fused");
+  EXPECT_FALSE(rounded.mlm.logits.isnan().any().item<bool>());
+  (rounded.mlm.logits.to(torch::kFloat32).sum() + rounded.fused.to(torch::kFloat32).sum() +
+   read.to(torch::kFloat32).sum())
+      .backward();
+  for (const auto& item : model.named_parameters()) {
+    if (!item.value().grad().defined()) continue;
+    EXPECT_TRUE(item.value().grad().isfinite().all().item<bool>()) << item.key();
+  }
 }
 
 TEST(MultiviewModel, SlotsDifferAndFocusAtTheStart) {

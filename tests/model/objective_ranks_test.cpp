@@ -149,6 +149,31 @@ TEST(Prototypes,
   }
 }
 
+TEST(Prototypes, CodesAreMadeOverQueueAndBatchAndUsedForTheBatch) {
+  const std::int64_t count = 6;
+  const torch::Tensor prototypes = unit(testing::noise({5, 8}, 1));
+  const GlobalBatch batch = gather_batch(torch::ones({count}, torch::kBool),
+                                         torch::zeros({count}, torch::kBool), Collective{});
+  const UnitFeatures text = gather_units(testing::noise({count, 8}, 2), Collective{});
+  const UnitFeatures frontal = gather_units(testing::noise({count, 8}, 3), Collective{});
+  const PrototypePast past{unit(testing::noise({9, 8}, 4)), unit(testing::noise({7, 8}, 5)), {}};
+  const PrototypeOptions options{0.1, 0.2, 3};
+  const auto direction = [&](const UnitFeatures& from, const torch::Tensor& before,
+                             const UnitFeatures& to) {
+    const torch::Tensor scores = torch::mm(torch::cat({before, from.local}), prototypes.t());
+    const torch::Tensor codes =
+        sinkhorn_codes(scores, options.epsilon, 3).narrow(0, before.size(0), count);
+    const torch::Tensor predicted =
+        (torch::mm(to.local, prototypes.t()) / options.temperature).log_softmax(1);
+    return -(codes * predicted).sum(1).mean().item<double>();
+  };
+  const double expected =
+      (direction(text, past.text, frontal) + direction(frontal, past.frontal, text)) / 2;
+  const auto loss = prototype_loss({text, frontal, {}}, prototypes, past, options, batch);
+  EXPECT_NEAR(loss->total.item<double>(), expected, 1e-12);
+  EXPECT_LT(loss->code_entropy.item<double>(), loss->total.item<double>());
+}
+
 TEST(Prototypes, Property6NoFeatureNormUpTo10000Overflows) {
   const torch::Tensor raw = testing::noise({20, 32}, 1, torch::kFloat32);
   const torch::Tensor prototypes = unit(testing::noise({16, 32}, 2, torch::kFloat32));

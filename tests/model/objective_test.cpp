@@ -303,7 +303,8 @@ TEST(Objective, TheFocusWordsAreReadExactlyAsIfAllWordsWere) {
     const StudyBatch batch = double_batch(synthetic_studies(5));
     const TextFeatures text = model.encode_text(batch.input_ids, batch.attention_mask);
     const torch::Tensor patches = model.encode_lateral(batch.lateral).patches;
-    const torch::Tensor wanted = batch.word_class.eq(static_cast<std::int64_t>(WordClass::kEntity));
+    const torch::Tensor wanted = batch.word_mask.logical_and(
+        batch.word_class.ne(static_cast<std::int64_t>(WordClass::kOther)));
     const torch::Tensor all = model.align({text.tokens, batch.attention_mask, patches});
     const torch::Tensor part =
         model.align({text.tokens, batch.attention_mask, patches, {}, wanted});

@@ -129,6 +129,27 @@ TEST(TransformerBlock, CrossWeightsAreThoseOfTheAttention) {
               "attention");
 }
 
+TEST(TransformerBlock, WantedRowsAreThoseOfAllRows) {
+  const auto block = random_block(tiny(true));
+  const TokenLayout layout = TokenLayout::packed(3, 5, valid_lengths({5, 3, 4}, 5));
+  torch::Tensor x = layout.flatten(noise({3, 5, 8}, 2)).detach().requires_grad_();
+  torch::Tensor wanted = torch::zeros({3, 5}, torch::kBool);
+  for (const auto& [study, token] : {std::pair(0, 1), std::pair(0, 4), std::pair(2, 0)}) {
+    wanted[study][token] = true;
+  }
+  const TokenSubset subset = TokenSubset::of(layout, wanted);
+  BlockContext context;
+  context.keys = noise({3, 4, 8}, 3);
+  const torch::Tensor all = layout.unflatten(block->forward(x, layout, context));
+  const torch::Tensor expected = all.reshape({15, 8}).index({wanted.view(-1)});
+  context.wanted = &subset;
+  const torch::Tensor part = block->forward(x, layout, context);
+  expect_near(part, expected, 1e-12, "wanted rows");
+  const torch::Tensor probe = noise({3, 8}, 4);
+  expect_near(torch::autograd::grad({(part * probe).sum()}, {x})[0],
+              torch::autograd::grad({(expected * probe).sum()}, {x})[0], 1e-10, "gradient");
+}
+
 TEST(QuickGelu, IsXTimesTheSigmoidOfASteepX) {
   const torch::Tensor x = torch::linspace(-8, 8, 101, torch::kFloat64);
   expect_near(quick_gelu(x), x * torch::sigmoid(1.702 * x), 1e-12, "quick_gelu");

@@ -7,6 +7,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/random.h"
 #include "biplane/imaging/decode.h"
+#include "biplane/imaging/encode.h"
 #include "tests/imaging/dicom_builder.h"
 
 namespace biplane {
@@ -209,6 +210,22 @@ TEST(Dicom, HostileHeadersAreRefusedByName) {
   limits.max_dicom_elements = 1000;
   EXPECT_THAT(refusal(many.image({}).pixels(kRamp).file(), limits), HasSubstr("data elements"));
   EXPECT_THAT(refusal("not a DICOM file, but longer than sixteen bytes"), HasSubstr("not a DICOM"));
+}
+
+TEST(Dicom, CompressedPixelsDecodeToTheirValues) {
+  DicomBuilder rle("1.2.840.10008.1.2.5");
+  rle.compressed(2, 3, DicomBuilder::rle_stream("abcdef"));
+  EXPECT_THAT(dicom_pixels(bytes_of(rle.file()), "x").values,
+              ElementsAre('a', 'b', 'c', 'd', 'e', 'f'));
+  GreyImage image = make_grey(16, 24);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<std::uint8_t>(i / 2);
+  const std::string stream = encode_jpeg(image, 95);
+  DicomBuilder jpeg("1.2.840.10008.1.2.4.50");
+  const DicomPixels pixels = dicom_pixels(bytes_of(jpeg.compressed(16, 24, stream).file()), "x");
+  const GreyImage direct = decode_grey(bytes_of(stream), "x");
+  for (std::size_t i = 0; i < direct.pixels.size(); ++i)
+    ASSERT_NEAR(pixels.values[i], direct.pixels[i], 1) << i;
 }
 
 TEST(Dicom, CompressedFragmentsAreCheckedBeforeDecoding) {

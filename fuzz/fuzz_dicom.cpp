@@ -1,0 +1,43 @@
+// The pre-scan of DICOM files and their way to pixels.
+#include "biplane/core/error.h"
+#include "biplane/imaging/dicom.h"
+#include "biplane/imaging/encode.h"
+#include "fuzz/seed_corpus.h"
+#include "tests/imaging/dicom_builder.h"
+
+namespace biplane::fuzz {
+
+using testing::DicomBuilder;
+
+std::vector<std::string> seeds() {
+  const std::vector<int> ramp = {0, 100, 200, 300, 400, 500};
+  DicomBuilder window;
+  window.image({}).text(0x00281050, "DS", "250").text(0x00281051, "DS", "200").pixels(ramp);
+  DicomBuilder implicit("1.2.840.10008.1.2", false);
+  implicit.text(0x00080060, "CS", "CR").image({}).pixels(ramp);
+  DicomBuilder nested;
+  nested.header(0x00082112, "SQ", 0xFFFFFFFF).item().text(0x00080060, "CS", "CR");
+  nested.end_item().end_sequence().image({}).pixels(ramp);
+  DicomBuilder rle("1.2.840.10008.1.2.5"), jpeg("1.2.840.10008.1.2.4.50");
+  rle.compressed(2, 3, DicomBuilder::rle_stream("abcdef"));
+  jpeg.compressed(8, 8, encode_jpeg(make_grey(8, 8), 50));
+  DicomBuilder table;
+  table.image({}).header(0x00283010, "SQ", 0xFFFFFFFF).item().header(0x00283002, "US", 6);
+  table.raw(DicomBuilder::number(2, 2) + DicomBuilder::number(0, 2) + DicomBuilder::number(8, 2));
+  table.header(0x00283006, "OW", 4).raw("abcd").end_item().end_sequence().pixels(ramp);
+  return {window.file(), implicit.file(), implicit.body(), nested.file(),
+          rle.file(),    jpeg.file(),     table.file()};
+}
+
+void one_input(const std::uint8_t* data, std::size_t size) {
+  DecodeLimits limits;
+  limits.max_pixels = 1 << 20;
+  limits.max_file_bytes = 1 << 22;
+  try {
+    const FloatImage image = dicom_display(std::as_bytes(std::span(data, size)), "input", limits);
+    if (image.pixels.empty()) __builtin_trap();
+  } catch (const Error&) {
+  }
+}
+
+}  // namespace biplane::fuzz

@@ -1,0 +1,288 @@
+// Zero-shot, retrieval and grounding on a tiny model of random weights: the figures mean nothing, what they are made of does.
+#include "biplane/eval/evaluate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "biplane/core/error.h"
+#include "biplane/eval/columns.h"
+#include "biplane/eval/grounding.h"
+#include "biplane/eval/metrics.h"
+#include "biplane/eval/retrieval.h"
+#include "biplane/eval/zero_shot.h"
+#include "biplane/model/losses.h"
+#include "tests/eval/small_evaluation.h"
+
+namespace biplane {
+namespace {
+
+using testing::SmallEvaluation;
+
+// Everything an evaluator needs, kept alive together.
+struct Fixture {
+  explicit Fixture(const SmallEvaluation& small)
+      : engine(Engine::open(small.model_path(), {.threads = 2, .batch = 5})),
+        manifest(Manifest::read(small.manifest_path())),
+        prompts(parse_prompts(testing::kPromptText)) {
+    std::vector<std::int64_t> all;
+    for (std::size_t i = 0; i < manifest.studies().size(); ++i) all.push_back(static_cast<std::int64_t>(i));
+    features = engine.encode(manifest, all);
+  }
+  EvaluationInput input() const {
+    return {.engine = engine, .manifest = manifest, .features = features, .prompts = &prompts, .pool = 10, .bootstrap = {.repeats = 20, .seed = 0}, .examples = 2};
+  }
+  Engine engine;
+  Manifest manifest;
+  PromptSet prompts;
+  StudyFeatures features;
+};
+
+const ResultRow* find(const std::vector<ResultRow>& rows, const std::string& metric, const std::string& views, const std::string& label,
+                      const std::string& population = "") {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow& row) {
+    return row.metric == metric && row.views == views && row.label == label && row.population == population;
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+const ViewColumn& column(const std::vector<ViewColumn>& columns, const std::string& views, const std::string& population = "") {
+  return *std::find_if(columns.begin(), columns.end(), [&](const auto& c) { return c.views == views && c.population == population; });
+}
+
+TEST(Engine, BatchSizeAndThreadsDoNotChangeFeatures) {
+  const SmallEvaluation small(9, 2);
+  const Manifest manifest = Manifest::read(small.manifest_path());
+  const std::vector<std::int64_t> all{0, 1, 2, 3, 4, 5, 6, 7, 8};
+  const StudyFeatures one = Engine::open(small.model_path(), {.threads = 1, .batch = 1}).encode(manifest, all);
+  const StudyFeatures many = Engine::open(small.model_path(), {.threads = 3, .batch = 4}).encode(manifest, all);
+  EXPECT_TRUE(torch::allclose(one.frontal, many.frontal, 0, 1e-5));
+  EXPECT_TRUE(torch::allclose(one.lateral, many.lateral, 0, 1e-5));
+  EXPECT_TRUE(torch::allclose(one.text, many.text, 0, 1e-5));
+  EXPECT_EQ(one.studies, many.studies);
+  EXPECT_EQ(many.has_lateral.sum().item<std::int64_t>(), 7);
+}
+
+TEST(Engine, ABrokenImageIsLeftOutAndNamed) {
+  const SmallEvaluation small(6);
+  write_file_atomically(small.root() / "f3.png", "no image");
+  const Manifest manifest = Manifest::read(small.manifest_path());
+  const StudyFeatures features = Engine::open(small.model_path()).encode(manifest, {0, 1, 2, 3, 4, 5});
+  EXPECT_EQ(features.studies, (std::vector<std::int64_t>{0, 1, 2, 4, 5}));
+  ASSERT_EQ(features.broken.size(), 1U);
+  EXPECT_EQ(features.broken[0].study_id, "s103");
+  EXPECT_THAT(features.broken[0].reason, ::testing::HasSubstr("f3.png"));
+}
+
+TEST(Columns, LateralMissingIsOnTheStudiesOfBothAndDiffers) {
+  const SmallEvaluation small(8, 2);
+  const Fixture setup(small);
+  const std::vector<ViewColumn> columns = view_columns(setup.input());
+  const ViewColumn& both = column(columns, "both");
+  const ViewColumn& missing = column(columns, "lateral_missing");
+  EXPECT_EQ(both.rows, (std::vector<std::int64_t>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(missing.rows, both.rows);
+  EXPECT_GT((both.features - missing.features).abs().sum(1).min().item<double>(), 1e-4);
+  EXPECT_EQ(column(columns, "frontal", "all").rows.size(), 8U);
+  EXPECT_EQ(column(columns, "lateral", "all").rows.size(), 6U);
+  const ViewColumn& all = column(columns, "both", "all");
+  EXPECT_TRUE(torch::allclose(all.features.slice(0, 0, 6), both.features, 0, 1e-6));
+}
+
+TEST(Columns, SwappedLateralComesFromAnotherPatient) {
+  const SmallEvaluation small(6);
+  const Fixture setup(small);
+  const std::vector<ViewColumn> columns = view_columns(setup.input());
+  const ViewColumn& swapped = column(columns, "both_lateral_swapped");
+  // Patients are (0,1), (2,3), (4,5): study 0 takes the lateral of study 2, study 1 that of study 2 as well.
+  const torch::Tensor yes = torch::ones({2}, torch::kBool);
+  const torch::Tensor expected = setup.engine.fuse(setup.features.frontal.slice(0, 0, 2),
+                                                   setup.features.lateral.slice(0, 2, 3).expand({2, -1}), yes, yes);
+  EXPECT_TRUE(torch::allclose(swapped.features.slice(0, 0, 2), expected, 0, 1e-6));
+  EXPECT_EQ(columns.size(), 5U);  // every study has both views: no further population
+}
+
+TEST(ZeroShot, AurocIsThatOfThePromptScores) {
+  const SmallEvaluation small(24);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  ZeroShotEvaluator().run(setup.input(), output);
+  const torch::Tensor studies = unit(setup.features.frontal);
+  const torch::Tensor positive = unit(unit(setup.engine.encode_texts({"vertebral fracture"})).mean(0));
+  const torch::Tensor negative = unit(unit(setup.engine.encode_texts({"no fracture"})).mean(0));
+  std::vector<double> score;
+  std::vector<std::uint8_t> label;
+  for (std::int64_t i = 0; i < 24; ++i) {
+    score.push_back((studies[i].dot(positive) - studies[i].dot(negative)).item<double>());
+    label.push_back(i % 4 == 0);
+  }
+  const ResultRow* row = find(output.rows, "auroc", "frontal", "fracture");
+  ASSERT_NE(row, nullptr);
+  EXPECT_NEAR(*row->value, *auroc(score, label), 1e-9);
+  EXPECT_EQ(row->n, 24);
+  EXPECT_EQ(*row->positives, 6);
+  EXPECT_LE(*row->interval.low, *row->interval.high);
+}
+
+TEST(ZeroShot, UndefinedFindingsAreNullAndLeftOutOfTheMean) {
+  const SmallEvaluation small(24);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  ZeroShotEvaluator().run(setup.input(), output);
+  const ResultRow* device = find(output.rows, "auroc", "both", "device");
+  ASSERT_NE(device, nullptr);
+  EXPECT_FALSE(device->value.has_value());
+  EXPECT_EQ(device->note, "no positive study");
+  const double nodule = *find(output.rows, "auroc", "both", "nodule")->value;
+  const double fracture = *find(output.rows, "auroc", "both", "fracture")->value;
+  EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro")->value, (nodule + fracture) / 2, 1e-12);
+  EXPECT_EQ(find(output.rows, "auroc", "both", "nodule")->n, 23);  // one label is uncertain
+  // fracture is seen in the lateral only, nodule in both views
+  EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_lateral_only")->value, fracture, 1e-12);
+  EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_both_views")->value, nodule, 1e-12);
+  const double frontal = *find(output.rows, "auroc", "frontal", "fracture")->value;
+  EXPECT_NEAR(*find(output.rows, "auroc_difference", "both", "fracture")->value, fracture - frontal, 1e-12);
+}
+
+TEST(ZeroShot, WithoutLabelsThereIsANoteAndNoRow) {
+  const SmallEvaluation small(6);
+  Fixture setup(small);
+  setup.prompts = parse_prompts("name: other\nversion: 1\nclasses:\n  edema:\n    positive: [edema]\n    negative: [no edema]\n");
+  EvaluationOutput output;
+  ZeroShotEvaluator().run(setup.input(), output);
+  GroundingEvaluator().run(setup.input(), output);
+  EXPECT_TRUE(output.rows.empty());
+  ASSERT_EQ(output.notes.size(), 2U);
+  EXPECT_THAT(output.notes[0], ::testing::HasSubstr("zero_shot: skipped"));
+}
+
+TEST(Retrieval, PoolsAreDisjointAndTheRestIsNoted) {
+  const SmallEvaluation small(24);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  RetrievalEvaluator().run(setup.input(), output);
+  const auto row = std::find_if(output.rows.begin(), output.rows.end(), [](const ResultRow& r) {
+    return r.metric == "recall_at_10" && r.views == "both" && r.direction == "image_to_text";
+  });
+  ASSERT_NE(row, output.rows.end());
+  EXPECT_EQ(row->pool, 10);
+  EXPECT_EQ(row->n, 20);
+  EXPECT_EQ(*row->value, 1.0);  // ten candidates
+  ASSERT_EQ(output.notes.size(), 1U);
+  EXPECT_THAT(output.notes[0], ::testing::HasSubstr("4 studies"));
+  ASSERT_EQ(output.report.retrieval.size(), 2U);
+  EXPECT_EQ(output.report.retrieval[0].best.size(), 5U);
+  EXPECT_GE(output.report.retrieval[0].best[0].similarity, output.report.retrieval[0].best[1].similarity);
+}
+
+TEST(Retrieval, ReportsAreTheSameUpToCaseAndBlanks) {
+  EXPECT_EQ(normalised_report("  No\n effusion.\t Heart "), "no effusion. heart");
+  EXPECT_NE(normalised_report("no effusion"), normalised_report("effusion"));
+}
+
+TEST(Grounding, MeasuresEveryMarkedRegionOfEachView) {
+  const SmallEvaluation small(9, 3);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  const ResultRow* frontal = find(output.rows, "pointing_game", "frontal", "nodule");
+  const ResultRow* lateral = find(output.rows, "pointing_game", "lateral", "nodule");
+  ASSERT_NE(frontal, nullptr);
+  ASSERT_NE(lateral, nullptr);
+  EXPECT_EQ(frontal->n, 3);
+  EXPECT_EQ(lateral->n, 2);  // study 6 has no lateral
+  EXPECT_EQ(frontal->map, "attention");
+  EXPECT_NEAR(*find(output.rows, "pointing_chance", "frontal", "macro")->value, 64.0 / (32 * 32), 1e-12);
+  ASSERT_FALSE(output.report.grounding.empty());
+  EXPECT_EQ(output.report.grounding[0].views.size(), 2U);
+  EXPECT_TRUE(output.report.grounding[0].views[0].hit.has_value());
+}
+
+TEST(Grounding, AttentionMapIsADistributionOverPatches) {
+  const SmallEvaluation small(3);
+  const Fixture setup(small);
+  const PhraseFeatures phrase = setup.engine.encode_phrase({"round nodule", "a nodule."});
+  FloatImage image = make_float(testing::kSide, testing::kSide);
+  const PhraseMap maps = setup.engine.ground(phrase, setup.engine.encode_view(image, false));
+  ASSERT_EQ(maps.attention.rows, 4);
+  double sum = 0;
+  for (const float value : maps.attention.pixels) sum += value;
+  EXPECT_NEAR(sum, 1.0, 1e-5);
+  for (const float value : maps.cosine.pixels) EXPECT_LE(std::abs(value), 1.0F + 1e-5F);
+}
+
+EvaluateOptions options_for(const SmallEvaluation& small) {
+  EvaluateOptions options;
+  options.model = small.root() / "run";
+  options.manifest = small.manifest_path();
+  options.out = small.out();
+  options.pool = 10;
+  options.bootstrap = 20;
+  options.threads = 2;
+  options.code = "test 1";
+  options.corpus = "small";
+  return options;
+}
+
+TEST(Evaluate, WritesResultsAndOneSelfContainedReport) {
+  const SmallEvaluation small(16, 4);
+  write_file_atomically(small.root() / "run/metrics.jsonl", "{\"step\":1,\"loss\":3.5,\"lr\":0.001}\n{\"step\":2,\"loss\":2.5,\"lr\":0.002}\n{cut");
+  const EvaluateResult result = evaluate(options_for(small));
+  std::ifstream file(result.results_file);
+  std::size_t lines = 0;
+  for (std::string line; std::getline(file, line); ++lines) {
+    const nlohmann::json row = nlohmann::json::parse(line);
+    EXPECT_EQ(row["corpus"], "small");
+    EXPECT_EQ(row["split"], "test");
+    EXPECT_EQ(row["run"], "run");
+    EXPECT_EQ(row["seed"], 7);
+    EXPECT_EQ(row["weights_sha256"].get<std::string>().size(), 64U);
+    EXPECT_EQ(row["prompts_sha256"].get<std::string>().size(), 64U);
+    EXPECT_TRUE(row.contains("value") && row.contains("low") && row.contains("high"));
+    EXPECT_TRUE(!row["value"].is_null() || row.contains("note")) << line;
+  }
+  EXPECT_EQ(lines, result.rows.size());
+  const std::string html = read_file(result.report_file);
+  for (const char* outside : {"http", "src=\"/", "href=", "@import", "url(", "<script src", "<link"}) {
+    EXPECT_EQ(html.find(outside), std::string::npos) << outside;
+  }
+  EXPECT_EQ(html.find("nodule <in>"), std::string::npos);
+  EXPECT_NE(html.find("nodule &lt;in&gt;"), std::string::npos);
+  EXPECT_NE(html.find("data:image/jpeg;base64,"), std::string::npos);
+  EXPECT_NE(html.find("loss over training steps"), std::string::npos);
+}
+
+TEST(Evaluate, TheSameCallGivesTheSameFiguresAndAppends) {
+  const SmallEvaluation small(12);
+  EvaluateOptions options = options_for(small);
+  options.tasks = {"retrieval"};
+  const EvaluateResult first = evaluate(options);
+  const std::string once = read_file(first.results_file), page = read_file(first.report_file);
+  options.threads = 1;
+  evaluate(options);
+  EXPECT_EQ(read_file(first.results_file), once + once);
+  EXPECT_EQ(read_file(first.report_file), page);
+}
+
+TEST(Evaluate, BadRequestsAreNamed) {
+  const SmallEvaluation small(4);
+  EvaluateOptions options = options_for(small);
+  options.tasks = {"zeroshot"};
+  EXPECT_THROW(evaluate(options), Error);
+  options = options_for(small);
+  options.studies.split = "validate";
+  try {
+    evaluate(options);
+    FAIL() << "no study is of that split";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("--split all"));
+  }
+}
+
+}  // namespace
+}  // namespace biplane

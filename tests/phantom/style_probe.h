@@ -1,0 +1,11 @@
+#pragma once
+
+#include <vector>
+
+namespace biplane::testing {
+
+// Ridge logistic regression on standardised features (rows x features); returns the AUROC on the
+// second half of the rows of a model that was fitted on the first half.
+double probe_auroc(std::vector<std::vector<double>> features, const std::vector<bool>& labels);
+
+}  // namespace biplane::testing

@@ -1,0 +1,188 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/sha256.h"
+#include "biplane/corpus/manifest.h"
+#include "biplane/corpus/selection.h"
+#include "biplane/formats/rle.h"
+#include "biplane/imaging/decode.h"
+#include "biplane/phantom/finding.h"
+#include "biplane/phantom/phantom.h"
+#include "biplane/phantom/preview.h"
+#include "tests/test_data.h"
+
+namespace biplane {
+namespace {
+
+PhantomOptions small_options() {
+  PhantomOptions options;
+  options.studies = 60;
+  options.size = 64;
+  options.seed = 9;
+  options.threads = 1;
+  return options;
+}
+
+// SHA-256 of every file under a folder.
+std::map<std::string, std::string> hashes(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> out;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      out[std::filesystem::relative(entry.path(), folder).string()] = sha256_file(entry.path());
+  return out;
+}
+
+TEST(Phantom, FilesAreTheSameForOneAndFourThreads) {
+  const testing::TemporaryFolder one, four;
+  PhantomOptions options = small_options();
+  options.layout = "pairs";
+  write_phantom(options, one.path());
+  options.threads = 4;
+  write_phantom(options, four.path());
+  const auto files = hashes(one.path());
+  EXPECT_GT(files.size(), 90U);
+  EXPECT_EQ(files, hashes(four.path()));
+}
+
+TEST(Phantom, AnotherSeedGivesOtherFiles) {
+  PhantomOptions options = small_options();
+  const PhantomStudy a = make_phantom_study(options, 3);
+  options.seed = 10;
+  const PhantomStudy b = make_phantom_study(options, 3);
+  EXPECT_NE(a.frontal.pixels, b.frontal.pixels);
+  EXPECT_NE(a.study.report.text, b.study.report.text);
+}
+
+TEST(Phantom, ManifestHoldsWhatWasWritten) {
+  const testing::TemporaryFolder out;
+  const PhantomOptions options = small_options();
+  const PhantomSummary summary = write_phantom(options, out.path());
+  EXPECT_TRUE(std::filesystem::exists(out / "funnel.json"));
+  const Manifest manifest = Manifest::read(out.path());
+  ASSERT_EQ(manifest.studies().size(), 60U);
+  std::int64_t images = 0;
+  std::set<std::string> patients;
+  for (const Study& study : manifest.studies()) {
+    patients.insert(study.patient_id);
+    EXPECT_EQ(study.labels.size(), static_cast<std::size_t>(kFindingKinds));
+    EXPECT_FALSE(study.report.text.empty());
+    for (const View& view : study.views) {
+      ++images;
+      const GreyImage image = read_grey_image(manifest.image_path(view));
+      EXPECT_EQ(image.rows, 64);
+      EXPECT_EQ(image.cols, 64);
+      EXPECT_EQ(view.sha256, sha256_file(manifest.image_path(view)));
+    }
+    for (const Box& box : study.boxes) {
+      EXPECT_EQ(study.labels.at(box.label), 1);
+      ASSERT_LT(box.view, static_cast<std::int64_t>(study.views.size()));
+      EXPECT_LE(box.x + box.w, 64);
+      EXPECT_LE(box.y + box.h, 64);
+    }
+    for (const Mask& mask : study.masks) EXPECT_GT(rle_area(mask.rle, mask.rows, mask.cols), 0);
+    for (const auto& [label, value] : study.labels)
+      EXPECT_EQ(study.visible_in.count(label), static_cast<std::size_t>(value));
+  }
+  EXPECT_EQ(images, summary.images);
+  EXPECT_EQ(static_cast<std::int64_t>(patients.size()), summary.patients);
+}
+
+TEST(Phantom, PngHoldsTheExactPixels) {
+  const testing::TemporaryFolder out;
+  PhantomOptions options = small_options();
+  options.studies = 3;
+  options.format = "png";
+  options.test = 0;
+  options.validate = 0;
+  write_phantom(options, out.path());
+  const Manifest manifest = Manifest::read(out.path());
+  const PhantomStudy made = make_phantom_study(options, 1);
+  const View& view = manifest.studies()[1].views.front();
+  EXPECT_EQ(read_grey_image(manifest.image_path(view)).pixels,
+            (made.has_frontal ? made.frontal : made.lateral).pixels);
+}
+
+TEST(Phantom, SplitsAreByPatientAndMissingViewsOnlyInTraining) {
+  PhantomOptions options;
+  options.studies = 1500;
+  options.size = 32;
+  options.test = 100;
+  options.validate = 40;
+  std::map<std::string, Split> split_of;
+  int train = 0, frontal_only = 0, lateral_only_studies = 0, test = 0, shared = 0;
+  for (std::int64_t index = 0; index < options.studies; ++index) {
+    const PhantomStudy made = make_phantom_study(options, index);
+    const auto [known, fresh] = split_of.emplace(made.study.patient_id, made.study.split);
+    shared += fresh ? 0 : 1;
+    EXPECT_EQ(known->second, made.study.split);
+    if (made.study.split == Split::kTrain) {
+      ++train;
+      frontal_only += made.has_lateral ? 0 : 1;
+      lateral_only_studies += made.has_frontal ? 0 : 1;
+    } else {
+      EXPECT_TRUE(made.has_frontal && made.has_lateral);
+    }
+    test += made.study.split == Split::kTest ? 1 : 0;
+  }
+  EXPECT_EQ(test, 100);
+  EXPECT_GT(shared, 300);  // patients with several studies
+  EXPECT_NEAR(frontal_only / double(train), 0.25, 0.045);
+  EXPECT_NEAR(lateral_only_studies / double(train), 0.05, 0.025);
+}
+
+TEST(Phantom, AStudyDoesNotDependOnHowManyThereAre) {
+  PhantomOptions few = small_options(), many = small_options();
+  few.test = 10;
+  many.studies = 5000;
+  many.test = 700;
+  const PhantomStudy a = make_phantom_study(few, 60 - 10),
+                     b = make_phantom_study(many, 5000 - 700);  // first of the test split
+  EXPECT_EQ(a.frontal.pixels, b.frontal.pixels);
+  EXPECT_EQ(a.study.report.text, b.study.report.text);
+  EXPECT_EQ(a.study.study_id, b.study.study_id);
+}
+
+TEST(Phantom, PreviewShowsBothViewsSideBySide) {
+  PhantomOptions options = small_options();
+  PreviewOptions preview;
+  preview.studies = 6;
+  preview.columns = 3;
+  const RgbImage sheet = phantom_preview(options, preview);
+  EXPECT_EQ(sheet.cols, 3 * (2 * 64 + 4));
+  EXPECT_EQ(sheet.rows, 2 * (64 + 4));
+  const PhantomStudy first = make_phantom_study(options, 54);
+  preview.outline = false;
+  const RgbImage plain = phantom_preview(options, preview);
+  EXPECT_EQ(plain.pixels[3 * (32L * sheet.cols + 32)], first.frontal.pixels[32 * 64 + 32]);
+  EXPECT_EQ(plain.pixels[3 * (32L * sheet.cols + 64 + 32)], first.lateral.pixels[32 * 64 + 32]);
+}
+
+TEST(Phantom, BadOptionsNameTheKey) {
+  const auto message = [](auto change) -> std::string {
+    PhantomOptions options = small_options();
+    change(options);
+    try {
+      check_phantom(options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message([](PhantomOptions& o) { o.studies = 0; }).find("studies"), std::string::npos);
+  EXPECT_NE(message([](PhantomOptions& o) { o.size = 8; }).find("size"), std::string::npos);
+  EXPECT_NE(message([](PhantomOptions& o) { o.layout = "x"; }).find("layout"), std::string::npos);
+  EXPECT_NE(message([](PhantomOptions& o) { o.format = "gif"; }).find("format"), std::string::npos);
+  EXPECT_NE(message([](PhantomOptions& o) { o.test = 61; }).find("test"), std::string::npos);
+  EXPECT_NE(message([](PhantomOptions& o) { o.frontal_only = 0.99; }).find("frontal_only"),
+            std::string::npos);
+  EXPECT_THROW(make_phantom_study(small_options(), 60), Error);
+}
+
+}  // namespace
+}  // namespace biplane
