@@ -9,10 +9,11 @@
 
 namespace biplane {
 
-PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row, const BootstrapOptions& options) {
+PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row,
+                                   const BootstrapOptions& options) {
   if (patient_of_row.empty() || options.repeats < 1) {
-    throw Error(ErrorKind::kUsage, "bootstrap: " + std::to_string(patient_of_row.size()) + " rows and " +
-                                       std::to_string(options.repeats) + " repeats");
+    throw Error(ErrorKind::kUsage, "bootstrap: " + std::to_string(patient_of_row.size()) +
+                                       " rows and " + std::to_string(options.repeats) + " repeats");
   }
   std::map<std::string_view, std::uint32_t> number;
   for (const std::string& patient : patient_of_row) number.emplace(patient, 0U);
@@ -20,9 +21,11 @@ PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row, 
   for (const std::string& patient : patient_of_row) patient_of_row_.push_back(number.at(patient));
 
   LegacyRandom random(options.seed);
-  draws_.assign(static_cast<std::size_t>(options.repeats), std::vector<std::uint16_t>(static_cast<std::size_t>(patients_), 0));
+  draws_.assign(static_cast<std::size_t>(options.repeats),
+                std::vector<std::uint16_t>(static_cast<std::size_t>(patients_), 0));
   for (std::vector<std::uint16_t>& times : draws_) {
-    for (std::int64_t draw = 0; draw < patients_; ++draw) ++times[static_cast<std::size_t>(random.below(patients_))];
+    for (std::int64_t draw = 0; draw < patients_; ++draw)
+      ++times[static_cast<std::size_t>(random.below(patients_))];
   }
 }
 
@@ -38,13 +41,15 @@ Replicates PatientBootstrap::replicate(
     const std::function<std::optional<double>(std::span<const double>)>& statistic) const {
   Replicates values;
   values.reserve(draws_.size());
-  for (std::int64_t repeat = 0; repeat < repeats(); ++repeat) values.push_back(statistic(weights(repeat)));
+  for (std::int64_t repeat = 0; repeat < repeats(); ++repeat)
+    values.push_back(statistic(weights(repeat)));
   return values;
 }
 
 double percentile(std::vector<double> values, double q) {
   if (values.empty() || !(q >= 0 && q <= 100)) {
-    throw Error(ErrorKind::kUsage, "percentile " + std::to_string(q) + " of " + std::to_string(values.size()) + " values");
+    throw Error(ErrorKind::kUsage, "percentile " + std::to_string(q) + " of " +
+                                       std::to_string(values.size()) + " values");
   }
   std::sort(values.begin(), values.end());
   const double place = q / 100 * static_cast<double>(values.size() - 1);

@@ -23,12 +23,14 @@ struct Interval {
 // Values of a statistic, one a repeat.
 using Replicates = std::vector<std::optional<double>>;
 
-// Bootstrap over patients: all rows of a patient are drawn together, as often as the patient is. Patients are sorted by
-// byte order; repeat r is one call of RandomState(seed).randint(0, P, P) of a generator shared by all repeats.
+// Bootstrap over patients: all rows of a patient are drawn together, as often as the patient is.
+// Patients are sorted by byte order; repeat r is one call of RandomState(seed).randint(0, P, P) of
+// a generator shared by all repeats.
 class PatientBootstrap {
  public:
   // patient_of_row: the patient of each row. Throws Error kUsage without rows or repeats.
-  PatientBootstrap(std::span<const std::string> patient_of_row, const BootstrapOptions& options = {});
+  PatientBootstrap(std::span<const std::string> patient_of_row,
+                   const BootstrapOptions& options = {});
 
   std::int64_t repeats() const { return static_cast<std::int64_t>(draws_.size()); }
   std::int64_t patients() const { return patients_; }
@@ -36,7 +38,8 @@ class PatientBootstrap {
   // How often each row occurs in repeat r (whole numbers).
   std::vector<double> weights(std::int64_t repeat) const;
   // Calls statistic(weights) for every repeat.
-  Replicates replicate(const std::function<std::optional<double>(std::span<const double>)>& statistic) const;
+  Replicates replicate(
+      const std::function<std::optional<double>(std::span<const double>)>& statistic) const;
 
  private:
   std::vector<std::uint32_t> patient_of_row_;
@@ -50,7 +53,8 @@ double percentile(std::vector<double> values, double q);
 // Percentiles 2.5 and 97.5 of the defined values.
 Interval percentile_interval(const Replicates& values);
 
-// Repeat by repeat the mean of those that are defined (a macro average), or a - b where both are defined.
+// Repeat by repeat the mean of those that are defined (a macro average), or a - b where both are
+// defined.
 Replicates mean_of(std::span<const Replicates> parts);
 Replicates difference_of(const Replicates& a, const Replicates& b);
 

@@ -18,12 +18,15 @@ std::vector<std::int64_t> rows_where(const torch::Tensor& flags) {
 }
 
 // For each row the next one (going round) of another patient; nothing where all are one patient's.
-std::optional<std::vector<std::int64_t>> other_patients(const std::vector<std::int64_t>& rows, const EvaluationInput& input) {
+std::optional<std::vector<std::int64_t>> other_patients(const std::vector<std::int64_t>& rows,
+                                                        const EvaluationInput& input) {
   std::vector<std::int64_t> others;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     std::size_t step = 1;
     const std::string& patient = study_of(input, rows[i]).patient_id;
-    while (step < rows.size() && study_of(input, rows[(i + step) % rows.size()]).patient_id == patient) ++step;
+    while (step < rows.size() &&
+           study_of(input, rows[(i + step) % rows.size()]).patient_id == patient)
+      ++step;
     if (step == rows.size()) return std::nullopt;
     others.push_back(rows[(i + step) % rows.size()]);
   }
@@ -35,19 +38,25 @@ class ColumnMaker {
  public:
   explicit ColumnMaker(const EvaluationInput& input) : input_(input), features_(input.features) {}
 
-  ViewColumn one_view(bool lateral, const std::vector<std::int64_t>& rows, const std::string& population) const {
+  ViewColumn one_view(bool lateral, const std::vector<std::int64_t>& rows,
+                      const std::string& population) const {
     const torch::Tensor& all = lateral ? features_.lateral : features_.frontal;
-    return {lateral ? "lateral" : "frontal", population, rows, unit(all.index_select(0, index_tensor(rows))), {}};
+    return {lateral ? "lateral" : "frontal",
+            population,
+            rows,
+            unit(all.index_select(0, index_tensor(rows))),
+            {}};
   }
 
   // laterals: the row that each study's lateral is taken from.
-  ViewColumn fused(const std::string& views, const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& laterals,
-                   bool hide_lateral) const {
+  ViewColumn fused(const std::string& views, const std::vector<std::int64_t>& rows,
+                   const std::vector<std::int64_t>& laterals, bool hide_lateral) const {
     const torch::Tensor own = index_tensor(rows), other = index_tensor(laterals);
     torch::Tensor has_lateral = features_.has_lateral.index_select(0, other);
     if (hide_lateral) has_lateral = torch::zeros_like(has_lateral);
-    torch::Tensor fused = input_.engine.fuse(features_.frontal.index_select(0, own), features_.lateral.index_select(0, other),
-                                             features_.has_frontal.index_select(0, own), has_lateral);
+    torch::Tensor fused = input_.engine.fuse(
+        features_.frontal.index_select(0, own), features_.lateral.index_select(0, other),
+        features_.has_frontal.index_select(0, own), has_lateral);
     return {views, {}, rows, fused, {}};
   }
 
@@ -58,24 +67,33 @@ class ColumnMaker {
     if (provenance().absent_lateral_trained) {
       columns.push_back(fused("lateral_missing", rows, rows, true));
     } else {
-      columns.push_back({"lateral_missing", {}, rows, {}, "training never used the vector for an absent lateral"});
+      columns.push_back({"lateral_missing",
+                         {},
+                         rows,
+                         {},
+                         "training never used the vector for an absent lateral"});
     }
     if (const auto others = other_patients(rows, input_)) {
       columns.push_back(fused("both_lateral_swapped", rows, *others, false));
     } else {
-      columns.push_back({"both_lateral_swapped", {}, rows, {}, "all studies with both views are of one patient"});
+      columns.push_back(
+          {"both_lateral_swapped", {}, rows, {}, "all studies with both views are of one patient"});
     }
   }
 
   void add_all(std::vector<ViewColumn>& columns) const {
-    const std::vector<std::int64_t> frontal = rows_where(features_.has_frontal), lateral = rows_where(features_.has_lateral);
+    const std::vector<std::int64_t> frontal = rows_where(features_.has_frontal),
+                                    lateral = rows_where(features_.has_lateral);
     if (!frontal.empty()) columns.push_back(one_view(false, frontal, "all"));
     if (!lateral.empty()) columns.push_back(one_view(true, lateral, "all"));
     std::vector<std::int64_t> rows(static_cast<std::size_t>(features_.size()));
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    const bool lacks_frontal = frontal.size() < rows.size(), lacks_lateral = lateral.size() < rows.size();
-    if ((lacks_frontal && !provenance().absent_frontal_trained) || (lacks_lateral && !provenance().absent_lateral_trained)) {
-      columns.push_back({"both", "all", rows, {}, "training never used the vector for an absent view"});
+    const bool lacks_frontal = frontal.size() < rows.size(),
+               lacks_lateral = lateral.size() < rows.size();
+    if ((lacks_frontal && !provenance().absent_frontal_trained) ||
+        (lacks_lateral && !provenance().absent_lateral_trained)) {
+      columns.push_back(
+          {"both", "all", rows, {}, "training never used the vector for an absent view"});
       return;
     }
     columns.push_back(fused("both", rows, rows, false));
@@ -98,7 +116,8 @@ const Study& study_of(const EvaluationInput& input, std::int64_t row) {
 
 std::vector<ViewColumn> view_columns(const EvaluationInput& input) {
   const ColumnMaker maker(input);
-  const std::vector<std::int64_t> paired = rows_where(input.features.has_frontal & input.features.has_lateral);
+  const std::vector<std::int64_t> paired =
+      rows_where(input.features.has_frontal & input.features.has_lateral);
   std::vector<ViewColumn> columns;
   if (!paired.empty()) maker.add_paired(paired, columns);
   if (static_cast<std::int64_t>(paired.size()) < input.features.size()) maker.add_all(columns);
@@ -113,7 +132,8 @@ ViewColumn filter_column(const ViewColumn& column, const std::vector<std::uint8_
     kept.rows.push_back(column.rows[i]);
     places.push_back(static_cast<std::int64_t>(i));
   }
-  if (column.features.defined()) kept.features = column.features.index_select(0, index_tensor(places));
+  if (column.features.defined())
+    kept.features = column.features.index_select(0, index_tensor(places));
   return kept;
 }
 

@@ -12,16 +12,18 @@ namespace biplane {
 
 // One column of the tables: what the model was shown of which studies.
 struct ViewColumn {
-  std::string views;               // frontal, lateral, both, lateral_missing, both_lateral_swapped
-  std::string population;          // empty: studies with both views; "all": also the others, as far as they have the view
+  std::string views;       // frontal, lateral, both, lateral_missing, both_lateral_swapped
+  std::string population;  // empty: studies with both views; "all": also the others, as far as they
+                           // have the view
   std::vector<std::int64_t> rows;  // of StudyFeatures
-  torch::Tensor features;          // (rows, D) f32, normalised; undefined where the column means nothing
-  std::string note;                // why it means nothing
+  torch::Tensor features;  // (rows, D) f32, normalised; undefined where the column means nothing
+  std::string note;        // why it means nothing
 };
 
-// The columns that the studies allow. frontal, lateral, both, lateral_missing (the fused feature with the vector for an absent
-// lateral) and both_lateral_swapped (each study with the lateral of another patient) are over the same studies, those with both
-// views. Where others exist, frontal, lateral and both follow over all studies that have what the column needs.
+// The columns that the studies allow. frontal, lateral, both, lateral_missing (the fused feature
+// with the vector for an absent lateral) and both_lateral_swapped (each study with the lateral of
+// another patient) are over the same studies, those with both views. Where others exist, frontal,
+// lateral and both follow over all studies that have what the column needs.
 std::vector<ViewColumn> view_columns(const EvaluationInput& input);
 
 // The same without studies for which `keep` (one entry a row of StudyFeatures) is 0.

@@ -30,7 +30,8 @@ std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::s
     } else if (task == "grounding") {
       evaluators.push_back(std::make_unique<GroundingEvaluator>());
     } else {
-      throw Error(ErrorKind::kUsage, "--tasks: '" + task + "' is none of: zero_shot, retrieval, grounding");
+      throw Error(ErrorKind::kUsage,
+                  "--tasks: '" + task + "' is none of: zero_shot, retrieval, grounding");
     }
   }
   return evaluators;
@@ -42,11 +43,13 @@ std::int64_t known_findings(const PromptSet& prompts, const Manifest& manifest) 
   for (const Study& study : manifest.studies()) {
     for (const auto& [label, value] : study.labels) labels.insert(label);
   }
-  return std::count_if(prompts.classes.begin(), prompts.classes.end(), [&](const auto& one) { return labels.contains(one.finding); });
+  return std::count_if(prompts.classes.begin(), prompts.classes.end(),
+                       [&](const auto& one) { return labels.contains(one.finding); });
 }
 
 // The prompts asked for, else those of the model that know most of the corpus's labels.
-std::optional<PromptSet> choose_prompts(const EvaluateOptions& options, const ModelDescription& model, const Manifest& manifest) {
+std::optional<PromptSet> choose_prompts(const EvaluateOptions& options,
+                                        const ModelDescription& model, const Manifest& manifest) {
   if (!options.prompts.empty()) return read_prompts(options.prompts);
   std::optional<PromptSet> best;
   std::int64_t most = 0;
@@ -71,7 +74,8 @@ fs::path run_of(const fs::path& model) {
 
 std::string split_hash(const EvaluationInput& input) {
   std::vector<std::string> ids;
-  for (const std::int64_t index : input.features.studies) ids.push_back(input.manifest.studies()[static_cast<std::size_t>(index)].study_id);
+  for (const std::int64_t index : input.features.studies)
+    ids.push_back(input.manifest.studies()[static_cast<std::size_t>(index)].study_id);
   std::sort(ids.begin(), ids.end());
   std::string text;
   for (const std::string& id : ids) text += id + "\n";
@@ -84,7 +88,9 @@ std::string corpus_name(const EvaluateOptions& options) {
   return (fs::is_directory(path) ? path : path.parent_path()).filename().string();
 }
 
-std::string split_text(const StudyFilter& filter) { return filter.split.empty() ? "all" : filter.split; }
+std::string split_text(const StudyFilter& filter) {
+  return filter.split.empty() ? "all" : filter.split;
+}
 
 ResultOrigin make_origin(const EvaluateOptions& options, const EvaluationInput& input) {
   ResultOrigin origin;
@@ -100,38 +106,49 @@ ResultOrigin make_origin(const EvaluateOptions& options, const EvaluationInput& 
 
 void note_broken(const StudyFeatures& features, std::vector<std::string>& notes) {
   if (features.broken.empty()) return;
-  std::string note = std::to_string(features.broken.size()) + " studies were left out because an image cannot be read";
-  for (std::size_t i = 0; i < std::min(kBrokenNamed, features.broken.size()); ++i) note += "; " + features.broken[i].reason;
+  std::string note = std::to_string(features.broken.size()) +
+                     " studies were left out because an image cannot be read";
+  for (std::size_t i = 0; i < std::min(kBrokenNamed, features.broken.size()); ++i)
+    note += "; " + features.broken[i].reason;
   notes.push_back(note);
 }
 
 void describe(const EvaluateOptions& options, const EvaluationInput& input, ReportData& report) {
   const ModelDescription& model = input.engine.description();
   std::set<std::string> patients;
-  for (const std::int64_t index : input.features.studies) patients.insert(input.manifest.studies()[static_cast<std::size_t>(index)].patient_id);
+  for (const std::int64_t index : input.features.studies)
+    patients.insert(input.manifest.studies()[static_cast<std::size_t>(index)].patient_id);
   std::string corpora;
-  for (const std::string& corpus : model.provenance.corpora) corpora += (corpora.empty() ? "" : ", ") + corpus;
+  for (const std::string& corpus : model.provenance.corpora)
+    corpora += (corpora.empty() ? "" : ", ") + corpus;
   report.title = run_of(options.model).filename().string() + " on " + corpus_name(options);
-  report.facts = {{"Model", run_of(options.model).filename().string()},
-                  {"Corpus", corpus_name(options) + ", split " + split_text(options.studies)},
-                  {"Studies", std::to_string(input.features.size())},
-                  {"With both views", std::to_string((input.features.has_frontal & input.features.has_lateral).sum().item<std::int64_t>())},
-                  {"Patients", std::to_string(patients.size())},
-                  {"Trained on", corpora + (corpora.empty() ? "" : ", ") + std::to_string(model.provenance.studies) + " studies, " +
-                                     std::to_string(model.provenance.steps) + " steps"},
-                  {"Intervals", std::to_string(options.bootstrap) + " bootstrap repeats over patients, 95 %"}};
+  report.facts = {
+      {"Model", run_of(options.model).filename().string()},
+      {"Corpus", corpus_name(options) + ", split " + split_text(options.studies)},
+      {"Studies", std::to_string(input.features.size())},
+      {"With both views",
+       std::to_string(
+           (input.features.has_frontal & input.features.has_lateral).sum().item<std::int64_t>())},
+      {"Patients", std::to_string(patients.size())},
+      {"Trained on", corpora + (corpora.empty() ? "" : ", ") +
+                         std::to_string(model.provenance.studies) + " studies, " +
+                         std::to_string(model.provenance.steps) + " steps"},
+      {"Intervals", std::to_string(options.bootstrap) + " bootstrap repeats over patients, 95 %"}};
   if (input.prompts != nullptr) {
-    report.facts.emplace_back("Prompts", input.prompts->name + ", version " + std::to_string(input.prompts->version));
+    report.facts.emplace_back(
+        "Prompts", input.prompts->name + ", version " + std::to_string(input.prompts->version));
   }
   report.learning = read_learning_curves(run_of(options.model));
 }
 
-void write_all(const EvaluateOptions& options, const EvaluationOutput& output, EvaluateResult& result) {
+void write_all(const EvaluateOptions& options, const EvaluationOutput& output,
+               EvaluateResult& result) {
   make_folder(options.out);
   result.results_file = options.out / "results.jsonl";
   result.report_file = options.out / "report.html";
   append_results(result.results_file, result.rows, result.origin);
-  write_file_atomically(result.report_file, render_report({output.report, result.rows, result.notes, result.origin}));
+  write_file_atomically(result.report_file,
+                        render_report({output.report, result.rows, result.notes, result.origin}));
 }
 
 }  // namespace
@@ -144,7 +161,8 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
   const Manifest manifest = Manifest::read(options.manifest, options.root);
   const std::vector<std::int64_t> chosen = select_studies(manifest.studies(), options.studies);
   if (chosen.empty()) {
-    throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" + split_text(options.studies) +
+    throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" +
+                                       split_text(options.studies) +
                                        "' is left to evaluate; --split all takes every one");
   }
   const Engine engine = Engine::open(options.model, {.threads = options.threads});

@@ -21,10 +21,10 @@ struct EvaluateOptions {
   StudyFilter studies = {.split = "test"};
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
   std::int64_t pool = 200;
-  std::int64_t bootstrap = 1000;   // repeats
-  int threads = 0;                 // 0: one per core
-  std::string code;                // program and version, for the rows
-  std::string corpus;              // name in the rows; empty: the manifest's folder name
+  std::int64_t bootstrap = 1000;  // repeats
+  int threads = 0;                // 0: one per core
+  std::string code;               // program and version, for the rows
+  std::string corpus;             // name in the rows; empty: the manifest's folder name
 };
 
 struct EvaluateResult {
@@ -37,7 +37,8 @@ struct EvaluateResult {
 };
 
 // Measures a model on a manifest and writes results.jsonl (appended) and report.html into `out`.
-// Throws Error kMissingInput, kBadContent, kIo, and kUsage for an unknown task or when no study is selected.
+// Throws Error kMissingInput, kBadContent, kIo, and kUsage for an unknown task or when no study is
+// selected.
 EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress = nullptr);
 
 }  // namespace biplane

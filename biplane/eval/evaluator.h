@@ -20,7 +20,7 @@ struct EvaluationInput {
   const PromptSet* prompts = nullptr;  // none: nothing that needs prompts can be measured
   std::int64_t pool = 200;             // studies of one retrieval pool
   BootstrapOptions bootstrap = {};
-  std::int64_t examples = 6;           // of retrieval and of grounding in the report
+  std::int64_t examples = 6;  // of retrieval and of grounding in the report
 };
 
 // What an evaluator adds to.
@@ -35,7 +35,8 @@ class Evaluator {
  public:
   virtual ~Evaluator() = default;
   virtual std::string task() const = 0;
-  // Adds rows and what the report shows. A corpus that lacks what the task needs gives a note and no rows.
+  // Adds rows and what the report shows. A corpus that lacks what the task needs gives a note and
+  // no rows.
   virtual void run(const EvaluationInput& input, EvaluationOutput& output) const = 0;
 };
 

@@ -3,7 +3,8 @@
 namespace biplane {
 namespace {
 
-FloatImage read_view(const EvaluationInput& input, const Study& study, bool lateral, const PreprocessOptions& options) {
+FloatImage read_view(const EvaluationInput& input, const Study& study, bool lateral,
+                     const PreprocessOptions& options) {
   const std::optional<std::int64_t> view = first_view(study, lateral);
   if (!view) return {};
   const View& chosen = study.views[static_cast<std::size_t>(*view)];
@@ -17,7 +18,8 @@ FloatImage read_view(const EvaluationInput& input, const Study& study, bool late
 std::optional<std::int64_t> first_view(const Study& study, bool lateral) {
   for (std::size_t i = 0; i < study.views.size(); ++i) {
     const ViewPosition position = study.views[i].view;
-    if (lateral ? position == ViewPosition::kLateral : is_frontal(position)) return static_cast<std::int64_t>(i);
+    if (lateral ? position == ViewPosition::kLateral : is_frontal(position))
+      return static_cast<std::int64_t>(i);
   }
   return std::nullopt;
 }
@@ -34,7 +36,8 @@ PreprocessOptions display_options(const PreprocessOptions& model) {
 }
 
 GreyImage example_image(const EvaluationInput& input, const Study& study, bool lateral) {
-  return to_grey(read_view(input, study, lateral, display_options(input.engine.description().preprocess)));
+  return to_grey(
+      read_view(input, study, lateral, display_options(input.engine.description().preprocess)));
 }
 
 }  // namespace biplane

@@ -30,7 +30,9 @@ struct Item {
 
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> phrase
 
-const FloatImage& map_of(const PhraseMap& map, std::size_t kind) { return kind == 0 ? map.attention : map.cosine; }
+const FloatImage& map_of(const PhraseMap& map, std::size_t kind) {
+  return kind == 0 ? map.attention : map.cosine;
+}
 
 std::vector<double> stretched(const FloatImage& map, int side) {
   const FloatImage large = upsample_bilinear(map, side, side);
@@ -44,16 +46,19 @@ std::vector<double> stretched(const FloatImage& map, int side) {
 
 Item measure(const PhraseMap& maps, const std::vector<std::uint8_t>& truth, int side) {
   Item item;
-  item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) / static_cast<double>(truth.size());
+  item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) /
+                static_cast<double>(truth.size());
   for (std::size_t kind = 0; kind < kMaps.size(); ++kind) {
     const std::vector<double> heat = stretched(map_of(maps, kind), side);
-    item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth), contrast_to_noise(heat, truth)};
+    item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth),
+                         contrast_to_noise(heat, truth)};
   }
   return item;
 }
 
 // Findings with truth in a view of a study and with a phrase.
-std::vector<std::string> marked_findings(const Study& study, std::int64_t view, const Phrases& phrases) {
+std::vector<std::string> marked_findings(const Study& study, std::int64_t view,
+                                         const Phrases& phrases) {
   std::set<std::string> marked;
   for (const Mask& mask : study.masks) {
     if (mask.view == view) marked.insert(mask.label);
@@ -68,19 +73,23 @@ std::vector<std::string> marked_findings(const Study& study, std::int64_t view, 
   return findings;
 }
 
-std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases, std::int64_t row) {
+std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
+                                std::int64_t row) {
   const Study& study = study_of(input, row);
   const PreprocessOptions& options = input.engine.description().preprocess;
   std::vector<Item> items;
   for (const bool lateral : {false, true}) {
     const std::optional<std::int64_t> view = first_view(study, lateral);
-    const std::vector<std::string> findings = view ? marked_findings(study, *view, phrases) : std::vector<std::string>{};
+    const std::vector<std::string> findings =
+        view ? marked_findings(study, *view, phrases) : std::vector<std::string>{};
     std::optional<ViewFeatures> features;
     for (const std::string& finding : findings) {
       const std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
       if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
-      if (!features) features = input.engine.encode_view(model_input(input, study, lateral), lateral);
-      items.push_back(measure(input.engine.ground(phrases.at(finding), *features), truth, static_cast<int>(options.crop)));
+      if (!features)
+        features = input.engine.encode_view(model_input(input, study, lateral), lateral);
+      items.push_back(measure(input.engine.ground(phrases.at(finding), *features), truth,
+                              static_cast<int>(options.crop)));
       items.back().row = row;
       items.back().finding = finding;
       items.back().lateral = lateral;
@@ -95,7 +104,8 @@ std::vector<Item> measure_all(const EvaluationInput& input, const Phrases& phras
     parts[static_cast<std::size_t>(row)] = measure_study(input, phrases, row);
   });
   std::vector<Item> items;
-  for (std::vector<Item>& part : parts) std::move(part.begin(), part.end(), std::back_inserter(items));
+  for (std::vector<Item>& part : parts)
+    std::move(part.begin(), part.end(), std::back_inserter(items));
   return items;
 }
 
@@ -115,13 +125,16 @@ std::optional<double> mean(const std::vector<std::optional<double>>& values, Val
 class ViewTable {
  public:
   ViewTable(const EvaluationInput& input, std::vector<Item> items, bool lateral)
-      : items_(std::move(items)), bootstrap_(patients(input, items_), input.bootstrap), lateral_(lateral) {
+      : items_(std::move(items)),
+        bootstrap_(patients(input, items_), input.bootstrap),
+        lateral_(lateral) {
     for (const Item& item : items_) findings_.insert(item.finding);
   }
 
   // One metric per finding and over all findings. value(item) -> what it is for one item.
   template <class Value>
-  void add(const std::string& metric, const std::string& map, const Value& value, std::vector<ResultRow>& rows) const {
+  void add(const std::string& metric, const std::string& map, const Value& value,
+           std::vector<ResultRow>& rows) const {
     std::vector<Replicates> repeats;
     double sum = 0, defined = 0;
     for (const std::string& finding : findings_) {
@@ -153,13 +166,15 @@ class ViewTable {
   }
 
  private:
-  static std::vector<std::string> patients(const EvaluationInput& input, const std::vector<Item>& items) {
+  static std::vector<std::string> patients(const EvaluationInput& input,
+                                           const std::vector<Item>& items) {
     std::vector<std::string> names;
     for (const Item& item : items) names.push_back(study_of(input, item.row).patient_id);
     return names;
   }
 
-  ResultRow make_row(const std::string& metric, const std::string& map, const std::string& label, std::int64_t n) const {
+  ResultRow make_row(const std::string& metric, const std::string& map, const std::string& label,
+                     std::int64_t n) const {
     ResultRow row;
     row.task = "grounding";
     row.views = lateral_ ? "lateral" : "frontal";
@@ -176,39 +191,53 @@ class ViewTable {
   bool lateral_;
 };
 
-void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool lateral, std::vector<ResultRow>& rows) {
+void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool lateral,
+              std::vector<ResultRow>& rows) {
   std::vector<Item> items;
-  std::copy_if(all.begin(), all.end(), std::back_inserter(items), [&](const Item& item) { return item.lateral == lateral; });
+  std::copy_if(all.begin(), all.end(), std::back_inserter(items),
+               [&](const Item& item) { return item.lateral == lateral; });
   if (items.empty()) return;
   const ViewTable table(input, std::move(items), lateral);
   const bool attention = input.engine.description().provenance.alignment_trained;
   for (std::size_t kind = attention ? 0 : 1; kind < kMaps.size(); ++kind) {
     for (std::size_t metric = 0; metric < kMetrics.size(); ++metric) {
-      table.add(kMetrics[metric], kMaps[kind], [&](const Item& item) { return item.values[kind][metric]; }, rows);
+      table.add(
+          kMetrics[metric], kMaps[kind],
+          [&](const Item& item) { return item.values[kind][metric]; }, rows);
     }
   }
-  table.add("pointing_chance", {}, [](const Item& item) { return std::optional<double>(item.chance); }, rows);
+  table.add(
+      "pointing_chance", {}, [](const Item& item) { return std::optional<double>(item.chance); },
+      rows);
 }
 
-GroundingView example_view(const EvaluationInput& input, const Study& study, const std::string& finding,
-                           const PhraseFeatures& phrase, bool lateral) {
+GroundingView example_view(const EvaluationInput& input, const Study& study,
+                           const std::string& finding, const PhraseFeatures& phrase, bool lateral) {
   const PreprocessOptions& options = input.engine.description().preprocess;
-  const PhraseMap maps = input.engine.ground(phrase, input.engine.encode_view(model_input(input, study, lateral), lateral));
+  const PhraseMap maps = input.engine.ground(
+      phrase, input.engine.encode_view(model_input(input, study, lateral), lateral));
   const std::size_t kind = input.engine.description().provenance.alignment_trained ? 0 : 1;
   const GreyImage grey = example_image(input, study, lateral);
-  GroundingView view{lateral ? "lateral" : "frontal", to_rgb(grey), overlay_heatmap(grey, map_of(maps, kind)), kMaps[kind], {}};
+  GroundingView view{lateral ? "lateral" : "frontal",
+                     to_rgb(grey),
+                     overlay_heatmap(grey, map_of(maps, kind)),
+                     kMaps[kind],
+                     {}};
   const std::int64_t place = *first_view(study, lateral);
   const std::vector<std::uint8_t> truth = truth_mask(study, place, finding, options);
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
   view.hit = pointing_hit(stretched(map_of(maps, kind), static_cast<int>(options.crop)), truth);
-  const std::vector<std::uint8_t> outline = truth_mask(study, place, finding, display_options(options));
+  const std::vector<std::uint8_t> outline =
+      truth_mask(study, place, finding, display_options(options));
   draw_mask_outline(view.image, outline, kTruthColour);
   draw_mask_outline(view.overlay, outline, kTruthColour);
   return view;
 }
 
-// The first study of each finding in the order of the file, findings in turn; not chosen for their looks.
-void add_examples(const EvaluationInput& input, const std::vector<Item>& items, const Phrases& phrases, ReportData& report) {
+// The first study of each finding in the order of the file, findings in turn; not chosen for their
+// looks.
+void add_examples(const EvaluationInput& input, const std::vector<Item>& items,
+                  const Phrases& phrases, ReportData& report) {
   std::set<std::string> done;
   for (const Item& item : items) {
     if (static_cast<std::int64_t>(report.grounding.size()) >= input.examples) return;
@@ -217,7 +246,8 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items, 
     GroundingExample example{study.study_id, item.finding, study.report.text, {}};
     for (const bool lateral : {false, true}) {
       if (!first_view(study, lateral)) continue;
-      example.views.push_back(example_view(input, study, item.finding, phrases.at(item.finding), lateral));
+      example.views.push_back(
+          example_view(input, study, item.finding, phrases.at(item.finding), lateral));
     }
     report.grounding.push_back(std::move(example));
   }
@@ -227,18 +257,22 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items, 
 
 void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   if (input.prompts == nullptr) {
-    output.notes.emplace_back("grounding: skipped, there is no prompt file for the labels of this corpus");
+    output.notes.emplace_back(
+        "grounding: skipped, there is no prompt file for the labels of this corpus");
     return;
   }
   Phrases phrases;
-  for (const PromptClass& one : input.prompts->classes) phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
+  for (const PromptClass& one : input.prompts->classes)
+    phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
   const std::vector<Item> items = measure_all(input, phrases);
   if (items.empty()) {
-    output.notes.emplace_back("grounding: skipped, no study has a mask or box of a finding with prompts");
+    output.notes.emplace_back(
+        "grounding: skipped, no study has a mask or box of a finding with prompts");
     return;
   }
   if (!input.engine.description().provenance.alignment_trained) {
-    output.notes.emplace_back("grounding: the alignment decoder was not trained, so only the cosine map is measured");
+    output.notes.emplace_back(
+        "grounding: the alignment decoder was not trained, so only the cosine map is measured");
   }
   for (const bool lateral : {false, true}) add_view(input, items, lateral, output.rows);
   add_examples(input, items, phrases, output.report);

@@ -6,9 +6,10 @@
 
 namespace biplane {
 
-// Phrase grounding: the map of a finding's positive prompts over each view that the truth marks (masks, else boxes), for each
-// kind of map: pointing game, mean IoU (map stretched to 0..1 in each image), contrast to noise, and the pointing game's
-// chance (share of the image that the truth covers). Per finding and view, and their mean over findings.
+// Phrase grounding: the map of a finding's positive prompts over each view that the truth marks
+// (masks, else boxes), for each kind of map: pointing game, mean IoU (map stretched to 0..1 in each
+// image), contrast to noise, and the pointing game's chance (share of the image that the truth
+// covers). Per finding and view, and their mean over findings.
 class GroundingEvaluator : public Evaluator {
  public:
   std::string task() const override { return "grounding"; }

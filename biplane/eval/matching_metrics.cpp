@@ -12,18 +12,21 @@ namespace {
 
 void check_table(const RetrievalTable& table) {
   if (table.similarity.size() != table.query_group.size() * table.candidate_group.size()) {
-    throw Error(ErrorKind::kUsage, "retrieval: " + std::to_string(table.similarity.size()) + " similarities for " +
-                                       std::to_string(table.query_group.size()) + " queries and " +
-                                       std::to_string(table.candidate_group.size()) + " candidates");
+    throw Error(ErrorKind::kUsage,
+                "retrieval: " + std::to_string(table.similarity.size()) + " similarities for " +
+                    std::to_string(table.query_group.size()) + " queries and " +
+                    std::to_string(table.candidate_group.size()) + " candidates");
   }
-  if (!std::all_of(table.similarity.begin(), table.similarity.end(), [](double s) { return std::isfinite(s); })) {
+  if (!std::all_of(table.similarity.begin(), table.similarity.end(),
+                   [](double s) { return std::isfinite(s); })) {
     throw Error(ErrorKind::kFailure, "retrieval: a similarity is not finite");
   }
 }
 
 void check_masks(std::size_t a, std::size_t b) {
   if (a == b) return;
-  throw Error(ErrorKind::kUsage, "metrics: a map of " + std::to_string(a) + " pixels and a mask of " + std::to_string(b));
+  throw Error(ErrorKind::kUsage, "metrics: a map of " + std::to_string(a) +
+                                     " pixels and a mask of " + std::to_string(b));
 }
 
 // Sizes of intersection and of both sets together, for dice and iou.
@@ -56,7 +59,8 @@ Moments moments(Values heat, Flags inside, bool wanted) {
   if (result.count == 0) return result;
   result.mean /= result.count;
   for (std::size_t i = 0; i < heat.size(); ++i) {
-    if ((inside[i] != 0) == wanted) result.variance += (heat[i] - result.mean) * (heat[i] - result.mean);
+    if ((inside[i] != 0) == wanted)
+      result.variance += (heat[i] - result.mean) * (heat[i] - result.mean);
   }
   result.variance /= result.count;
   return result;
@@ -73,9 +77,12 @@ std::vector<std::int64_t> retrieval_ranks(const RetrievalTable& table, TieRule t
     const Values row = table.similarity.subspan(query * candidates, candidates);
     std::optional<double> best;
     for (std::size_t c = 0; c < candidates; ++c) {
-      if (table.candidate_group[c] == table.query_group[query] && (!best || row[c] > *best)) best = row[c];
+      if (table.candidate_group[c] == table.query_group[query] && (!best || row[c] > *best))
+        best = row[c];
     }
-    if (!best) throw Error(ErrorKind::kUsage, "retrieval: query " + std::to_string(query) + " has no matching candidate");
+    if (!best)
+      throw Error(ErrorKind::kUsage,
+                  "retrieval: query " + std::to_string(query) + " has no matching candidate");
     std::int64_t rank = 1;
     for (std::size_t c = 0; c < candidates; ++c) {
       if (table.candidate_group[c] == table.query_group[query]) continue;
@@ -90,22 +97,26 @@ double precision_at_k(const RetrievalTable& table, std::int64_t k) {
   check_table(table);
   const std::size_t candidates = table.candidate_group.size();
   if (k < 1 || static_cast<std::size_t>(k) > candidates || table.query_group.empty()) {
-    throw Error(ErrorKind::kUsage, "retrieval: precision at " + std::to_string(k) + " among " + std::to_string(candidates));
+    throw Error(ErrorKind::kUsage, "retrieval: precision at " + std::to_string(k) + " among " +
+                                       std::to_string(candidates));
   }
   double hits = 0;
   std::vector<std::size_t> order(candidates);
   for (std::size_t query = 0; query < table.query_group.size(); ++query) {
     const Values row = table.similarity.subspan(query * candidates, candidates);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return row[a] > row[b]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return row[a] > row[b]; });
     for (std::int64_t place = 0; place < k; ++place) {
-      hits += table.candidate_group[order[static_cast<std::size_t>(place)]] == table.query_group[query];
+      hits +=
+          table.candidate_group[order[static_cast<std::size_t>(place)]] == table.query_group[query];
     }
   }
   return hits / (static_cast<double>(k) * static_cast<double>(table.query_group.size()));
 }
 
-std::optional<double> recall_at_k(std::span<const std::int64_t> ranks, std::int64_t k, Values weight) {
+std::optional<double> recall_at_k(std::span<const std::int64_t> ranks, std::int64_t k,
+                                  Values weight) {
   double hits = 0, all = 0;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const double w = weight.empty() ? 1.0 : weight[i];
@@ -145,7 +156,8 @@ double iou(Flags a, Flags b) {
 bool pointing_hit(Values heat, Flags inside) {
   check_masks(heat.size(), inside.size());
   if (heat.empty()) throw Error(ErrorKind::kUsage, "metrics: a map without pixels");
-  return inside[static_cast<std::size_t>(std::max_element(heat.begin(), heat.end()) - heat.begin())] != 0;
+  return inside[static_cast<std::size_t>(std::max_element(heat.begin(), heat.end()) -
+                                         heat.begin())] != 0;
 }
 
 std::optional<double> contrast_to_noise(Values heat, Flags inside) {

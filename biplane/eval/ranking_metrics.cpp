@@ -11,14 +11,16 @@ namespace {
 
 void check_sizes(std::size_t values, std::size_t flags, std::size_t weights) {
   if (values == flags && (weights == 0 || weights == values)) return;
-  throw Error(ErrorKind::kUsage, "metrics: " + std::to_string(values) + " scores, " + std::to_string(flags) +
-                                     " labels and " + std::to_string(weights) + " weights do not belong together");
+  throw Error(ErrorKind::kUsage, "metrics: " + std::to_string(values) + " scores, " +
+                                     std::to_string(flags) + " labels and " +
+                                     std::to_string(weights) + " weights do not belong together");
 }
 
 void check_finite(Values values) {
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
-      throw Error(ErrorKind::kFailure, "metrics: the score of row " + std::to_string(i) + " is not finite");
+      throw Error(ErrorKind::kFailure,
+                  "metrics: the score of row " + std::to_string(i) + " is not finite");
     }
   }
 }
@@ -37,11 +39,13 @@ RankedScores::RankedScores(Values score, Flags positive) {
   check_finite(score);
   std::vector<std::uint32_t> rows(score.size());
   std::iota(rows.begin(), rows.end(), 0U);
-  std::stable_sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) { return score[a] > score[b]; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return score[a] > score[b]; });
   order_.reserve(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const bool last = i + 1 == rows.size() || score[rows[i + 1]] != score[rows[i]];
-    order_.push_back({rows[i], static_cast<std::uint8_t>(positive[rows[i]] != 0), static_cast<std::uint8_t>(last)});
+    order_.push_back({rows[i], static_cast<std::uint8_t>(positive[rows[i]] != 0),
+                      static_cast<std::uint8_t>(last)});
     positives_ += positive[rows[i]] != 0;
   }
 }
@@ -88,7 +92,9 @@ std::vector<CurvePoint> RankedScores::roc() const {
     (entry.positive != 0 ? true_positive : false_positive) += 1;
     if (entry.last_of_tie == 0) continue;
     const CurvePoint point{false_positive / negatives, true_positive / positives};
-    if (points.size() > 1 && std::abs(turn(points[points.size() - 2], points.back(), point)) < 1e-12) points.pop_back();
+    if (points.size() > 1 &&
+        std::abs(turn(points[points.size() - 2], points.back(), point)) < 1e-12)
+      points.pop_back();
     points.push_back(point);
   }
   return points;
@@ -140,8 +146,10 @@ std::optional<YoudenPoint> youden(Values score, Flags positive) {
   check_finite(score);
   std::vector<std::size_t> rows(score.size());
   std::iota(rows.begin(), rows.end(), std::size_t{0});
-  std::sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
-  const double positives = static_cast<double>(std::count_if(positive.begin(), positive.end(), [](auto p) { return p != 0; }));
+  std::sort(rows.begin(), rows.end(),
+            [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
+  const double positives = static_cast<double>(
+      std::count_if(positive.begin(), positive.end(), [](auto p) { return p != 0; }));
   const double negatives = static_cast<double>(score.size()) - positives;
   if (positives == 0 || negatives == 0) return std::nullopt;
   YoudenPoint best;
@@ -150,7 +158,8 @@ std::optional<YoudenPoint> youden(Values score, Flags positive) {
     (positive[rows[i]] != 0 ? true_positive : false_positive) += 1;
     if (i + 1 < rows.size() && score[rows[i + 1]] == score[rows[i]]) continue;
     const double j = true_positive / positives - false_positive / negatives;
-    if (j > best.j) best = {score[rows[i]], j, true_positive / positives, 1 - false_positive / negatives};
+    if (j > best.j)
+      best = {score[rows[i]], j, true_positive / positives, 1 - false_positive / negatives};
   }
   return best;
 }
@@ -187,7 +196,8 @@ std::optional<double> ece15(Values probability, Flags positive) {
   constexpr int kBins = 15;
   std::vector<double> confidence(kBins, 0), truth(kBins, 0);
   for (std::size_t i = 0; i < probability.size(); ++i) {
-    const int bin = std::clamp(static_cast<int>(std::ceil(kBins * probability[i])) - 1, 0, kBins - 1);
+    const int bin =
+        std::clamp(static_cast<int>(std::ceil(kBins * probability[i])) - 1, 0, kBins - 1);
     confidence[bin] += probability[i];
     truth[bin] += positive[i] != 0 ? 1 : 0;
   }

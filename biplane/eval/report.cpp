@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -17,13 +18,16 @@
 namespace biplane {
 namespace {
 
-std::string section(const std::string& id, const std::string& title, const std::string& lead, const std::string& content) {
+std::string section(const std::string& id, const std::string& title, const std::string& lead,
+                    const std::string& content) {
   if (content.empty()) return {};
-  return fmt::format("<section id=\"{}\"><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id, title, lead, content);
+  return fmt::format("<section id=\"{}\"><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id,
+                     title, lead, content);
 }
 
 std::string page_head(const ReportContent& content) {
-  std::string html = "<header><p class=\"brand\">biplane evaluation</p><h1>" + html_escape(content.data.title) + "</h1><dl class=\"facts\">";
+  std::string html = "<header><p class=\"brand\">biplane evaluation</p><h1>" +
+                     html_escape(content.data.title) + "</h1><dl class=\"facts\">";
   for (const auto& [name, value] : content.data.facts) {
     html += "<div><dt>" + html_escape(name) + "</dt><dd>" + html_escape(value) + "</dd></div>";
   }
@@ -33,7 +37,8 @@ std::string page_head(const ReportContent& content) {
 std::string legend(std::span<const ResultRow> rows) {
   std::string html = "<p class=\"legend\">";
   for (const std::string& views : shown_columns(rows)) {
-    html += fmt::format("<span><i class=\"key s-{}\"></i>{}</span>", html_escape(views), html_escape(column_title(views)));
+    html += fmt::format("<span><i class=\"key s-{}\"></i>{}</span>", html_escape(views),
+                        html_escape(column_title(views)));
   }
   return html + "</p>";
 }
@@ -41,28 +46,43 @@ std::string legend(std::span<const ResultRow> rows) {
 std::string roc_section(const ReportContent& content) {
   std::string plots;
   for (const FindingCurves& finding : content.data.findings) {
-    const bool defined = std::any_of(finding.roc.begin(), finding.roc.end(), [](const CurveSeries& s) { return !s.points.empty(); });
+    const bool defined = std::any_of(finding.roc.begin(), finding.roc.end(),
+                                     [](const CurveSeries& s) { return !s.points.empty(); });
     if (!defined) continue;
-    plots += fmt::format("<figure><figcaption>{}<small>{} of {} studies</small></figcaption>{}</figure>", label_text(finding.finding),
-                         finding.positives, finding.studies, roc_plot(finding));
+    plots += fmt::format(
+        "<figure><figcaption>{}<small>{} of {} studies</small></figcaption>{}</figure>",
+        label_text(finding.finding), finding.positives, finding.studies, roc_plot(finding));
   }
   if (plots.empty()) return {};
-  return section("roc", "ROC curves", "True positive rate (up) against false positive rate (across). The dotted diagonal is chance.",
+  return section("roc", "ROC curves",
+                 "True positive rate (up) against false positive rate (across). The dotted "
+                 "diagonal is chance.",
                  legend(content.rows) + "<div class=\"grid4\">" + plots + "</div>");
 }
 
 std::string image_or_gap(const GreyImage& image, const char* view) {
-  if (image.pixels.empty()) return fmt::format("<figure class=\"film missing\"><div>no {}</div></figure>", view);
-  return fmt::format("<figure class=\"film\">{}<figcaption>{}</figcaption></figure>", inline_image(image, std::string(view) + " radiograph"), view);
+  if (image.pixels.empty())
+    return fmt::format("<figure class=\"film missing\"><div>no {}</div></figure>", view);
+  return fmt::format("<figure class=\"film\">{}<figcaption>{}</figcaption></figure>",
+                     inline_image(image, std::string(view) + " radiograph"), view);
 }
 
 std::string retrieval_example(const RetrievalExample& example) {
-  std::string html = "<article class=\"study\"><div class=\"films\">" + image_or_gap(example.frontal, "frontal") + image_or_gap(example.lateral, "lateral") + "</div>";
-  html += fmt::format("<div class=\"text\"><h3>Study {} <span class=\"badge {}\">rank {} of {}</span></h3>", html_escape(example.study_id),
-                      example.rank == 1 ? "good" : example.rank <= 5 ? "fair" : "poor", example.rank, example.pool);
-  html += "<p class=\"own\"><b>Its report.</b> " + html_escape(example.report) + "</p><ol class=\"ranked\">";
+  std::string html = "<article class=\"study\"><div class=\"films\">" +
+                     image_or_gap(example.frontal, "frontal") +
+                     image_or_gap(example.lateral, "lateral") + "</div>";
+  html += fmt::format(
+      "<div class=\"text\"><h3>Study {} <span class=\"badge {}\">rank {} of {}</span></h3>",
+      html_escape(example.study_id),
+      example.rank == 1   ? "good"
+      : example.rank <= 5 ? "fair"
+                          : "poor",
+      example.rank, example.pool);
+  html += "<p class=\"own\"><b>Its report.</b> " + html_escape(example.report) +
+          "</p><ol class=\"ranked\">";
   for (const RetrievedReport& report : example.best) {
-    html += fmt::format("<li class=\"{}\"><span class=\"score\">{:.3f}</span>{}{}</li>", report.matches ? "match" : "other", report.similarity,
+    html += fmt::format("<li class=\"{}\"><span class=\"score\">{:.3f}</span>{}{}</li>",
+                        report.matches ? "match" : "other", report.similarity,
                         report.matches ? "<b>its own report.</b> " : "", html_escape(report.text));
   }
   return html + "</ol></div></article>";
@@ -72,25 +92,32 @@ std::string retrieval_section(const ReportContent& content) {
   std::string html = retrieval_table_html(content.rows);
   if (html.empty()) return {};
   if (!content.data.retrieval.empty()) {
-    html += "<h3>Reports found for a study</h3><p class=\"quiet\">Both views as the query; the five nearest reports of the pool with their "
-            "cosine similarity. The studies were drawn by chance, not picked.</p>";
+    html +=
+        "<h3>Reports found for a study</h3><p class=\"quiet\">Both views as the query; the five "
+        "nearest reports of the pool with their "
+        "cosine similarity. The studies were drawn by chance, not picked.</p>";
   }
   for (const RetrievalExample& example : content.data.retrieval) html += retrieval_example(example);
   return section("retrieval", "Image-text retrieval",
-                 "How often a study finds its own report, and a report its study, among the candidates of a pool. Ties count against the model.", html);
+                 "How often a study finds its own report, and a report its study, among the "
+                 "candidates of a pool. Ties count against the model.",
+                 html);
 }
 
 std::string grounding_example(const GroundingExample& example) {
-  std::string html = fmt::format("<article class=\"study wide\"><h3>{}<small>study {}</small></h3><div class=\"films\">", label_text(example.finding),
-                                 html_escape(example.study_id));
+  std::string html = fmt::format(
+      "<article class=\"study wide\"><h3>{}<small>study {}</small></h3><div class=\"films\">",
+      label_text(example.finding), html_escape(example.study_id));
   for (const GroundingView& view : example.views) {
-    const char* verdict = !view.hit ? "<span class=\"badge quiet\">not marked in this view</span>"
+    const char* verdict = !view.hit   ? "<span class=\"badge quiet\">not marked in this view</span>"
                           : *view.hit ? "<span class=\"badge good\">maximum inside</span>"
                                       : "<span class=\"badge poor\">maximum outside</span>";
-    html += fmt::format("<figure class=\"film\">{}<figcaption>{}{}</figcaption></figure>", inline_image(view.image, view.view + " radiograph, truth outlined"),
+    html += fmt::format("<figure class=\"film\">{}<figcaption>{}{}</figcaption></figure>",
+                        inline_image(view.image, view.view + " radiograph, truth outlined"),
                         view.view, view.hit ? ", truth outlined" : "");
-    html += fmt::format("<figure class=\"film\">{}<figcaption>{} map {}</figcaption></figure>", inline_image(view.overlay, view.view + " heat map"),
-                        html_escape(view.map), verdict);
+    html += fmt::format("<figure class=\"film\">{}<figcaption>{} map {}</figcaption></figure>",
+                        inline_image(view.overlay, view.view + " heat map"), html_escape(view.map),
+                        verdict);
   }
   return html + "</div><p class=\"own\">" + html_escape(example.report) + "</p></article>";
 }
@@ -101,29 +128,52 @@ std::string grounding_section(const ReportContent& content) {
   std::string html;
   for (const GroundingExample& example : content.data.grounding) html += grounding_example(example);
   html += "<details><summary>Figures per finding and view</summary>" + table + "</details>";
-  return section("grounding", "Where the model looks",
-                 "The map of a finding's prompts over both views. Truth is outlined in turquoise; bright is where the words and the image meet. The "
-                 "first marked study of each finding is shown. A map below chance is reported as it is.",
-                 html);
+  return section(
+      "grounding", "Where the model looks",
+      "The map of a finding's prompts over both views. Truth is outlined in turquoise; bright is "
+      "where the words and the image meet. The "
+      "first marked study of each finding is shown. A map below chance is reported as it is.",
+      html);
+}
+
+// The curves a reader looks at first; the others fold away.
+bool is_main_curve(const std::string& name) {
+  static constexpr std::array kMain{"fla/shuffle_gap", "proto/code_perplexity", "mlm/accuracy",
+                                    "lr", "grad_norm"};
+  return name == "loss" || name.starts_with("loss/") ||
+         std::find(kMain.begin(), kMain.end(), name) != kMain.end();
 }
 
 std::string learning_section(const ReportContent& content) {
-  std::string plots;
+  std::string main, others;
   for (const CurveSeries& series : content.data.learning) {
-    plots += "<figure><figcaption>" + html_escape(series.name) + "</figcaption>" + learning_plot(series) + "</figure>";
+    const std::string plot = "<figure><figcaption>" + html_escape(series.name) + "</figcaption>" +
+                             learning_plot(series) + "</figure>";
+    (is_main_curve(series.name) ? main : others) += plot;
   }
-  if (plots.empty()) return {};
-  return section("learning", "Training", "Loss terms and what was logged beside them, over optimizer steps.", "<div class=\"grid3\">" + plots + "</div>");
+  if (main.empty() && others.empty()) return {};
+  std::string html = "<div class=\"grid3\">" + main + "</div>";
+  if (!others.empty())
+    html += "<details><summary>Everything else that was logged</summary><div class=\"grid3\">" +
+            others + "</div></details>";
+  return section("learning", "Training",
+                 "Loss terms and what was logged beside them, over optimizer steps.", html);
 }
 
 std::string notes_section(const ReportContent& content) {
   std::string html = "<ul class=\"notes\">";
   for (const std::string& note : content.notes) html += "<li>" + html_escape(note) + "</li>";
-  html += "<li><b>frontal, lateral</b>: that view alone. <b>both views</b>: the fused feature. <b>lateral missing</b>: the fused feature of the same "
-          "studies, told that there is no lateral. <b>another patient's lateral</b>: a check; a model that reads the lateral must lose by it.</li>"
-          "<li>Intervals are 95 % percentile intervals of a bootstrap over patients. They describe this model, not the method.</li>"
-          "<li>Undefined figures (a finding without a positive or a negative study) are left out of means.</li>"
-          "<li>For research. These figures do not show that the model is fit for clinical use.</li></ul>";
+  html +=
+      "<li><b>frontal, lateral</b>: that view alone. <b>both views</b>: the fused feature. "
+      "<b>lateral missing</b>: the fused feature of the same "
+      "studies, told that there is no lateral. <b>another patient's lateral</b>: a check; a model "
+      "that reads the lateral must lose by it.</li>"
+      "<li>Intervals are 95 % percentile intervals of a bootstrap over patients. They describe "
+      "this model, not the method.</li>"
+      "<li>Undefined figures (a finding without a positive or a negative study) are left out of "
+      "means.</li>"
+      "<li>For research. These figures do not show that the model is fit for clinical "
+      "use.</li></ul>";
   html += "<dl class=\"hashes\">";
   const ResultOrigin& origin = content.origin;
   const std::pair<const char*, std::string> lines[] = {{"weights", origin.weights_sha256},
@@ -132,31 +182,44 @@ std::string notes_section(const ReportContent& content) {
                                                        {"studies", origin.split_sha256},
                                                        {"program", origin.code}};
   for (const auto& [name, value] : lines) {
-    if (!value.empty()) html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, html_escape(value));
+    if (!value.empty())
+      html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, html_escape(value));
   }
   return section("notes", "Notes and provenance", "What was measured, with what.", html + "</dl>");
 }
 
 // Learning curves worth a drawing: not the clock, not the position.
-bool is_drawn(const std::string& name) { return name != "step" && name != "epoch" && !name.starts_with("time/"); }
+bool is_drawn(const std::string& name) {
+  return name != "step" && name != "epoch" && !name.starts_with("time/");
+}
 
 // Losses first, then the rest by name.
-int order_of(const std::string& name) { return name == "loss" ? 0 : name.starts_with("loss/") ? 1 : 2; }
+int order_of(const std::string& name) {
+  return name == "loss" ? 0 : name.starts_with("loss/") ? 1 : 2;
+}
 
 }  // namespace
 
 std::string render_report(const ReportContent& content) {
-  std::string html = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-                     "<meta name=\"color-scheme\" content=\"light dark\"><title>" +
-                     html_escape(content.data.title) + "</title><style>\n" + read_file(share_file("report/report.css")) + "</style></head><body>\n";
+  std::string html =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\">"
+      "<meta name=\"color-scheme\" content=\"light dark\"><title>" +
+      html_escape(content.data.title) + "</title><style>\n" +
+      read_file(share_file("report/report.css")) + "</style></head><body>\n";
   html += page_head(content) + "<main>\n" + headline_cards(content.rows);
-  html += section("summary", "What each view contributes", "The same studies in every line; only what the model was shown differs.",
+  html += section("summary", "What each view contributes",
+                  "The same studies in every line; only what the model was shown differs.",
                   summary_table(content.rows));
-  html += section("population", "All studies", "Every study that has what the line needs, also those with one view only.", population_table(content.rows));
+  html += section("population", "All studies",
+                  "Every study that has what the line needs, also those with one view only.",
+                  population_table(content.rows));
   html += section("findings", "Zero-shot classification by finding",
-                  "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in which the finding can be seen in that view at all.",
+                  "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
+                  "which the finding can be seen in that view at all.",
                   finding_table(content.rows, content.data.findings));
-  html += roc_section(content) + retrieval_section(content) + grounding_section(content) + learning_section(content) + notes_section(content);
+  html += roc_section(content) + retrieval_section(content) + grounding_section(content) +
+          learning_section(content) + notes_section(content);
   return html + "</main></body></html>\n";
 }
 
@@ -167,14 +230,17 @@ std::vector<CurveSeries> read_learning_curves(const std::filesystem::path& run) 
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number()) continue;
     for (const auto& [name, value] : json.items()) {
-      if (value.is_number() && is_drawn(name)) curves[name].push_back({json["step"].get<double>(), value.get<double>()});
+      if (value.is_number() && is_drawn(name))
+        curves[name].push_back({json["step"].get<double>(), value.get<double>()});
     }
   }
   std::vector<CurveSeries> series;
   for (auto& [name, points] : curves) {
     if (points.size() > 1) series.push_back({name, std::move(points)});
   }
-  std::stable_sort(series.begin(), series.end(), [](const auto& a, const auto& b) { return order_of(a.name) < order_of(b.name); });
+  std::stable_sort(series.begin(), series.end(), [](const auto& a, const auto& b) {
+    return order_of(a.name) < order_of(b.name);
+  });
   return series;
 }
 

@@ -22,7 +22,8 @@ struct CurveSeries {
 struct FindingCurves {
   std::string finding;
   std::int64_t positives = 0, studies = 0;
-  // Share of the positives that an ideal observer sees in each view; nothing where the corpus does not say.
+  // Share of the positives that an ideal observer sees in each view; nothing where the corpus does
+  // not say.
   std::optional<double> visible_frontal, visible_lateral;
   std::vector<CurveSeries> roc;
 };
@@ -44,9 +45,10 @@ struct RetrievalExample {
 };
 
 struct GroundingView {
-  std::string view;         // "frontal" or "lateral"
-  RgbImage image, overlay;  // the input as the model saw it with the truth outlined; the same under the map
-  std::string map;          // which map
+  std::string view;  // "frontal" or "lateral"
+  RgbImage image,
+      overlay;      // the input as the model saw it with the truth outlined; the same under the map
+  std::string map;  // which map
   std::optional<bool> hit;  // the map's maximum lies in the truth; nothing: no truth in this view
 };
 
@@ -57,8 +59,9 @@ struct GroundingExample {
 
 struct ReportData {
   std::string title;
-  std::vector<std::pair<std::string, std::string>> facts;  // name -> value, for the head of the report
-  std::vector<CurveSeries> learning;                       // x = step; from metrics.jsonl of the run
+  std::vector<std::pair<std::string, std::string>>
+      facts;                          // name -> value, for the head of the report
+  std::vector<CurveSeries> learning;  // x = step; from metrics.jsonl of the run
   std::vector<FindingCurves> findings;
   std::vector<RetrievalExample> retrieval;
   std::vector<GroundingExample> grounding;

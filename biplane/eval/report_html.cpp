@@ -19,7 +19,10 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t first = byte(at);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 && first <= 0xF4 ? 4 : first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC2 && first < 0xE0 ? 2 : 0;
+  const std::size_t length = first >= 0xF0 && first <= 0xF4  ? 4
+                             : first >= 0xE0 && first < 0xF0 ? 3
+                             : first >= 0xC2 && first < 0xE0 ? 2
+                                                             : 0;
   if (length == 0 || at + length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(at + i) & 0xC0) != 0x80) return 0;
@@ -31,9 +34,10 @@ std::size_t sequence_length(std::string_view text, std::size_t at) {
 }
 
 template <class Image>
-std::string image_tag(const Image& image, const std::string& type, const std::string& bytes, const std::string& alt) {
-  return fmt::format("<img src=\"data:image/{};base64,{}\" width=\"{}\" height=\"{}\" alt=\"{}\">", type, base64(bytes), image.cols,
-                     image.rows, html_escape(alt));
+std::string image_tag(const Image& image, const std::string& type, const std::string& bytes,
+                      const std::string& alt) {
+  return fmt::format("<img src=\"data:image/{};base64,{}\" width=\"{}\" height=\"{}\" alt=\"{}\">",
+                     type, base64(bytes), image.cols, image.rows, html_escape(alt));
 }
 
 }  // namespace
@@ -43,18 +47,31 @@ std::string html_escape(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = sequence_length(text, i);
     const char c = text[i];
-    if (length == 0 || (length == 1 && static_cast<std::uint8_t>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
+    if (length == 0 ||
+        (length == 1 && static_cast<std::uint8_t>(c) < 0x20 && c != '\n' && c != '\t') ||
+        c == 0x7F) {
       result += kReplacement;
       ++i;
       continue;
     }
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\'': result += "&#39;"; break;
-      default: result += text.substr(i, length);
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
+      default:
+        result += text.substr(i, length);
     }
     i += length;
   }
@@ -62,13 +79,16 @@ std::string html_escape(std::string_view text) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string result;
   result.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 3; ++k) word = word << 8 | (i + k < bytes.size() ? static_cast<std::uint8_t>(bytes[i + k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) result += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63U];
+    for (std::size_t k = 0; k < 3; ++k)
+      word = word << 8 | (i + k < bytes.size() ? static_cast<std::uint8_t>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      result += i + k > bytes.size() ? '=' : kDigits[word >> (18 - 6 * k) & 63U];
   }
   return result;
 }
@@ -85,7 +105,8 @@ std::string inline_image(const RgbImage& image, const std::string& alt) {
 
 std::string number_text(const std::optional<double>& value, int decimals, bool sign) {
   if (!value || !std::isfinite(*value)) return "-";
-  const std::string text = sign ? fmt::format("{:+.{}f}", *value, decimals) : fmt::format("{:.{}f}", *value, decimals);
+  const std::string text =
+      sign ? fmt::format("{:+.{}f}", *value, decimals) : fmt::format("{:.{}f}", *value, decimals);
   return text.starts_with('-') ? kMinus + text.substr(1) : text;
 }
 

@@ -10,10 +10,12 @@ namespace biplane {
 
 // Pieces of HTML. Everything that comes from data goes through html_escape.
 
-// Text with & < > " ' replaced; safe in content and in quoted attributes. Invalid UTF-8 and control characters become U+FFFD.
+// Text with & < > " ' replaced; safe in content and in quoted attributes. Invalid UTF-8 and control
+// characters become U+FFFD.
 std::string html_escape(std::string_view text);
 
-// <img> with the picture inside it as a data URI; empty for an image without pixels. `alt` is escaped here.
+// <img> with the picture inside it as a data URI; empty for an image without pixels. `alt` is
+// escaped here.
 std::string inline_image(const GreyImage& image, const std::string& alt);  // JPEG
 std::string inline_image(const RgbImage& image, const std::string& alt);   // PNG
 

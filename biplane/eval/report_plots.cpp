@@ -29,35 +29,49 @@ std::string tick_text(double value) {
   return fmt::format("{:.4g}", value);
 }
 
-std::string grid(const Frame& frame, std::span<const double> x_ticks, std::span<const double> y_ticks) {
+std::string grid(const Frame& frame, std::span<const double> x_ticks,
+                 std::span<const double> y_ticks) {
   std::string svg;
   const double bottom = frame.top + frame.height, right = frame.left + frame.width;
   for (const double tick : y_ticks) {
-    svg += fmt::format("<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame.left, right, frame.y(tick), frame.y(tick));
-    svg += fmt::format("<text class=\"tick\" text-anchor=\"end\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", frame.left - 5, frame.y(tick) + 3.5, tick_text(tick));
+    svg += fmt::format(
+        "<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>",
+        frame.left, right, frame.y(tick), frame.y(tick));
+    svg +=
+        fmt::format("<text class=\"tick\" text-anchor=\"end\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>",
+                    frame.left - 5, frame.y(tick) + 3.5, tick_text(tick));
   }
   for (const double tick : x_ticks) {
-    svg += fmt::format("<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", frame.x(tick), frame.x(tick), frame.top, bottom);
-    svg += fmt::format("<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", frame.x(tick), bottom + 13, tick_text(tick));
+    svg += fmt::format(
+        "<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>",
+        frame.x(tick), frame.x(tick), frame.top, bottom);
+    svg += fmt::format(
+        "<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>",
+        frame.x(tick), bottom + 13, tick_text(tick));
   }
   return svg;
 }
 
-std::string polyline(const Frame& frame, std::span<const CurvePoint> points, const std::string& css) {
+std::string polyline(const Frame& frame, std::span<const CurvePoint> points,
+                     const std::string& css) {
   std::string path;
-  for (const CurvePoint& point : points) path += fmt::format("{:.1f},{:.1f} ", frame.x(point.x), frame.y(point.y));
+  for (const CurvePoint& point : points)
+    path += fmt::format("{:.1f},{:.1f} ", frame.x(point.x), frame.y(point.y));
   return fmt::format("<polyline class=\"line {}\" points=\"{}\"/>", html_escape(css), path);
 }
 
-std::string drawing(double width, double height, const std::string& title, const std::string& content) {
-  return fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">{}</svg>", width, height, html_escape(title), content);
+std::string drawing(double width, double height, const std::string& title,
+                    const std::string& content) {
+  return fmt::format("<svg viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">{}</svg>",
+                     width, height, html_escape(title), content);
 }
 
 std::vector<CurvePoint> reduced(const std::vector<CurvePoint>& points) {
   if (points.size() <= kMostPoints) return points;
   std::vector<CurvePoint> means;
   for (std::size_t piece = 0; piece < kMostPoints; ++piece) {
-    const std::size_t begin = piece * points.size() / kMostPoints, end = (piece + 1) * points.size() / kMostPoints;
+    const std::size_t begin = piece * points.size() / kMostPoints,
+                      end = (piece + 1) * points.size() / kMostPoints;
     CurvePoint sum;
     for (std::size_t i = begin; i < end; ++i) {
       sum.x += points[i].x;
@@ -76,17 +90,18 @@ std::vector<double> round_ticks(double low, double high, int count) {
   const double raw = (high - low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
   double step = 10 * power;
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= raw) {
-      step = factor * power;
-      break;
-    }
+  for (const double factor : {1.0, 2.0, 2.5, 5.0}) {
+    if (factor * power < raw * (1 - 1e-9)) continue;
+    step = factor * power;
+    break;
   }
   std::vector<double> ticks;
-  for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + 1e-9 * step; tick += step) {
+  for (double tick = std::ceil(low / step - 1e-9) * step; tick <= high + 1e-9 * step;
+       tick += step) {
     ticks.push_back(std::abs(tick) < 1e-9 * step ? 0.0 : tick);
   }
-  return ticks;
+  // A single tick gives no scale.
+  return ticks.size() < 2 && count < 8 ? round_ticks(low, high, count + 1) : ticks;
 }
 
 std::string roc_plot(const FindingCurves& finding) {
@@ -105,12 +120,15 @@ std::string learning_plot(const CurveSeries& series) {
   const std::vector<CurvePoint> points = reduced(series.points);
   if (points.empty()) return {};
   Frame frame{44, 8, 220, 110, points.front().x, points.back().x, 0, 1};
-  const auto [low, high] = std::minmax_element(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.y < b.y; });
+  const auto [low, high] = std::minmax_element(
+      points.begin(), points.end(), [](const auto& a, const auto& b) { return a.y < b.y; });
   frame.y0 = std::min(0.0, low->y);
   frame.y1 = high->y > frame.y0 ? high->y : frame.y0 + 1;
-  if (low->y > 0 && low->y > 0.6 * high->y && high->y > low->y) frame.y0 = low->y - 0.1 * (high->y - low->y);  // far from zero
+  if (low->y > 0 && low->y > 0.6 * high->y && high->y > low->y)
+    frame.y0 = low->y - 0.1 * (high->y - low->y);  // far from zero
   if (frame.x1 <= frame.x0) frame.x1 = frame.x0 + 1;
-  std::string svg = grid(frame, round_ticks(frame.x0, frame.x1, 3), round_ticks(frame.y0, frame.y1, 3));
+  std::string svg =
+      grid(frame, round_ticks(frame.x0, frame.x1, 3), round_ticks(frame.y0, frame.y1, 3));
   svg += polyline(frame, points, "s-learning");
   return drawing(276, 138, series.name + " over training steps", svg);
 }
@@ -120,15 +138,19 @@ std::string interval_plot(std::span<const IntervalMark> marks, const IntervalAxi
   const double height = kLine * static_cast<double>(marks.size()) + 4;
   const Frame frame{2, 0, 136, height, axis.low, axis.high, 0, 1};
   const auto place = [&](double value) { return frame.x(std::clamp(value, axis.low, axis.high)); };
-  std::string svg = fmt::format("<line class=\"reference\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"0\" y2=\"{1:.0f}\"/>", place(axis.reference), height);
+  std::string svg = fmt::format(
+      "<line class=\"reference\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"0\" y2=\"{1:.0f}\"/>",
+      place(axis.reference), height);
   for (std::size_t i = 0; i < marks.size(); ++i) {
     const double y = 2 + kLine * (static_cast<double>(i) + 0.5);
     const IntervalMark& mark = marks[i];
     if (mark.low && mark.high) {
-      svg += fmt::format("<line class=\"whisker s-{}\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", html_escape(mark.column),
-                         place(*mark.low), place(*mark.high), y, y);
+      svg += fmt::format(
+          "<line class=\"whisker s-{}\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>",
+          html_escape(mark.column), place(*mark.low), place(*mark.high), y, y);
     }
-    svg += fmt::format("<circle class=\"dot s-{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", html_escape(mark.column), place(mark.value), y);
+    svg += fmt::format("<circle class=\"dot s-{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>",
+                       html_escape(mark.column), place(mark.value), y);
   }
   return drawing(140, height, "values with 95 % intervals", svg);
 }

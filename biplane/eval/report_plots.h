@@ -9,7 +9,8 @@
 
 namespace biplane {
 
-// Drawings of the report as inline SVG. Colours come from the style sheet: series of column X has class "s-X".
+// Drawings of the report as inline SVG. Colours come from the style sheet: series of column X has
+// class "s-X".
 
 // ROC curves in the unit square with the diagonal of chance.
 std::string roc_plot(const FindingCurves& finding);
@@ -22,7 +23,8 @@ struct IntervalMark {
   double value = 0;
   std::optional<double> low, high;
 };
-// Values with their intervals on a common axis [low, high], one line each; `reference` is a vertical line.
+// Values with their intervals on a common axis [low, high], one line each; `reference` is a
+// vertical line.
 struct IntervalAxis {
   double low = 0.4, high = 1.0, reference = 0.5;
 };

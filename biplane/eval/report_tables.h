@@ -17,7 +17,8 @@ const ResultRow* find_row(std::span<const ResultRow> rows, const RowKey& key);
 
 // What a column is called on the page: "both views", "lateral missing" ...
 std::string column_title(const std::string& views);
-// The columns of the main tables that have rows, in their fixed order, and the population they are of.
+// The columns of the main tables that have rows, in their fixed order, and the population they are
+// of.
 std::vector<std::string> shown_columns(std::span<const ResultRow> rows);
 std::string shown_population(std::span<const ResultRow> rows);
 

@@ -24,14 +24,16 @@ class TextTable {
  public:
   void add(std::vector<std::string> cells) {
     widths_.resize(std::max(widths_.size(), cells.size()), 0);
-    for (std::size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], cells[i].size());
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      widths_[i] = std::max(widths_[i], cells[i].size());
     rows_.push_back(std::move(cells));
   }
   std::string text() const {
     std::string result;
     for (const std::vector<std::string>& row : rows_) {
       for (std::size_t i = 0; i < row.size(); ++i) {
-        result += i == 0 ? fmt::format("  {:<{}}", row[i], widths_[i]) : fmt::format("  {:>{}}", row[i], widths_[i]);
+        result += i == 0 ? fmt::format("  {:<{}}", row[i], widths_[i])
+                         : fmt::format("  {:>{}}", row[i], widths_[i]);
       }
       result += '\n';
     }
@@ -52,7 +54,8 @@ template <class Key>
 std::vector<std::string> distinct(const std::vector<const ResultRow*>& rows, const Key& key) {
   std::vector<std::string> values;
   for (const ResultRow* row : rows) {
-    if (std::find(values.begin(), values.end(), key(*row)) == values.end()) values.push_back(key(*row));
+    if (std::find(values.begin(), values.end(), key(*row)) == values.end())
+      values.push_back(key(*row));
   }
   return values;
 }
@@ -77,8 +80,8 @@ std::string interval_text(const ResultRow& row) {
 
 // Rows and columns named by two keys; the cell is cell(row).
 template <class Line, class Column, class Cell>
-std::string cross_table(const std::string& title, const std::vector<const ResultRow*>& rows, const Line& line, const Column& column,
-                        const Cell& cell) {
+std::string cross_table(const std::string& title, const std::vector<const ResultRow*>& rows,
+                        const Line& line, const Column& column, const Cell& cell) {
   if (rows.empty()) return {};
   TextTable table;
   const std::vector<std::string> columns = distinct(rows, column);
@@ -88,8 +91,9 @@ std::string cross_table(const std::string& title, const std::vector<const Result
   for (const std::string& name : distinct(rows, line)) {
     std::vector<std::string> cells{name};
     for (const std::string& wanted : columns) {
-      const auto found = std::find_if(rows.begin(), rows.end(),
-                                      [&](const ResultRow* row) { return line(*row) == name && column(*row) == wanted; });
+      const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow* row) {
+        return line(*row) == name && column(*row) == wanted;
+      });
       cells.push_back(found == rows.end() ? "" : cell(**found));
     }
     table.add(std::move(cells));
@@ -98,10 +102,14 @@ std::string cross_table(const std::string& title, const std::vector<const Result
 }
 
 std::string zero_shot_table(std::span<const ResultRow> rows) {
-  const auto aurocs = select(rows, [](const ResultRow& row) { return row.task == "zero_shot" && row.metric == "auroc"; });
+  const auto aurocs = select(
+      rows, [](const ResultRow& row) { return row.task == "zero_shot" && row.metric == "auroc"; });
   return cross_table(
-      "Zero-shot classification, AUROC", aurocs, [](const ResultRow& row) { return row.label; }, column_name,
-      [](const ResultRow& row) { return row.label.starts_with("macro") ? interval_text(row) : value_text(row); });
+      "Zero-shot classification, AUROC", aurocs, [](const ResultRow& row) { return row.label; },
+      column_name,
+      [](const ResultRow& row) {
+        return row.label.starts_with("macro") ? interval_text(row) : value_text(row);
+      });
 }
 
 std::string retrieval_table(std::span<const ResultRow> rows) {
@@ -109,22 +117,31 @@ std::string retrieval_table(std::span<const ResultRow> rows) {
   if (all.empty()) return {};
   const std::int64_t pool = all.front()->pool;
   const auto line = [pool](const ResultRow& row) {
-    return column_name(row) + ", " + row.direction + (row.pool == pool ? "" : fmt::format(", pools of {}", row.pool));
+    return column_name(row) + ", " + row.direction +
+           (row.pool == pool ? "" : fmt::format(", pools of {}", row.pool));
   };
   const auto column = [](const ResultRow& row) {
     if (row.metric == "median_rank") return std::string("median rank");
     return "R@" + row.metric.substr(std::string_view("recall_at_").size());
   };
-  const auto cell = [](const ResultRow& row) { return value_text(row, row.metric == "median_rank" ? "{:.1f}" : "{:.3f}"); };
+  const auto cell = [](const ResultRow& row) {
+    return value_text(row, row.metric == "median_rank" ? "{:.1f}" : "{:.3f}");
+  };
   return cross_table(fmt::format("Retrieval, pools of {}", pool), all, line, column, cell);
 }
 
 std::string grounding_table(std::span<const ResultRow> rows) {
-  const auto macros = select(rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
-  const auto line = [](const ResultRow& row) { return row.views + (row.map.empty() ? ", by chance" : ", " + row.map + " map"); };
-  return cross_table("Phrase grounding, mean over findings", macros, line, 
-                     [](const ResultRow& row) { return row.map.empty() ? std::string("pointing_game") : row.metric; },
-                     [](const ResultRow& row) { return value_text(row); });
+  const auto macros = select(
+      rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
+  const auto line = [](const ResultRow& row) {
+    return row.views + (row.map.empty() ? ", by chance" : ", " + row.map + " map");
+  };
+  return cross_table(
+      "Phrase grounding, mean over findings", macros, line,
+      [](const ResultRow& row) {
+        return row.map.empty() ? std::string("pointing_game") : row.metric;
+      },
+      [](const ResultRow& row) { return value_text(row); });
 }
 
 }  // namespace
@@ -152,14 +169,16 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   json["seed"] = origin.seed;
   json["run"] = origin.run;
   json["weights_sha256"] = origin.weights_sha256;
-  json["prompts_sha256"] = origin.prompts_sha256.empty() ? Json(nullptr) : Json(origin.prompts_sha256);
+  json["prompts_sha256"] =
+      origin.prompts_sha256.empty() ? Json(nullptr) : Json(origin.prompts_sha256);
   json["preprocess_sha256"] = origin.preprocess_sha256;
   json["split_sha256"] = origin.split_sha256;
   json["code"] = origin.code;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows, const ResultOrigin& origin) {
+void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,
+                    const ResultOrigin& origin) {
   LineAppender appender(file);
   for (const ResultRow& row : rows) appender.append(result_to_json(row, origin));
 }

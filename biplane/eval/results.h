@@ -14,38 +14,39 @@ namespace biplane {
 
 // What a set of figures was measured with; written into every row.
 struct ResultOrigin {
-  std::string run;  // the model as the user named it, last path part only
+  std::string run;        // the model as the user named it, last path part only
   std::int64_t seed = 0;  // of the training
   std::string weights_sha256, prompts_sha256, preprocess_sha256;
   std::string split_sha256;  // over the ids of the studies evaluated, one a line, in byte order
   std::string code;          // program and version
 };
 
-// One figure: a line of results.jsonl. Empty strings and absent numbers are left out of the line; `value` and its
-// interval are always there, null where undefined, and then `note` says why.
+// One figure: a line of results.jsonl. Empty strings and absent numbers are left out of the line;
+// `value` and its interval are always there, null where undefined, and then `note` says why.
 struct ResultRow {
-  std::string task;         // zero_shot, retrieval, grounding
+  std::string task;  // zero_shot, retrieval, grounding
   std::string corpus, split;
-  std::string views;        // frontal, lateral, both, lateral_missing, both_lateral_swapped
-  std::string metric;       // auroc, average_precision, recall_at_1, pointing_game, ...
-  std::string label;        // key "class": a finding, or macro, macro_lateral_only, macro_both_views
+  std::string views;   // frontal, lateral, both, lateral_missing, both_lateral_swapped
+  std::string metric;  // auroc, average_precision, recall_at_1, pointing_game, ...
+  std::string label;   // key "class": a finding, or macro, macro_lateral_only, macro_both_views
   std::optional<double> value;
-  Interval interval;        // 95 %, over patients
-  std::int64_t n = 0;       // studies (grounding: masks) the figure rests on
+  Interval interval;   // 95 %, over patients
+  std::int64_t n = 0;  // studies (grounding: masks) the figure rests on
   std::optional<std::int64_t> positives;
-  std::string population;   // "all" where not only studies with both views were used
-  std::string against;      // of a difference: the column that was subtracted
-  std::string direction;    // retrieval: image_to_text, text_to_image, mean
-  std::string candidates;   // retrieval: all, distinct_texts
-  std::int64_t pool = 0;    // retrieval: candidates of one query
-  std::string map;          // grounding: attention, cosine
+  std::string population;  // "all" where not only studies with both views were used
+  std::string against;     // of a difference: the column that was subtracted
+  std::string direction;   // retrieval: image_to_text, text_to_image, mean
+  std::string candidates;  // retrieval: all, distinct_texts
+  std::int64_t pool = 0;   // retrieval: candidates of one query
+  std::string map;         // grounding: attention, cosine
   std::string note;
 };
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin);
 
 // Appends to OUT/results.jsonl. Throws Error kIo.
-void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows, const ResultOrigin& origin);
+void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,
+                    const ResultOrigin& origin);
 
 // The main figures as a text table with aligned columns, for a terminal (no escape codes).
 std::string result_table(std::span<const ResultRow> rows);

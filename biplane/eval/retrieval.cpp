@@ -25,7 +25,9 @@ struct Pools {
   std::int64_t size = 0;
   std::int64_t left_out = 0;
 
-  std::int64_t count() const { return size == 0 ? 0 : static_cast<std::int64_t>(places.size()) / size; }
+  std::int64_t count() const {
+    return size == 0 ? 0 : static_cast<std::int64_t>(places.size()) / size;
+  }
 };
 
 Pools draw_pools(std::int64_t rows, std::int64_t wanted) {
@@ -50,18 +52,23 @@ std::vector<double> values_of(const torch::Tensor& matrix) {
   return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
 }
 
-PoolTable pool_table(const EvaluationInput& input, const ViewColumn& column, std::span<const std::int64_t> places) {
+PoolTable pool_table(const EvaluationInput& input, const ViewColumn& column,
+                     std::span<const std::int64_t> places) {
   PoolTable table;
   std::map<std::string, std::int64_t> groups;
   for (const std::int64_t place : places) {
     table.rows.push_back(column.rows[static_cast<std::size_t>(place)]);
     const std::string text = normalised_report(study_of(input, table.rows.back()).report.text);
-    table.group.push_back(groups.emplace(text, static_cast<std::int64_t>(groups.size())).first->second);
+    table.group.push_back(
+        groups.emplace(text, static_cast<std::int64_t>(groups.size())).first->second);
   }
-  const torch::Tensor at_places = torch::tensor(at::ArrayRef<std::int64_t>(places.data(), places.size()), torch::kInt64);
-  const torch::Tensor at_rows = torch::tensor(at::ArrayRef<std::int64_t>(table.rows), torch::kInt64);
+  const torch::Tensor at_places =
+      torch::tensor(at::ArrayRef<std::int64_t>(places.data(), places.size()), torch::kInt64);
+  const torch::Tensor at_rows =
+      torch::tensor(at::ArrayRef<std::int64_t>(table.rows), torch::kInt64);
   const torch::Tensor images = column.features.index_select(0, at_places).to(torch::kFloat64);
-  const torch::Tensor texts = unit(input.features.text.index_select(0, at_rows)).to(torch::kFloat64);
+  const torch::Tensor texts =
+      unit(input.features.text.index_select(0, at_rows)).to(torch::kFloat64);
   const torch::Tensor similarity = images.matmul(texts.t());
   table.image_to_text = values_of(similarity);
   table.text_to_image = values_of(similarity.t());
@@ -77,8 +84,9 @@ Ranks rank_all(const EvaluationInput& input, const ViewColumn& column, const Poo
   Ranks ranks;
   const std::span<const std::int64_t> places(pools.places);
   for (std::int64_t pool = 0; pool < pools.count(); ++pool) {
-    const PoolTable table =
-        pool_table(input, column, places.subspan(static_cast<std::size_t>(pool * pools.size), static_cast<std::size_t>(pools.size)));
+    const PoolTable table = pool_table(input, column,
+                                       places.subspan(static_cast<std::size_t>(pool * pools.size),
+                                                      static_cast<std::size_t>(pools.size)));
     const auto forward = retrieval_ranks({table.image_to_text, table.group, table.group});
     const auto backward = retrieval_ranks({table.text_to_image, table.group, table.group});
     ranks.image_to_text.insert(ranks.image_to_text.end(), forward.begin(), forward.end());
@@ -87,7 +95,8 @@ Ranks rank_all(const EvaluationInput& input, const ViewColumn& column, const Poo
   return ranks;
 }
 
-ResultRow make_row(const ViewColumn& column, const Pools& pools, const std::string& metric, const std::string& direction) {
+ResultRow make_row(const ViewColumn& column, const Pools& pools, const std::string& metric,
+                   const std::string& direction) {
   ResultRow row;
   row.task = "retrieval";
   row.views = column.views;
@@ -102,8 +111,8 @@ ResultRow make_row(const ViewColumn& column, const Pools& pools, const std::stri
 
 // One metric in both directions and their mean. statistic(ranks, weights) -> value.
 template <class Statistic>
-void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap& bootstrap, const Statistic& statistic,
-              std::vector<ResultRow>& rows) {
+void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap& bootstrap,
+              const Statistic& statistic, std::vector<ResultRow>& rows) {
   std::vector<Replicates> repeats;
   double sum = 0;
   for (const bool forward : {true, false}) {
@@ -121,22 +130,27 @@ void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap
   rows.back().interval = percentile_interval(mean_of(repeats));
 }
 
-void measure_column(const EvaluationInput& input, const ViewColumn& column, const Pools& pools, std::vector<ResultRow>& rows) {
+void measure_column(const EvaluationInput& input, const ViewColumn& column, const Pools& pools,
+                    std::vector<ResultRow>& rows) {
   const Ranks ranks = rank_all(input, column, pools);
   const std::vector<std::string> all = patients_of(column, input);
   std::vector<std::string> patients;
-  for (const std::int64_t place : pools.places) patients.push_back(all[static_cast<std::size_t>(place)]);
+  for (const std::int64_t place : pools.places)
+    patients.push_back(all[static_cast<std::size_t>(place)]);
   const PatientBootstrap bootstrap(patients, input.bootstrap);
   for (const std::int64_t depth : kDepths) {
     const ResultRow model = make_row(column, pools, "recall_at_" + std::to_string(depth), {});
-    add_rows(model, ranks, bootstrap, [depth](const auto& own, Values weight) { return recall_at_k(own, depth, weight); }, rows);
+    add_rows(
+        model, ranks, bootstrap,
+        [depth](const auto& own, Values weight) { return recall_at_k(own, depth, weight); }, rows);
   }
-  add_rows(make_row(column, pools, "median_rank", {}), ranks, bootstrap,
-           [](const auto& own, Values weight) { return median_rank(own, weight); }, rows);
+  add_rows(
+      make_row(column, pools, "median_rank", {}), ranks, bootstrap,
+      [](const auto& own, Values weight) { return median_rank(own, weight); }, rows);
 }
 
-RetrievalExample make_example(const EvaluationInput& input, const PoolTable& table, std::size_t query,
-                              const std::vector<std::int64_t>& ranks) {
+RetrievalExample make_example(const EvaluationInput& input, const PoolTable& table,
+                              std::size_t query, const std::vector<std::int64_t>& ranks) {
   const std::size_t pool = table.rows.size();
   const Study& study = study_of(input, table.rows[query]);
   RetrievalExample example;
@@ -149,19 +163,25 @@ RetrievalExample make_example(const EvaluationInput& input, const PoolTable& tab
   std::vector<std::size_t> order(pool);
   std::iota(order.begin(), order.end(), std::size_t{0});
   const Values row = Values(table.image_to_text).subspan(query * pool, pool);
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return row[a] > row[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return row[a] > row[b]; });
   for (std::size_t k = 0; k < std::min(kBestShown, pool); ++k) {
-    example.best.push_back({study_of(input, table.rows[order[k]]).report.text, row[order[k]], table.group[order[k]] == table.group[query]});
+    example.best.push_back({study_of(input, table.rows[order[k]]).report.text, row[order[k]],
+                            table.group[order[k]] == table.group[query]});
   }
   return example;
 }
 
 // The first queries of the first pool: chosen by chance, not for their looks.
-void add_examples(const EvaluationInput& input, const ViewColumn& column, const Pools& pools, ReportData& report) {
-  const PoolTable table = pool_table(input, column, std::span(pools.places).subspan(0, static_cast<std::size_t>(pools.size)));
-  const std::vector<std::int64_t> ranks = retrieval_ranks({table.image_to_text, table.group, table.group});
+void add_examples(const EvaluationInput& input, const ViewColumn& column, const Pools& pools,
+                  ReportData& report) {
+  const PoolTable table = pool_table(
+      input, column, std::span(pools.places).subspan(0, static_cast<std::size_t>(pools.size)));
+  const std::vector<std::int64_t> ranks =
+      retrieval_ranks({table.image_to_text, table.group, table.group});
   const auto count = static_cast<std::size_t>(std::min(input.examples, pools.size));
-  for (std::size_t query = 0; query < count; ++query) report.retrieval.push_back(make_example(input, table, query, ranks));
+  for (std::size_t query = 0; query < count; ++query)
+    report.retrieval.push_back(make_example(input, table, query, ranks));
 }
 
 }  // namespace
@@ -182,13 +202,15 @@ std::string normalised_report(const std::string& text) {
 
 void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   const torch::Tensor flags = input.features.has_report.to(torch::kUInt8).contiguous();
-  const std::vector<std::uint8_t> has_report(flags.data_ptr<std::uint8_t>(), flags.data_ptr<std::uint8_t>() + flags.numel());
+  const std::vector<std::uint8_t> has_report(flags.data_ptr<std::uint8_t>(),
+                                             flags.data_ptr<std::uint8_t>() + flags.numel());
   bool shown = false;
   for (const ViewColumn& whole : view_columns(input)) {
     const ViewColumn column = filter_column(whole, has_report);
     const Pools pools = draw_pools(static_cast<std::int64_t>(column.rows.size()), input.pool);
     if (pools.size == 0) {
-      output.notes.emplace_back("retrieval: " + column.views + " skipped, fewer than 2 studies with a report");
+      output.notes.emplace_back("retrieval: " + column.views +
+                                " skipped, fewer than 2 studies with a report");
       continue;
     }
     if (!column.features.defined()) {
@@ -201,8 +223,9 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
     shown = true;
     add_examples(input, column, pools, output.report);
     if (pools.left_out > 0) {
-      output.notes.emplace_back("retrieval: " + std::to_string(pools.left_out) + " studies fill no pool of " +
-                             std::to_string(pools.size) + " and were left out");
+      output.notes.emplace_back("retrieval: " + std::to_string(pools.left_out) +
+                                " studies fill no pool of " + std::to_string(pools.size) +
+                                " and were left out");
     }
   }
 }

@@ -5,12 +5,14 @@
 namespace biplane {
 namespace {
 
-// The pixels of `inside` (rows, cols of the original image) as the model sees them, added to `target`.
+// The pixels of `inside` (rows, cols of the original image) as the model sees them, added to
+// `target`.
 template <class Inside>
-void add_region(const Inside& inside, std::int64_t rows, std::int64_t cols, const PreprocessOptions& options,
-                std::vector<std::uint8_t>& target) {
+void add_region(const Inside& inside, std::int64_t rows, std::int64_t cols,
+                const PreprocessOptions& options, std::vector<std::uint8_t>& target) {
   const int height = static_cast<int>(rows), width = static_cast<int>(cols);
-  const InputMapping mapping = input_mapping(height, width, options, centre_crop(height, width, options));
+  const InputMapping mapping =
+      input_mapping(height, width, options, centre_crop(height, width, options));
   for (std::int64_t y = 0; y < options.crop; ++y) {
     const double source_y = mapping.to_original_y(static_cast<double>(y) + 0.5);
     if (source_y < 0 || source_y >= static_cast<double>(rows)) continue;
@@ -24,23 +26,30 @@ void add_region(const Inside& inside, std::int64_t rows, std::int64_t cols, cons
 
 }  // namespace
 
-std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view, const std::string& finding,
-                                     const PreprocessOptions& options) {
+std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
+                                     const std::string& finding, const PreprocessOptions& options) {
   std::vector<std::uint8_t> truth(static_cast<std::size_t>(options.crop * options.crop), 0);
   bool masked = false;
   for (const Mask& mask : study.masks) {
     if (mask.view != view || mask.label != finding) continue;
     masked = true;
     const std::vector<std::uint8_t> pixels = decode_rle(mask.rle, mask.rows, mask.cols);
-    add_region([&](double y, double x) { return pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.cols) + static_cast<std::size_t>(x)] != 0; },
-               mask.rows, mask.cols, options, truth);
+    add_region(
+        [&](double y, double x) {
+          return pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.cols) +
+                        static_cast<std::size_t>(x)] != 0;
+        },
+        mask.rows, mask.cols, options, truth);
   }
   const View& image = study.views.at(static_cast<std::size_t>(view));
   if (masked || image.rows < 1 || image.cols < 1) return truth;
   for (const Box& box : study.boxes) {
     if (box.view != view || box.label != finding) continue;
-    add_region([&](double y, double x) { return x >= box.x && x < box.x + box.w && y >= box.y && y < box.y + box.h; },
-               image.rows, image.cols, options, truth);
+    add_region(
+        [&](double y, double x) {
+          return x >= box.x && x < box.x + box.w && y >= box.y && y < box.y + box.h;
+        },
+        image.rows, image.cols, options, truth);
   }
   return truth;
 }

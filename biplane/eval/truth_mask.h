@@ -9,9 +9,10 @@
 
 namespace biplane {
 
-// The truth of one finding in one view as the model sees it: (crop, crop), row-major, 1 inside. The union of the masks of that view
-// and label, else of its boxes; empty where there are none. `view`: place in study.views.
-std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view, const std::string& finding,
-                                     const PreprocessOptions& options);
+// The truth of one finding in one view as the model sees it: (crop, crop), row-major, 1 inside. The
+// union of the masks of that view and label, else of its boxes; empty where there are none. `view`:
+// place in study.views.
+std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
+                                     const std::string& finding, const PreprocessOptions& options);
 
 }  // namespace biplane

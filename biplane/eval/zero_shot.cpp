@@ -26,10 +26,12 @@ struct Finding {
   std::optional<double> visible_frontal, visible_lateral;
 
   bool lateral_only() const {
-    return visible_frontal && visible_lateral && *visible_frontal <= kHiddenShare && *visible_lateral >= kVisibleShare;
+    return visible_frontal && visible_lateral && *visible_frontal <= kHiddenShare &&
+           *visible_lateral >= kVisibleShare;
   }
   bool in_both() const {
-    return visible_frontal && visible_lateral && *visible_frontal >= kVisibleShare && *visible_lateral >= kVisibleShare;
+    return visible_frontal && visible_lateral && *visible_frontal >= kVisibleShare &&
+           *visible_lateral >= kVisibleShare;
   }
 };
 
@@ -55,7 +57,8 @@ void count_visible(const EvaluationInput& input, Finding& finding) {
     const Study& study = study_of(input, row);
     const auto label = study.labels.find(finding.name);
     const auto visible = study.visible_in.find(finding.name);
-    if (label == study.labels.end() || label->second != 1 || visible == study.visible_in.end()) continue;
+    if (label == study.labels.end() || label->second != 1 || visible == study.visible_in.end())
+      continue;
     const auto& views = visible->second;
     ++told;
     frontal += std::find(views.begin(), views.end(), "frontal") != views.end();
@@ -80,7 +83,8 @@ std::vector<Finding> findings_of(const EvaluationInput& input) {
   return findings;
 }
 
-Scored scored(const EvaluationInput& input, const ViewColumn& column, const Finding& finding, const torch::Tensor& scores) {
+Scored scored(const EvaluationInput& input, const ViewColumn& column, const Finding& finding,
+              const torch::Tensor& scores) {
   Scored result;
   const auto table = scores.accessor<double, 2>();
   for (std::size_t i = 0; i < column.rows.size(); ++i) {
@@ -103,8 +107,11 @@ Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
   const std::map<std::string, Statistic> statistics = {
       {"auroc", [&](Values weight) { return ranked.auroc(weight); }},
       {"average_precision", [&](Values weight) { return ranked.average_precision(weight); }},
-      {"accuracy", [&](Values weight) { return accuracy(confusion(data.score, data.positive, 0, weight)); }},
-      {"f1_macro", [&](Values weight) { return std::optional<double>(macro_f1(confusion(data.score, data.positive, 0, weight))); }}};
+      {"accuracy",
+       [&](Values weight) { return accuracy(confusion(data.score, data.positive, 0, weight)); }},
+      {"f1_macro", [&](Values weight) {
+         return std::optional<double>(macro_f1(confusion(data.score, data.positive, 0, weight)));
+       }}};
   Metrics metrics;
   const bool one_class = data.positives == 0 || data.positives == data.n;
   for (const auto& [name, statistic] : statistics) {
@@ -144,22 +151,25 @@ Measured macro(const std::vector<const Measured*>& parts) {
 
 // Results of one column: metrics of every finding, then of the macro averages.
 struct ColumnResult {
-  std::vector<Scored> data;      // one a finding
+  std::vector<Scored> data;  // one a finding
   std::vector<Metrics> findings;
   std::map<std::string, Metrics> macros;
 };
 
-ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& column, const std::vector<Finding>& findings,
-                            const torch::Tensor& direction) {
+ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& column,
+                            const std::vector<Finding>& findings, const torch::Tensor& direction) {
   ColumnResult result;
-  const torch::Tensor scores = column.features.to(torch::kFloat64).matmul(direction).contiguous();  // (rows, C)
-  for (const Finding& finding : findings) result.data.push_back(scored(input, column, finding, scores));
+  const torch::Tensor scores =
+      column.features.to(torch::kFloat64).matmul(direction).contiguous();  // (rows, C)
+  for (const Finding& finding : findings)
+    result.data.push_back(scored(input, column, finding, scores));
   const PatientBootstrap bootstrap(patients_of(column, input), input.bootstrap);
   result.findings.resize(findings.size());
-  parallel_for(static_cast<std::int64_t>(findings.size()), input.engine.threads(), [&](std::int64_t i) {
-    const auto place = static_cast<std::size_t>(i);
-    result.findings[place] = measure(result.data[place], bootstrap);
-  });
+  parallel_for(static_cast<std::int64_t>(findings.size()), input.engine.threads(),
+               [&](std::int64_t i) {
+                 const auto place = static_cast<std::size_t>(i);
+                 result.findings[place] = measure(result.data[place], bootstrap);
+               });
   for (const char* name : {"auroc", "average_precision", "accuracy", "f1_macro"}) {
     std::vector<const Measured*> all, lateral_only, both;
     for (std::size_t i = 0; i < findings.size(); ++i) {
@@ -201,8 +211,8 @@ std::string undefined_note(const Scored& data) {
   return data.positives == 0 ? "no positive study" : "no negative study";
 }
 
-void add_rows(const ViewColumn& column, const std::vector<Finding>& findings, const ColumnResult& result,
-              std::vector<ResultRow>& rows) {
+void add_rows(const ViewColumn& column, const std::vector<Finding>& findings,
+              const ColumnResult& result, std::vector<ResultRow>& rows) {
   for (const auto& [label, metrics] : result.macros) {
     for (const auto& [metric, measured] : metrics) {
       rows.push_back(make_row(column, metric, label));
@@ -220,8 +230,9 @@ void add_rows(const ViewColumn& column, const std::vector<Finding>& findings, co
 }
 
 // AUROC of a column less that of the frontal alone, on the same studies and draws.
-void add_differences(const ViewColumn& column, const std::vector<Finding>& findings, const ColumnResult& result,
-                     const ColumnResult& frontal, std::vector<ResultRow>& rows) {
+void add_differences(const ViewColumn& column, const std::vector<Finding>& findings,
+                     const ColumnResult& result, const ColumnResult& frontal,
+                     std::vector<ResultRow>& rows) {
   const auto add = [&](const std::string& label, const Measured& own, const Measured& base) {
     rows.push_back(make_row(column, "auroc_difference", label));
     rows.back().against = "frontal";
@@ -229,7 +240,8 @@ void add_differences(const ViewColumn& column, const std::vector<Finding>& findi
     if (own.value && base.value) difference.value = *own.value - *base.value;
     set_value(rows.back(), difference, "undefined in one of the columns");
   };
-  for (const auto& [label, metrics] : result.macros) add(label, metrics.at("auroc"), frontal.macros.at(label).at("auroc"));
+  for (const auto& [label, metrics] : result.macros)
+    add(label, metrics.at("auroc"), frontal.macros.at(label).at("auroc"));
   for (std::size_t i = 0; i < findings.size(); ++i) {
     add(findings[i].name, result.findings[i].at("auroc"), frontal.findings[i].at("auroc"));
     rows.back().n = result.data[i].n;
@@ -242,11 +254,16 @@ void add_undefined(const ViewColumn& column, std::vector<ResultRow>& rows) {
   rows.back().note = column.note;
 }
 
-void add_curves(const ViewColumn& column, const std::vector<Finding>& findings, const ColumnResult& result, ReportData& report) {
+void add_curves(const ViewColumn& column, const std::vector<Finding>& findings,
+                const ColumnResult& result, ReportData& report) {
   if (report.findings.empty()) {
     for (std::size_t i = 0; i < findings.size(); ++i) {
-      report.findings.push_back({findings[i].name, result.data[i].positives, result.data[i].n, findings[i].visible_frontal,
-                                 findings[i].visible_lateral, {}});
+      report.findings.push_back({findings[i].name,
+                                 result.data[i].positives,
+                                 result.data[i].n,
+                                 findings[i].visible_frontal,
+                                 findings[i].visible_lateral,
+                                 {}});
     }
   }
   for (std::size_t i = 0; i < findings.size(); ++i) {
@@ -266,16 +283,19 @@ void add_curves(const ViewColumn& column, const std::vector<Finding>& findings, 
 
 void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   if (input.prompts == nullptr) {
-    output.notes.emplace_back("zero_shot: skipped, there is no prompt file for the labels of this corpus");
+    output.notes.emplace_back(
+        "zero_shot: skipped, there is no prompt file for the labels of this corpus");
     return;
   }
   const std::vector<Finding> findings = findings_of(input);
   if (findings.empty()) {
-    output.notes.emplace_back("zero_shot: skipped, no study has a label that the prompts '" + input.prompts->name + "' know");
+    output.notes.emplace_back("zero_shot: skipped, no study has a label that the prompts '" +
+                              input.prompts->name + "' know");
     return;
   }
   const PromptFeatures prompts = input.engine.encode_prompts(*input.prompts);
-  const torch::Tensor direction = (prompts.positive - prompts.negative).to(torch::kFloat64).t();  // (D, C)
+  const torch::Tensor direction =
+      (prompts.positive - prompts.negative).to(torch::kFloat64).t();  // (D, C)
   const std::vector<ViewColumn> columns = view_columns(input);
   const std::string shown = columns.front().population;  // the report draws the main columns
   std::optional<ColumnResult> frontal;

@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Parallelism is over batches: operators that start threads of their own would fight for the same cores.
+// Parallelism is over batches: operators that start threads of their own would fight for the same
+// cores.
 void use_one_thread() {
   if (at::get_num_threads() != 1) at::set_num_threads(1);
 }
@@ -33,7 +34,9 @@ class OneThreadScope {
 };
 
 TextPipeline make_text(const ModelDescription& description) {
-  TextPipeline text{WordPieceTokenizer(description.vocabulary, description.tokenizer), Lexicon::english(), {},
+  TextPipeline text{WordPieceTokenizer(description.vocabulary, description.tokenizer),
+                    Lexicon::english(),
+                    {},
                     description.config.max_tokens};
   return text;
 }
@@ -67,9 +70,13 @@ struct Engine::BatchFeatures {
 };
 
 Engine::Engine(ModelPackage package, const EngineOptions& options)
-    : package_(std::move(package)), text_(make_text(package_.description)), batch_(options.batch), threads_(options.threads) {
+    : package_(std::move(package)),
+      text_(make_text(package_.description)),
+      batch_(options.batch),
+      threads_(options.threads) {
   if (batch_ < 1 || threads_ < 0) {
-    throw Error(ErrorKind::kUsage, "engine: batch " + std::to_string(batch_) + " and threads " + std::to_string(threads_));
+    throw Error(ErrorKind::kUsage, "engine: batch " + std::to_string(batch_) + " and threads " +
+                                       std::to_string(threads_));
   }
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   check_preprocess(package_.description.preprocess);
@@ -88,7 +95,8 @@ void Engine::for_each(std::int64_t count, const std::function<void(std::int64_t)
   });
 }
 
-Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int64_t begin, std::int64_t end) const {
+Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int64_t begin,
+                                           std::int64_t end) const {
   BatchFeatures features;
   std::vector<StudySample> samples;
   std::vector<std::uint8_t> has_report;
@@ -111,16 +119,19 @@ Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int
   features.has_frontal = batch.has_frontal;
   features.has_lateral = batch.has_lateral;
   features.has_report = torch::tensor(at::ArrayRef<std::uint8_t>(has_report)).to(torch::kBool);
-  features.text = model_->encode_text(batch.input_ids, batch.attention_mask).global * features.has_report.unsqueeze(1);
+  features.text = model_->encode_text(batch.input_ids, batch.attention_mask).global *
+                  features.has_report.unsqueeze(1);
   return features;
 }
 
-StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies, Progress* progress) const {
+StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
+                             Progress* progress) const {
   DatasetOptions options;
   options.image = package_.description.preprocess;
   options.training = false;
   // The data set shares the manifest; here it is only lent for the time of this call.
-  const StudyDataset dataset(std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest), studies, text_, options);
+  const StudyDataset dataset(std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest),
+                             studies, text_, options);
   const std::int64_t batches = (dataset.size() + batch_ - 1) / batch_;
   std::vector<BatchFeatures> parts(static_cast<std::size_t>(batches));
   for_each(batches, [&](std::int64_t index) {
@@ -143,8 +154,9 @@ StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::in
     has_report.push_back(part.has_report);
   }
   if (features.studies.empty()) {
-    throw Error(ErrorKind::kBadContent, "none of " + std::to_string(dataset.size()) + " studies can be read; the first: " +
-                                            features.broken.front().reason);
+    throw Error(ErrorKind::kBadContent,
+                "none of " + std::to_string(dataset.size()) +
+                    " studies can be read; the first: " + features.broken.front().reason);
   }
   features.frontal = torch::cat(frontal);
   features.lateral = torch::cat(lateral);
@@ -161,9 +173,11 @@ torch::Tensor Engine::encode_texts(const std::vector<std::string>& texts) const 
   std::vector<torch::Tensor> parts(static_cast<std::size_t>(batches));
   for_each(batches, [&](std::int64_t index) {
     const torch::NoGradGuard no_grad;
-    const auto begin = texts.begin() + index * batch_, end = texts.begin() + std::min((index + 1) * batch_, count);
+    const auto begin = texts.begin() + index * batch_,
+               end = texts.begin() + std::min((index + 1) * batch_, count);
     const StudyBatch batch = collate_texts({begin, end}, text_);
-    parts[static_cast<std::size_t>(index)] = model_->encode_text(batch.input_ids, batch.attention_mask).global;
+    parts[static_cast<std::size_t>(index)] =
+        model_->encode_text(batch.input_ids, batch.attention_mask).global;
   });
   return parts.empty() ? torch::zeros({0, package_.description.config.width}) : torch::cat(parts);
 }
@@ -177,7 +191,8 @@ PromptFeatures Engine::encode_prompts(const PromptSet& prompts) const {
   return {torch::stack(positive), torch::stack(negative)};
 }
 
-torch::Tensor Engine::fuse(const torch::Tensor& frontal, const torch::Tensor& lateral, const torch::Tensor& has_frontal,
+torch::Tensor Engine::fuse(const torch::Tensor& frontal, const torch::Tensor& lateral,
+                           const torch::Tensor& has_frontal,
                            const torch::Tensor& has_lateral) const {
   const torch::NoGradGuard no_grad;
   ViewFeatures front, side;
@@ -193,21 +208,24 @@ PhraseFeatures Engine::encode_phrase(const std::vector<std::string>& wordings) c
   PhraseFeatures phrase;
   phrase.tokens = text.tokens;
   phrase.token_mask = batch.attention_mask;
-  phrase.word_mask = batch.word_mask & (batch.word_class != static_cast<std::int64_t>(WordClass::kPunctuation));
+  phrase.word_mask =
+      batch.word_mask & (batch.word_class != static_cast<std::int64_t>(WordClass::kPunctuation));
   phrase.global = unit(unit(text.global).mean(0));
   return phrase;
 }
 
 ViewFeatures Engine::encode_view(const FloatImage& image, bool lateral) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor grey = torch::tensor(at::ArrayRef<float>(image.pixels)).view({1, 1, image.rows, image.cols});
+  const torch::Tensor grey =
+      torch::tensor(at::ArrayRef<float>(image.pixels)).view({1, 1, image.rows, image.cols});
   const torch::Tensor pixels = grey.expand({1, 3, image.rows, image.cols});
   return lateral ? model_->encode_lateral(pixels) : model_->encode_frontal(pixels);
 }
 
 PhraseMap Engine::ground(const PhraseFeatures& phrase, const ViewFeatures& view) const {
   const torch::NoGradGuard no_grad;
-  TORCH_CHECK(view.patches.size(0) == 1, "ground: patches of one image are expected, not ", view.patches.size(0));
+  TORCH_CHECK(view.patches.size(0) == 1, "ground: patches of one image are expected, not ",
+              view.patches.size(0));
   AlignInput input;
   input.tokens = phrase.tokens;
   input.token_mask = phrase.token_mask;
@@ -219,7 +237,8 @@ PhraseMap Engine::ground(const PhraseFeatures& phrase, const ViewFeatures& view)
       torch::einsum("ptn,pt->pn", {attention, words}) / words.sum(1, /*keepdim=*/true).clamp_min(1);
   PhraseMap map;
   map.attention = to_image(per_wording.mean(0), view.grid_rows, view.grid_columns);
-  map.cosine = to_image(unit(view.patches[0]).matmul(phrase.global), view.grid_rows, view.grid_columns);
+  map.cosine =
+      to_image(unit(view.patches[0]).matmul(phrase.global), view.grid_rows, view.grid_columns);
   return map;
 }
 

@@ -26,25 +26,28 @@ struct EngineOptions {
 
 // Global features of N studies, not normalised. Rows of a missing view or report are zeros.
 struct StudyFeatures {
-  std::vector<std::int64_t> studies;       // (N) indices into the manifest
-  torch::Tensor frontal, lateral, text;    // (N,D) f32
+  std::vector<std::int64_t> studies;                   // (N) indices into the manifest
+  torch::Tensor frontal, lateral, text;                // (N,D) f32
   torch::Tensor has_frontal, has_lateral, has_report;  // (N) bool
-  std::vector<BrokenStudy> broken;         // left out: an image could not be read
+  std::vector<BrokenStudy> broken;                     // left out: an image could not be read
   std::int64_t size() const { return static_cast<std::int64_t>(studies.size()); }
 };
 
-// Features of a prompt set, one row a class: the normalised mean of the normalised embeddings of its prompts.
+// Features of a prompt set, one row a class: the normalised mean of the normalised embeddings of
+// its prompts.
 struct PromptFeatures {
   torch::Tensor positive, negative;  // (C,D) f32
 };
 
 // A map over the patches of one view for one phrase.
 struct PhraseMap {
-  FloatImage attention;  // first cross-attention of the alignment decoder, mean over heads and the phrase's words
+  FloatImage attention;  // first cross-attention of the alignment decoder, mean over heads and the
+                         // phrase's words
   FloatImage cosine;     // cosine of phrase and patch, in [-1, 1]
 };
 
-// A phrase's text features, ready for any number of images. With several wordings the map is their mean.
+// A phrase's text features, ready for any number of images. With several wordings the map is their
+// mean.
 struct PhraseFeatures {
   torch::Tensor tokens;      // (P,T,D)
   torch::Tensor token_mask;  // (P,T) bool
@@ -59,16 +62,16 @@ class Engine {
   // load_model_package(path) and the above.
   static Engine open(const std::filesystem::path& path, const EngineOptions& options = {});
 
-  // Global features of the given studies (indices into the manifest), centre crop, first view of each kind, in their order. Studies
-  // with a broken image are left out and listed.
+  // Global features of the given studies (indices into the manifest), centre crop, first view of
+  // each kind, in their order. Studies with a broken image are left out and listed.
   StudyFeatures encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                        Progress* progress = nullptr) const;
   // (N,D), not normalised.
   torch::Tensor encode_texts(const std::vector<std::string>& texts) const;
   PromptFeatures encode_prompts(const PromptSet& prompts) const;
   // One feature a study from both views, (N,D), normalised; has_* (N) bool say which views count.
-  torch::Tensor fuse(const torch::Tensor& frontal, const torch::Tensor& lateral, const torch::Tensor& has_frontal,
-                     const torch::Tensor& has_lateral) const;
+  torch::Tensor fuse(const torch::Tensor& frontal, const torch::Tensor& lateral,
+                     const torch::Tensor& has_frontal, const torch::Tensor& has_lateral) const;
 
   PhraseFeatures encode_phrase(const std::vector<std::string>& wordings) const;
   // Patches of one preprocessed image (crop, crop) in [0,1].
@@ -76,7 +79,8 @@ class Engine {
   // Maps of a phrase over one view; `view` holds one image.
   PhraseMap ground(const PhraseFeatures& phrase, const ViewFeatures& view) const;
 
-  // Calls body(i) for i = 0 .. count-1 on the engine's threads, each with one thread inside LibTorch's operators.
+  // Calls body(i) for i = 0 .. count-1 on the engine's threads, each with one thread inside
+  // LibTorch's operators.
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const;
 
   const ModelDescription& description() const { return package_.description; }
@@ -86,7 +90,8 @@ class Engine {
 
  private:
   struct BatchFeatures;
-  BatchFeatures encode_batch(const StudyDataset& dataset, std::int64_t begin, std::int64_t end) const;
+  BatchFeatures encode_batch(const StudyDataset& dataset, std::int64_t begin,
+                             std::int64_t end) const;
 
   ModelPackage package_;
   TextPipeline text_;

@@ -12,8 +12,9 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 std::string tower_line(const char* name, const TowerConfig& tower) {
-  return fmt::format("| {} | {}, patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind, tower.vit.patch,
-                     tower.vit.width, tower.vit.layers, tower.vit.heads, tower.frozen ? ", frozen" : "");
+  return fmt::format("| {} | {}, patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind,
+                     tower.vit.patch, tower.vit.width, tower.vit.layers, tower.vit.heads,
+                     tower.frozen ? ", frozen" : "");
 }
 
 }  // namespace
@@ -21,27 +22,36 @@ std::string tower_line(const char* name, const TowerConfig& tower) {
 std::string model_card(const ModelDescription& description) {
   const ModelConfig& config = description.config;
   const ModelProvenance& provenance = description.provenance;
-  std::string card = "# Two-view chest X-ray vision-language model\n\n"
-                     "Embeds a frontal and a lateral radiograph, each alone or both fused, and a report into one space.\n\n"
-                     "| part | |\n|---|---|\n";
+  std::string card =
+      "# Two-view chest X-ray vision-language model\n\n"
+      "Embeds a frontal and a lateral radiograph, each alone or both fused, and a report into one "
+      "space.\n\n"
+      "| part | |\n|---|---|\n";
   card += tower_line("frontal tower", config.frontal) + tower_line("lateral tower", config.lateral);
-  card += fmt::format("| text tower | {}, width {}, {} layers, {} heads |\n", config.text.kind, config.text.bert.width,
-                      config.text.bert.layers, config.text.bert.heads);
-  card += fmt::format("| shared width | {} |\n| image size | {} px |\n| vocabulary | {} tokens |\n\n", config.width,
-                      config.image_size, description.vocabulary.size());
+  card += fmt::format("| text tower | {}, width {}, {} layers, {} heads |\n", config.text.kind,
+                      config.text.bert.width, config.text.bert.layers, config.text.bert.heads);
+  card +=
+      fmt::format("| shared width | {} |\n| image size | {} px |\n| vocabulary | {} tokens |\n\n",
+                  config.width, config.image_size, description.vocabulary.size());
   card += "## Training\n\n";
-  card += fmt::format("- corpora: {}\n- studies: {}\n- optimizer steps: {}\n- seed: {}\n", joined(provenance.corpora),
-                      provenance.studies, provenance.steps, provenance.seed);
-  card += fmt::format("- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
-                      provenance.alignment_trained ? "trained" : "not trained, so its attention maps mean nothing",
-                      provenance.absent_lateral_trained ? "seen in training"
-                                                        : "never seen in training, so features without a lateral mean nothing");
-  card += "## Files\n\n"
-          "`config.json` (architecture, tokenizer), `model.safetensors` (weights), `vocab.txt`, `preprocess.json` "
-          "(from image file to input), `prompts/` (zero-shot prompts), `SHA256SUMS`.\n\n"
-          "## Use\n\n"
-          "Research only. Not a medical device: it was not validated for diagnosis, and its scores must not guide the care of "
-          "patients.\n";
+  card += fmt::format("- corpora: {}\n- studies: {}\n- optimizer steps: {}\n- seed: {}\n",
+                      joined(provenance.corpora), provenance.studies, provenance.steps,
+                      provenance.seed);
+  card += fmt::format(
+      "- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      provenance.alignment_trained ? "trained" : "not trained, so its attention maps mean nothing",
+      provenance.absent_lateral_trained
+          ? "seen in training"
+          : "never seen in training, so features without a lateral mean nothing");
+  card +=
+      "## Files\n\n"
+      "`config.json` (architecture, tokenizer), `model.safetensors` (weights), `vocab.txt`, "
+      "`preprocess.json` "
+      "(from image file to input), `prompts/` (zero-shot prompts), `SHA256SUMS`.\n\n"
+      "## Use\n\n"
+      "Research only. Not a medical device: it was not validated for diagnosis, and its scores "
+      "must not guide the care of "
+      "patients.\n";
   return card;
 }
 

@@ -38,7 +38,7 @@ class JsonWriter {
 
   template <class T>
   static Json to_json(T& value) {
-    if constexpr (requires(JsonWriter& writer) { value.visit(writer); }) {
+    if constexpr (requires(JsonWriter & writer) { value.visit(writer); }) {
       JsonWriter writer;
       value.visit(writer);
       return writer.json();
@@ -69,7 +69,8 @@ struct ConfigFile {
   }
 };
 
-// Reads JSON (which is YAML too) into a struct; what is wrong with it is damaged content here, not bad usage.
+// Reads JSON (which is YAML too) into a struct; what is wrong with it is damaged content here, not
+// bad usage.
 template <class T>
 T read_struct(const fs::path& file) {
   T result;
@@ -82,22 +83,27 @@ T read_struct(const fs::path& file) {
   return result;
 }
 
-// Only what every version writes: a file of a later format may have keys this version does not know.
+// Only what every version writes: a file of a later format may have keys this version does not
+// know.
 void check_format(const fs::path& file) {
   try {
     const nlohmann::json json = nlohmann::json::parse(read_file(file, 1 << 24));
     const std::int64_t format = json.at("format").get<std::int64_t>();
     const std::string architecture = json.at("architecture").get<std::string>();
     if (format == kFormat && architecture == kArchitecture) return;
-    throw Error(ErrorKind::kBadContent, file.string() + ": a model of format " + std::to_string(format) +
-                                            " and architecture '" + architecture + "'; this version reads format " +
-                                            std::to_string(kFormat) + " of '" + kArchitecture + "'");
+    throw Error(ErrorKind::kBadContent,
+                file.string() + ": a model of format " + std::to_string(format) +
+                    " and architecture '" + architecture + "'; this version reads format " +
+                    std::to_string(kFormat) + " of '" + kArchitecture + "'");
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::kBadContent, file.string() + ": not the configuration of a model: " + error.what());
+    throw Error(ErrorKind::kBadContent,
+                file.string() + ": not the configuration of a model: " + error.what());
   }
 }
 
-bool is_model_folder(const fs::path& folder) { return fs::exists(folder / kConfig) && fs::exists(folder / kWeights); }
+bool is_model_folder(const fs::path& folder) {
+  return fs::exists(folder / kConfig) && fs::exists(folder / kWeights);
+}
 
 std::vector<fs::path> prompt_files(const fs::path& folder) {
   std::vector<fs::path> files;
@@ -119,12 +125,14 @@ ModelDescription read_description(const fs::path& folder) {
   }
   const Vocabulary vocabulary = Vocabulary::read(folder / kVocabulary);
   if (vocabulary.size() != config.model.text.bert.vocabulary) {
-    throw Error(ErrorKind::kBadContent, (folder / kVocabulary).string() + ": has " + std::to_string(vocabulary.size()) +
+    throw Error(ErrorKind::kBadContent, (folder / kVocabulary).string() + ": has " +
+                                            std::to_string(vocabulary.size()) +
                                             " tokens, the model was built for " +
                                             std::to_string(config.model.text.bert.vocabulary));
   }
-  return {config.model,      read_struct<PreprocessOptions>(folder / kPreprocess), config.tokenizer,
-          config.provenance, vocabulary, prompt_files(folder)};
+  return {config.model,     read_struct<PreprocessOptions>(folder / kPreprocess),
+          config.tokenizer, config.provenance,
+          vocabulary,       prompt_files(folder)};
 }
 
 // Moves a finished folder to its place; what was there goes first.
@@ -143,7 +151,8 @@ void move_into_place(const fs::path& finished, const fs::path& folder) {
 }  // namespace
 
 void write_model_description(const fs::path& folder, const ModelDescription& description) {
-  ConfigFile config{kFormat, kArchitecture, description.config, description.tokenizer, description.provenance};
+  ConfigFile config{kFormat, kArchitecture, description.config, description.tokenizer,
+                    description.provenance};
   PreprocessOptions preprocess = description.preprocess;
   write_file_atomically(folder / kConfig, JsonWriter::to_json(config).dump(2) + "\n");
   write_file_atomically(folder / kPreprocess, JsonWriter::to_json(preprocess).dump(2) + "\n");
@@ -155,9 +164,11 @@ void write_model_description(const fs::path& folder, const ModelDescription& des
   write_file_atomically(folder / kModelCard, model_card(description));
 }
 
-void save_model_package(const fs::path& folder, const ModelDescription& description, const TensorMap& weights) {
+void save_model_package(const fs::path& folder, const ModelDescription& description,
+                        const TensorMap& weights) {
   if (fs::exists(folder) && !fs::is_empty(folder) && !fs::exists(folder / kConfig)) {
-    throw Error(ErrorKind::kUsage, folder.string() + ": is there already and is no model directory");
+    throw Error(ErrorKind::kUsage,
+                folder.string() + ": is there already and is no model directory");
   }
   const fs::path parent = fs::absolute(folder).parent_path();
   make_folder(parent);
@@ -191,15 +202,16 @@ fs::path find_model(const fs::path& path) {
       if (error.kind() != ErrorKind::kBadContent) throw;  // damaged: the one before it may be whole
     }
   }
-  throw Error(ErrorKind::kMissingInput, path.string() + ": holds no model (" + kConfig + " with " + kWeights +
+  throw Error(ErrorKind::kMissingInput, path.string() + ": holds no model (" + kConfig + " with " +
+                                            kWeights +
                                             "), no model/ and no whole checkpoint in checkpoints/");
 }
 
 ModelPackage load_model_package(const fs::path& path) {
   const fs::path folder = find_model(path);
   verify_checksums(folder);
-  return {folder, read_description(folder), load_safetensors(folder / kWeights), sha256_file(folder / kWeights),
-          sha256_file(folder / kPreprocess)};
+  return {folder, read_description(folder), load_safetensors(folder / kWeights),
+          sha256_file(folder / kWeights), sha256_file(folder / kPreprocess)};
 }
 
 }  // namespace biplane

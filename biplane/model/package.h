@@ -16,11 +16,11 @@ namespace biplane {
 // How a model came to be; part of config.json and of the model card.
 struct ModelProvenance {
   std::int64_t seed = 0;
-  std::int64_t steps = 0;             // optimizer steps done
-  std::int64_t studies = 0;           // studies trained on
-  std::vector<std::string> corpora;   // names of the pre-training corpora, of imported towers too
-  bool alignment_trained = true;      // the frontal-lateral term was on: attention maps mean something
-  bool absent_frontal_trained = true; // training used the vectors that stand for a missing view
+  std::int64_t steps = 0;            // optimizer steps done
+  std::int64_t studies = 0;          // studies trained on
+  std::vector<std::string> corpora;  // names of the pre-training corpora, of imported towers too
+  bool alignment_trained = true;  // the frontal-lateral term was on: attention maps mean something
+  bool absent_frontal_trained = true;  // training used the vectors that stand for a missing view
   bool absent_lateral_trained = true;
 
   template <class V>
@@ -42,15 +42,19 @@ struct ModelDescription {
   WordPieceOptions tokenizer;
   ModelProvenance provenance;
   Vocabulary vocabulary;
-  std::vector<std::filesystem::path> prompts;  // YAML files (text/prompts.h): copied when written, those found when read
+  std::vector<std::filesystem::path>
+      prompts;  // YAML files (text/prompts.h): copied when written, those found when read
 };
 
-// Writes config.json, vocab.txt, preprocess.json, prompts/ and model_card.md into an existing folder. With
-// model.safetensors and SHA256SUMS beside them the folder is a model directory: what a checkpoint's companions do.
-void write_model_description(const std::filesystem::path& folder, const ModelDescription& description);
+// Writes config.json, vocab.txt, preprocess.json, prompts/ and model_card.md into an existing
+// folder. With model.safetensors and SHA256SUMS beside them the folder is a model directory: what a
+// checkpoint's companions do.
+void write_model_description(const std::filesystem::path& folder,
+                             const ModelDescription& description);
 
-// Writes a model directory: under a temporary name beside it, with SHA256SUMS, then moved into place (an older one at
-// that place is replaced). weights: parameters and buffers of MultiviewModel. Throws Error kIo.
+// Writes a model directory: under a temporary name beside it, with SHA256SUMS, then moved into
+// place (an older one at that place is replaced). weights: parameters and buffers of
+// MultiviewModel. Throws Error kIo.
 void save_model_package(const std::filesystem::path& folder, const ModelDescription& description,
                         const TensorMap& weights);
 
@@ -62,11 +66,13 @@ struct ModelPackage {
   std::string preprocess_sha256;  // of preprocess.json
 };
 
-// The model directory that `--model PATH` means: PATH itself if it holds config.json and model.safetensors (a model directory or a
-// checkpoint), else PATH/model (a run), else the newest whole one of PATH/checkpoints. Throws Error kMissingInput.
+// The model directory that `--model PATH` means: PATH itself if it holds config.json and
+// model.safetensors (a model directory or a checkpoint), else PATH/model (a run), else the newest
+// whole one of PATH/checkpoints. Throws Error kMissingInput.
 std::filesystem::path find_model(const std::filesystem::path& path);
 
-// Reads what find_model(path) finds, after proving SHA256SUMS. Throws Error kMissingInput, kBadContent naming the file.
+// Reads what find_model(path) finds, after proving SHA256SUMS. Throws Error kMissingInput,
+// kBadContent naming the file.
 ModelPackage load_model_package(const std::filesystem::path& path);
 
 }  // namespace biplane

@@ -1,12 +1,11 @@
 #include "biplane/model/pretrain_objective.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <utility>
 
-#include "biplane/core/random.h"
 #include "biplane/model/view_alignment.h"
+#include "biplane/model/view_dropout.h"
 #include "biplane/text/lexicon.h"
 
 namespace biplane {
@@ -14,7 +13,6 @@ namespace {
 
 constexpr double kRandomStartRate =
     5.0;  // learning rate of parts without imported weights beside imported ones
-constexpr const char* kStateName = "objective";
 constexpr std::int64_t kGpuLengthStep = 8;
 
 const PretrainSettings& checked(const PretrainSettings& settings) {
@@ -53,49 +51,7 @@ torch::Tensor score_words(const StudyBatch& batch, const std::string& selection)
   return selection == "visible" ? words.logical_and(batch.mlm_labels.lt(0)) : words;
 }
 
-std::shared_ptr<FeatureQueue> make_queue(const ProtoConfig& config, std::int64_t width) {
-  if (config.weight <= 0.0 || config.queue == 0) return nullptr;
-  return std::make_shared<FeatureQueue>(config.queue, width);
-}
-
 }  // namespace
-
-ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width)
-    : text(make_queue(config.proto, width)),
-      frontal(make_queue(config.proto, width)),
-      lateral(make_queue(config.proto, width)) {
-  if (text) register_module("queue_text", text);
-  if (frontal) register_module("queue_frontal", frontal);
-  if (lateral) register_module("queue_lateral", lateral);
-  if (config.itc.weight > 0.0 && config.itc.learned) {
-    log_scale = register_parameter("log_scale", torch::full({}, -std::log(config.itc.temperature)));
-  }
-}
-
-bool is_model_state(const std::string& name) {
-  return !name.starts_with(std::string(kStateName) + ".");
-}
-
-ShownViews drop_views(const StudyBatch& batch, const ViewDropoutConfig& config, std::uint64_t seed,
-                      std::int64_t step) {
-  const torch::Tensor frontal =
-      batch.has_frontal.to(torch::kCPU, torch::kBool, false, /*copy=*/true);
-  const torch::Tensor lateral =
-      batch.has_lateral.to(torch::kCPU, torch::kBool, false, /*copy=*/true);
-  const torch::Tensor study = batch.study_index.to(torch::kCPU);
-  auto shown_frontal = frontal.accessor<bool, 1>();
-  auto shown_lateral = lateral.accessor<bool, 1>();
-  for (std::int64_t i = 0; i < study.size(0); ++i) {
-    if (!shown_frontal[i] || !shown_lateral[i]) continue;
-    const auto number = static_cast<std::uint64_t>(study[i].item<std::int64_t>());
-    const double draw =
-        CounterRandom(seed, "view_dropout", {static_cast<std::uint64_t>(step), number}).uniform();
-    shown_lateral[i] = draw >= config.lateral;
-    shown_frontal[i] = draw < config.lateral || draw >= config.lateral + config.frontal;
-  }
-  const torch::Device device = batch.has_frontal.device();
-  return {frontal.to(device), lateral.to(device)};
-}
 
 // What one call of compute() works on.
 struct PretrainObjective::Step {
@@ -145,7 +101,8 @@ PretrainObjective::PretrainObjective(const PretrainSettings& settings)
     : settings_(checked(settings)),
       model_(std::make_shared<MultiviewModel>(settings.model, settings.seed)),
       state_(model_->register_module(
-          kStateName, std::make_shared<ObjectiveState>(settings.loss, settings.model.width))) {}
+          kObjectiveStateName,
+          std::make_shared<ObjectiveState>(settings.loss, settings.model.width))) {}
 
 LossTerms PretrainObjective::compute(const StudyBatch& batch, const StepContext& context) {
   TORCH_CHECK(batch.size() > 0, "the objective needs at least one study");

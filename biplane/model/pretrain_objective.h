@@ -12,6 +12,7 @@
 #include "biplane/model/losses.h"
 #include "biplane/model/multiview_model.h"
 #include "biplane/model/objective.h"
+#include "biplane/model/objective_state.h"
 #include "biplane/model/prototypes.h"
 
 namespace biplane {
@@ -23,20 +24,6 @@ struct PretrainSettings {
   ImportedTowers
       imported;  // with any, everything that starts from random weights learns 5 times as fast
 };
-
-// State of the objective that is saved with the model but is no part of it; the child "objective"
-// of the model, so its names are objective.*: the queues' buffers, and log_scale where the
-// temperature is learned.
-class ObjectiveState : public torch::nn::Module {
- public:
-  ObjectiveState(const LossConfig& config, std::int64_t width);
-
-  std::shared_ptr<FeatureQueue> text, frontal, lateral;  // null without a queue
-  torch::Tensor log_scale;  // scalar; undefined unless the temperature is learned
-};
-// Whether a name of PretrainObjective::module() belongs to the network rather than to the
-// objective.
-bool is_model_state(const std::string& name);
 
 // L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto (method section 6). A term of
 // weight 0 is not computed; a term that has nothing to be computed from in the whole batch is
@@ -79,14 +66,5 @@ class PretrainObjective : public Objective {
   std::vector<PrototypePast> pending_;
   std::int64_t pending_step_ = -1;
 };
-
-// Which views of a study count in the fused feature: those it has and that are not hidden. Only
-// studies with both views lose one, the lateral with probability config.lateral or the frontal with
-// config.frontal; a pure function of (seed, step, study).
-struct ShownViews {
-  torch::Tensor frontal, lateral;  // (B) bool
-};
-ShownViews drop_views(const StudyBatch& batch, const ViewDropoutConfig& config, std::uint64_t seed,
-                      std::int64_t step);
 
 }  // namespace biplane

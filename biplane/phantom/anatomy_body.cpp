@@ -63,7 +63,7 @@ namespace {
 
 std::vector<Solid> heart_solids(const Chest& chest) {
   const double k = chest.heart, w = chest.width, d = chest.depth;
-  const double base = chest.dome_top(1) + 1.6;  // the heart rests on the diaphragm
+  const double base = chest.lung_base[1] + 1.6;  // the heart rests on the diaphragm
   const Frame axis = rotated_frame(0.25, 0.55 - chest.heart_tilt, 0.45);
   return {
       ellipsoid({2.9 * w * k - 0.2, -3.9 * d, base + 2.3 * k}, {6.6 * k, 4.5 * k, 4.4 * k}, axis),

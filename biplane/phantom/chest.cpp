@@ -27,7 +27,7 @@ Vec3 Chest::hilum(int side) const {
 Vec3 Chest::lung_point(int side, double depth_fraction, double lateral, double height) const {
   const std::size_t s = static_cast<std::size_t>(side);
   const Vec3 c = lung_centre[s], r = lung_radii[s];
-  const double low = dome_top(side) - 2.5, high = c.z + 0.93 * r.z;
+  const double low = lung_base[s] - 2.5, high = c.z + 0.93 * r.z;
   const double z = low + height * (high - low);
   const double rise = (z - c.z) / r.z, round = std::sqrt(std::max(0.05, 1 - rise * rise));
   const double middle =
@@ -56,14 +56,29 @@ Vertebra vertebra(const Chest& chest, int index) {
   return v;
 }
 
+namespace {
+
+// 0 for healthy lungs.
+double overinflation(const Finding& emphysema) {
+  return 0.7 + 0.25 * emphysema.grade + 0.1 * emphysema.extent;
+}
+
+}  // namespace
+
+Patient body_of(const Patient& patient, const std::vector<Finding>& findings) {
+  Patient body = patient;
+  if (const Finding* emphysema = find_finding(findings, FindingKind::kEmphysema))
+    body.depth *= 1 + 0.11 * overinflation(*emphysema);
+  return body;
+}
+
 Chest measure_chest(const Patient& patient, const Acquisition& acquisition,
                     const std::vector<Finding>& findings) {
   Chest c;
   const Finding* emphysema = find_finding(findings, FindingKind::kEmphysema);
-  const double over =
-      emphysema == nullptr ? 0.0 : 0.7 + 0.25 * emphysema->grade + 0.1 * emphysema->extent;
+  const double over = emphysema == nullptr ? 0.0 : overinflation(*emphysema);
   c.width = patient.width;
-  c.depth = patient.depth * (1 + 0.11 * over);
+  c.depth = patient.depth;
   c.length = patient.length;
   c.heart = patient.heart * (1 - 0.06 * over);
   c.heart_tilt = patient.heart_tilt + 0.12 * over;
@@ -85,6 +100,7 @@ Chest measure_chest(const Patient& patient, const Acquisition& acquisition,
     const double sulcus = side == 0 ? patient.sulcus_right : patient.sulcus_left;
     double top = (side == 0 ? -8.0 : -9.4) * l + own - acquisition.inspiration - 2.0 * over;
     double radius = 12.0 * (1 - 0.30 * over);
+    c.lung_base[s] = top;
     if (collapse != nullptr && on_side(collapse->side, side)) top += 0.8 + 0.6 * collapse->grade;
     c.dome_centre[s] = {sign * 5.6 * w, -3.2 * d - 0.35 * sulcus, top - radius};
     c.dome_radii[s] = {10.2 * w, 11.3 * d, radius};

@@ -23,6 +23,7 @@ struct Chest {
   Vec3 lung_point(int side, double depth, double lateral,
                   double height) const;  // fractions, see Finding
   Vec3 hilum(int side) const;
+  std::array<double, 2> lung_base{};  // tops of the domes before volume is lost on a side
   double dome_top(int side) const {
     return dome_centre[static_cast<std::size_t>(side)].z +
            dome_radii[static_cast<std::size_t>(side)].z;

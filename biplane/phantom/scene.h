@@ -45,6 +45,10 @@ struct Scene {
 // Arms hang beside the body in the frontal view and are raised for the lateral.
 enum class Pose { kFrontal, kLateral };
 
+// The patient with the barrel chest that emphysema has formed. It belongs to the body: taking the
+// disease away leaves it.
+Patient body_of(const Patient& patient, const std::vector<Finding>& findings);
+
 // Pure function of its arguments; a finding that is left out changes nothing but its own traces.
 Scene build_scene(const Patient& patient, const Acquisition& acquisition,
                   const std::vector<Finding>& findings, Pose pose);

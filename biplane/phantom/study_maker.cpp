@@ -164,7 +164,7 @@ RenderedStudy render_study(const Patient& patient, const Acquisition& acquisitio
                            const std::vector<Finding>& findings, int size,
                            const CounterRandom& noise) {
   RenderedStudy study;
-  study.patient = patient;
+  study.patient = body_of(patient, findings);
   study.acquisition = acquisition;
   study.findings = findings;
   CounterRandom frontal = noise, lateral(noise);

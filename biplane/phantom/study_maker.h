@@ -35,7 +35,7 @@ struct ViewRender {
 // A study before it is turned into manifest form. Index 0 is the frontal view, 1 the lateral; both
 // are always rendered.
 struct RenderedStudy {
-  Patient patient;
+  Patient patient;  // as body_of gives it
   Acquisition acquisition;
   std::vector<Finding> findings;
   std::array<ViewRender, 2> views;

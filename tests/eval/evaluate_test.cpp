@@ -1,4 +1,5 @@
-// Zero-shot, retrieval and grounding on a tiny model of random weights: the figures mean nothing, what they are made of does.
+// Zero-shot, retrieval and grounding on a tiny model of random weights: the figures mean nothing,
+// what they are made of does.
 #include "biplane/eval/evaluate.h"
 
 #include <gmock/gmock.h>
@@ -30,11 +31,18 @@ struct Fixture {
         manifest(Manifest::read(small.manifest_path())),
         prompts(parse_prompts(testing::kPromptText)) {
     std::vector<std::int64_t> all;
-    for (std::size_t i = 0; i < manifest.studies().size(); ++i) all.push_back(static_cast<std::int64_t>(i));
+    for (std::size_t i = 0; i < manifest.studies().size(); ++i)
+      all.push_back(static_cast<std::int64_t>(i));
     features = engine.encode(manifest, all);
   }
   EvaluationInput input() const {
-    return {.engine = engine, .manifest = manifest, .features = features, .prompts = &prompts, .pool = 10, .bootstrap = {.repeats = 20, .seed = 0}, .examples = 2};
+    return {.engine = engine,
+            .manifest = manifest,
+            .features = features,
+            .prompts = &prompts,
+            .pool = 10,
+            .bootstrap = {.repeats = 20, .seed = 0},
+            .examples = 2};
   }
   Engine engine;
   Manifest manifest;
@@ -42,24 +50,31 @@ struct Fixture {
   StudyFeatures features;
 };
 
-const ResultRow* find(const std::vector<ResultRow>& rows, const std::string& metric, const std::string& views, const std::string& label,
+const ResultRow* find(const std::vector<ResultRow>& rows, const std::string& metric,
+                      const std::string& views, const std::string& label,
                       const std::string& population = "") {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow& row) {
-    return row.metric == metric && row.views == views && row.label == label && row.population == population;
+    return row.metric == metric && row.views == views && row.label == label &&
+           row.population == population;
   });
   return found == rows.end() ? nullptr : &*found;
 }
 
-const ViewColumn& column(const std::vector<ViewColumn>& columns, const std::string& views, const std::string& population = "") {
-  return *std::find_if(columns.begin(), columns.end(), [&](const auto& c) { return c.views == views && c.population == population; });
+const ViewColumn& column(const std::vector<ViewColumn>& columns, const std::string& views,
+                         const std::string& population = "") {
+  return *std::find_if(columns.begin(), columns.end(), [&](const auto& c) {
+    return c.views == views && c.population == population;
+  });
 }
 
 TEST(Engine, BatchSizeAndThreadsDoNotChangeFeatures) {
   const SmallEvaluation small(9, 2);
   const Manifest manifest = Manifest::read(small.manifest_path());
   const std::vector<std::int64_t> all{0, 1, 2, 3, 4, 5, 6, 7, 8};
-  const StudyFeatures one = Engine::open(small.model_path(), {.threads = 1, .batch = 1}).encode(manifest, all);
-  const StudyFeatures many = Engine::open(small.model_path(), {.threads = 3, .batch = 4}).encode(manifest, all);
+  const StudyFeatures one =
+      Engine::open(small.model_path(), {.threads = 1, .batch = 1}).encode(manifest, all);
+  const StudyFeatures many =
+      Engine::open(small.model_path(), {.threads = 3, .batch = 4}).encode(manifest, all);
   EXPECT_TRUE(torch::allclose(one.frontal, many.frontal, 0, 1e-5));
   EXPECT_TRUE(torch::allclose(one.lateral, many.lateral, 0, 1e-5));
   EXPECT_TRUE(torch::allclose(one.text, many.text, 0, 1e-5));
@@ -71,7 +86,8 @@ TEST(Engine, ABrokenImageIsLeftOutAndNamed) {
   const SmallEvaluation small(6);
   write_file_atomically(small.root() / "f3.png", "no image");
   const Manifest manifest = Manifest::read(small.manifest_path());
-  const StudyFeatures features = Engine::open(small.model_path()).encode(manifest, {0, 1, 2, 3, 4, 5});
+  const StudyFeatures features =
+      Engine::open(small.model_path()).encode(manifest, {0, 1, 2, 3, 4, 5});
   EXPECT_EQ(features.studies, (std::vector<std::int64_t>{0, 1, 2, 4, 5}));
   ASSERT_EQ(features.broken.size(), 1U);
   EXPECT_EQ(features.broken[0].study_id, "s103");
@@ -98,10 +114,12 @@ TEST(Columns, SwappedLateralComesFromAnotherPatient) {
   const Fixture setup(small);
   const std::vector<ViewColumn> columns = view_columns(setup.input());
   const ViewColumn& swapped = column(columns, "both_lateral_swapped");
-  // Patients are (0,1), (2,3), (4,5): study 0 takes the lateral of study 2, study 1 that of study 2 as well.
+  // Patients are (0,1), (2,3), (4,5): study 0 takes the lateral of study 2, study 1 that of study 2
+  // as well.
   const torch::Tensor yes = torch::ones({2}, torch::kBool);
-  const torch::Tensor expected = setup.engine.fuse(setup.features.frontal.slice(0, 0, 2),
-                                                   setup.features.lateral.slice(0, 2, 3).expand({2, -1}), yes, yes);
+  const torch::Tensor expected =
+      setup.engine.fuse(setup.features.frontal.slice(0, 0, 2),
+                        setup.features.lateral.slice(0, 2, 3).expand({2, -1}), yes, yes);
   EXPECT_TRUE(torch::allclose(swapped.features.slice(0, 0, 2), expected, 0, 1e-6));
   EXPECT_EQ(columns.size(), 5U);  // every study has both views: no further population
 }
@@ -112,7 +130,8 @@ TEST(ZeroShot, AurocIsThatOfThePromptScores) {
   EvaluationOutput output;
   ZeroShotEvaluator().run(setup.input(), output);
   const torch::Tensor studies = unit(setup.features.frontal);
-  const torch::Tensor positive = unit(unit(setup.engine.encode_texts({"vertebral fracture"})).mean(0));
+  const torch::Tensor positive =
+      unit(unit(setup.engine.encode_texts({"vertebral fracture"})).mean(0));
   const torch::Tensor negative = unit(unit(setup.engine.encode_texts({"no fracture"})).mean(0));
   std::vector<double> score;
   std::vector<std::uint8_t> label;
@@ -145,13 +164,16 @@ TEST(ZeroShot, UndefinedFindingsAreNullAndLeftOutOfTheMean) {
   EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_lateral_only")->value, fracture, 1e-12);
   EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_both_views")->value, nodule, 1e-12);
   const double frontal = *find(output.rows, "auroc", "frontal", "fracture")->value;
-  EXPECT_NEAR(*find(output.rows, "auroc_difference", "both", "fracture")->value, fracture - frontal, 1e-12);
+  EXPECT_NEAR(*find(output.rows, "auroc_difference", "both", "fracture")->value, fracture - frontal,
+              1e-12);
 }
 
 TEST(ZeroShot, WithoutLabelsThereIsANoteAndNoRow) {
   const SmallEvaluation small(6);
   Fixture setup(small);
-  setup.prompts = parse_prompts("name: other\nversion: 1\nclasses:\n  edema:\n    positive: [edema]\n    negative: [no edema]\n");
+  setup.prompts = parse_prompts(
+      "name: other\nversion: 1\nclasses:\n  edema:\n    positive: [edema]\n    negative: [no "
+      "edema]\n");
   EvaluationOutput output;
   ZeroShotEvaluator().run(setup.input(), output);
   GroundingEvaluator().run(setup.input(), output);
@@ -176,7 +198,8 @@ TEST(Retrieval, PoolsAreDisjointAndTheRestIsNoted) {
   EXPECT_THAT(output.notes[0], ::testing::HasSubstr("4 studies"));
   ASSERT_EQ(output.report.retrieval.size(), 2U);
   EXPECT_EQ(output.report.retrieval[0].best.size(), 5U);
-  EXPECT_GE(output.report.retrieval[0].best[0].similarity, output.report.retrieval[0].best[1].similarity);
+  EXPECT_GE(output.report.retrieval[0].best[0].similarity,
+            output.report.retrieval[0].best[1].similarity);
 }
 
 TEST(Retrieval, ReportsAreTheSameUpToCaseAndBlanks) {
@@ -196,7 +219,8 @@ TEST(Grounding, MeasuresEveryMarkedRegionOfEachView) {
   EXPECT_EQ(frontal->n, 3);
   EXPECT_EQ(lateral->n, 2);  // study 6 has no lateral
   EXPECT_EQ(frontal->map, "attention");
-  EXPECT_NEAR(*find(output.rows, "pointing_chance", "frontal", "macro")->value, 64.0 / (32 * 32), 1e-12);
+  EXPECT_NEAR(*find(output.rows, "pointing_chance", "frontal", "macro")->value, 64.0 / (32 * 32),
+              1e-12);
   ASSERT_FALSE(output.report.grounding.empty());
   EXPECT_EQ(output.report.grounding[0].views.size(), 2U);
   EXPECT_TRUE(output.report.grounding[0].views[0].hit.has_value());
@@ -230,7 +254,9 @@ EvaluateOptions options_for(const SmallEvaluation& small) {
 
 TEST(Evaluate, WritesResultsAndOneSelfContainedReport) {
   const SmallEvaluation small(16, 4);
-  write_file_atomically(small.root() / "run/metrics.jsonl", "{\"step\":1,\"loss\":3.5,\"lr\":0.001}\n{\"step\":2,\"loss\":2.5,\"lr\":0.002}\n{cut");
+  write_file_atomically(
+      small.root() / "run/metrics.jsonl",
+      "{\"step\":1,\"loss\":3.5,\"lr\":0.001}\n{\"step\":2,\"loss\":2.5,\"lr\":0.002}\n{cut");
   const EvaluateResult result = evaluate(options_for(small));
   std::ifstream file(result.results_file);
   std::size_t lines = 0;
@@ -247,7 +273,8 @@ TEST(Evaluate, WritesResultsAndOneSelfContainedReport) {
   }
   EXPECT_EQ(lines, result.rows.size());
   const std::string html = read_file(result.report_file);
-  for (const char* outside : {"http", "src=\"/", "href=", "@import", "url(", "<script src", "<link"}) {
+  for (const char* outside :
+       {"http", "src=\"/", "href=", "@import", "url(", "<script src", "<link"}) {
     EXPECT_EQ(html.find(outside), std::string::npos) << outside;
   }
   EXPECT_EQ(html.find("nodule <in>"), std::string::npos);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "biplane/eval/bootstrap.h"
+#include "biplane/eval/legacy_random.h"
 #include "biplane/eval/metrics.h"
 #include "tests/test_data.h"
 
@@ -22,7 +23,8 @@ json read_json(const std::string& name) {
   return json::parse(file);
 }
 
-void expect_value(const std::optional<double>& value, const json& expected, const std::string& what) {
+void expect_value(const std::optional<double>& value, const json& expected,
+                  const std::string& what) {
   if (expected.is_null()) {
     EXPECT_FALSE(value.has_value()) << what;
     return;
@@ -37,8 +39,10 @@ struct Column {
 };
 
 Column column_of(const json& entry) {
-  Column column{entry["score"].get<std::vector<double>>(), {}, entry["y"].get<std::vector<std::uint8_t>>()};
-  if (entry.contains("weight") && !entry["weight"].is_null()) column.weight = entry["weight"].get<std::vector<double>>();
+  Column column{
+      entry["score"].get<std::vector<double>>(), {}, entry["y"].get<std::vector<std::uint8_t>>()};
+  if (entry.contains("weight") && !entry["weight"].is_null())
+    column.weight = entry["weight"].get<std::vector<double>>();
   return column;
 }
 
@@ -49,11 +53,13 @@ TEST(MetricsGolden, RankingOfBinaryLabels) {
   for (const auto& [name, entry] : cases.items()) {
     const Column column = column_of(entry);
     expect_value(auroc(column.score, column.positive), entry["auroc"], name + " auroc");
-    expect_value(average_precision(column.score, column.positive), entry["average_precision"], name + " ap");
+    expect_value(average_precision(column.score, column.positive), entry["average_precision"],
+                 name + " ap");
     if (entry.contains("auroc_weighted")) {
-      expect_value(auroc(column.score, column.positive, column.weight), entry["auroc_weighted"], name + " weighted");
-      expect_value(average_precision(column.score, column.positive, column.weight), entry["average_precision_weighted"],
-                   name + " weighted ap");
+      expect_value(auroc(column.score, column.positive, column.weight), entry["auroc_weighted"],
+                   name + " weighted");
+      expect_value(average_precision(column.score, column.positive, column.weight),
+                   entry["average_precision_weighted"], name + " weighted ap");
     }
     if (!entry.contains("youden")) continue;
     const auto point = youden(column.score, column.positive);
@@ -112,7 +118,8 @@ TEST(MetricsGolden, PatientBootstrap) {
   std::vector<std::string> patients;
   for (const std::int64_t patient : data["patient"]) {
     const std::string digits = std::to_string(patient);
-    patients.push_back(std::string(8 - digits.size(), '0') + digits);  // byte order = order of the numbers
+    patients.push_back(std::string(8 - digits.size(), '0') +
+                       digits);  // byte order = order of the numbers
   }
   const PatientBootstrap bootstrap(patients, {data["repeats"], data["seed"]});
   EXPECT_EQ(bootstrap.patients(), static_cast<std::int64_t>(data["patients_sorted"].size()));
@@ -120,9 +127,11 @@ TEST(MetricsGolden, PatientBootstrap) {
     const Column column = column_of(entry);
     const RankedScores ranked(column.score, column.positive);
     expect_value(ranked.auroc(), entry["auroc"], name);
-    const Replicates values = bootstrap.replicate([&](auto weight) { return ranked.auroc(weight); });
+    const Replicates values =
+        bootstrap.replicate([&](auto weight) { return ranked.auroc(weight); });
     ASSERT_EQ(values.size(), entry["values"].size());
-    for (std::size_t r = 0; r < values.size(); ++r) expect_value(values[r], entry["values"][r], name + std::to_string(r));
+    for (std::size_t r = 0; r < values.size(); ++r)
+      expect_value(values[r], entry["values"][r], name + std::to_string(r));
     const Interval interval = percentile_interval(values);
     expect_value(interval.low, entry["low"], name + " low");
     expect_value(interval.high, entry["high"], name + " high");
@@ -133,11 +142,29 @@ TEST(MetricsGolden, PatientBootstrap) {
   EXPECT_NEAR(percentile(small, 97.5), data["small"]["p97_5"].get<double>(), kTolerance);
 }
 
-void expect_retrieval(const RetrievalTable& table, TieRule ties, const json& expected, const std::string& what) {
+TEST(MetricsGolden, LegacyRandomNumbers) {
+  BIPLANE_NEEDS_TEST_DATA("golden/numpy_random/random_state.json");
+  std::ifstream file(testing::test_data("golden/numpy_random/random_state.json"));
+  const json streams = json::parse(file).at("streams");
+  for (const json& stream : streams) {
+    LegacyRandom words(stream["seed"]);
+    for (const json& word : stream["raw_uint32"])
+      EXPECT_EQ(words.next_u32(), word.get<std::uint32_t>());
+    for (const auto& [n, expected] : stream["randint"].items()) {
+      LegacyRandom random(stream["seed"]);
+      for (const json& value : expected)
+        EXPECT_EQ(random.below(std::stoll(n)), value.get<std::int64_t>()) << n;
+    }
+  }
+}
+
+void expect_retrieval(const RetrievalTable& table, TieRule ties, const json& expected,
+                      const std::string& what) {
   const std::vector<std::int64_t> ranks = retrieval_ranks(table, ties);
   EXPECT_EQ(ranks, expected["ranks"].get<std::vector<std::int64_t>>()) << what;
   expect_value(median_rank(ranks), expected["median_rank"], what);
-  for (const int k : {1, 5, 10}) expect_value(recall_at_k(ranks, k), expected["recall_at_" + std::to_string(k)], what);
+  for (const int k : {1, 5, 10})
+    expect_value(recall_at_k(ranks, k), expected["recall_at_" + std::to_string(k)], what);
 }
 
 TEST(MetricsGolden, Retrieval) {
@@ -159,7 +186,8 @@ TEST(MetricsGolden, Retrieval) {
     expect_retrieval(to_text, TieRule::kOptimistic, entry["image_to_text_optimistic"], name);
     expect_retrieval(to_image, TieRule::kOptimistic, entry["text_to_image_optimistic"], name);
     for (const auto& [k, expected] : entry["image_to_text_precision_at"].items()) {
-      EXPECT_NEAR(precision_at_k(to_text, std::stoll(k)), expected.get<double>(), kTolerance) << name;
+      EXPECT_NEAR(precision_at_k(to_text, std::stoll(k)), expected.get<double>(), kTolerance)
+          << name;
     }
   }
 }
@@ -204,7 +232,8 @@ TEST(MetricsGolden, SegmentationOverlap) {
   const json pairs = read_json("segmentation.json").at("pairs");
   for (const json& entry : pairs) {
     const std::size_t rows = entry["rows"], cols = entry["cols"];
-    const auto truth = mask_of(entry["truth"], rows, cols), prediction = mask_of(entry["prediction"], rows, cols);
+    const auto truth = mask_of(entry["truth"], rows, cols),
+               prediction = mask_of(entry["prediction"], rows, cols);
     EXPECT_NEAR(dice(truth, prediction), entry["dice"].get<double>(), kTolerance);
     EXPECT_NEAR(iou(truth, prediction), entry["iou"].get<double>(), kTolerance);
   }

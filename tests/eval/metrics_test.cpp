@@ -1,4 +1,6 @@
 // Properties of the metrics, against brute force on random data.
+#include "biplane/eval/metrics.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 #include "biplane/core/random.h"
 #include "biplane/eval/bootstrap.h"
 #include "biplane/eval/legacy_random.h"
-#include "biplane/eval/metrics.h"
 
 namespace biplane {
 namespace {
@@ -41,7 +42,9 @@ TEST(Metrics, AurocIsTheChanceThatAPositiveBeatsANegative) {
         if (sample.positive[i] == 0 || sample.positive[j] != 0) continue;
         const double w = sample.weight[i] * sample.weight[j];
         pairs += w;
-        won += w * (sample.score[i] > sample.score[j] ? 1.0 : sample.score[i] == sample.score[j] ? 0.5 : 0.0);
+        won += w * (sample.score[i] > sample.score[j]    ? 1.0
+                    : sample.score[i] == sample.score[j] ? 0.5
+                                                         : 0.0);
       }
     }
     const auto value = auroc(sample.score, sample.positive, sample.weight);
@@ -89,7 +92,8 @@ TEST(Metrics, RocCurveHasTheAreaAndNoNeedlessPoints) {
   const RankedScores ranked(sample.score, sample.positive);
   const std::vector<CurvePoint> roc = ranked.roc();
   double area = 0;
-  for (std::size_t i = 1; i < roc.size(); ++i) area += (roc[i].x - roc[i - 1].x) * (roc[i].y + roc[i - 1].y) / 2;
+  for (std::size_t i = 1; i < roc.size(); ++i)
+    area += (roc[i].x - roc[i - 1].x) * (roc[i].y + roc[i - 1].y) / 2;
   EXPECT_NEAR(area, *ranked.auroc(), 1e-12);
   const std::vector<double> perfect{4, 3, 2, 1};
   const std::vector<std::uint8_t> truth{1, 1, 0, 0};
@@ -133,7 +137,8 @@ TEST(Bootstrap, LegacyGeneratorIsMt19937) {
 }
 
 TEST(Bootstrap, MacroLeavesOutUndefinedRepeats) {
-  const std::vector<Replicates> parts{{1.0, std::nullopt}, {0.5, std::nullopt}, {std::nullopt, std::nullopt}};
+  const std::vector<Replicates> parts{
+      {1.0, std::nullopt}, {0.5, std::nullopt}, {std::nullopt, std::nullopt}};
   const Replicates mean = mean_of(parts);
   EXPECT_EQ(*mean[0], 0.75);
   EXPECT_FALSE(mean[1].has_value());
@@ -150,7 +155,8 @@ TEST(Bootstrap, AThousandRepeatsOfFifteenClassesTakeUnderTwoSeconds) {
   for (std::uint64_t label = 0; label < 15; ++label) {
     const Sample sample = random_sample(label, 1000);
     const RankedScores ranked(sample.score, sample.positive);
-    const Interval interval = percentile_interval(bootstrap.replicate([&](auto w) { return ranked.auroc(w); }));
+    const Interval interval =
+        percentile_interval(bootstrap.replicate([&](auto w) { return ranked.auroc(w); }));
     EXPECT_LT(*interval.low, *interval.high);
   }
   RecordProperty("seconds", std::to_string(monotonic_seconds() - start));

@@ -35,8 +35,10 @@ TEST(ModelPackage, ReadsBackWhatWasWritten) {
   ASSERT_EQ(package.description.prompts.size(), 1U);
   const TensorMap weights = SmallEvaluation::random_weights(written.config);
   ASSERT_EQ(package.weights.size(), weights.size());
-  for (const auto& [name, tensor] : weights) EXPECT_TRUE(torch::equal(package.weights.at(name), tensor)) << name;
-  for (const char* file : {"config.json", "preprocess.json", "vocab.txt", "model_card.md", "SHA256SUMS", "prompts/small.yaml"}) {
+  for (const auto& [name, tensor] : weights)
+    EXPECT_TRUE(torch::equal(package.weights.at(name), tensor)) << name;
+  for (const char* file : {"config.json", "preprocess.json", "vocab.txt", "model_card.md",
+                           "SHA256SUMS", "prompts/small.yaml"}) {
     EXPECT_TRUE(fs::exists(small.model_path() / file)) << file;
   }
 }
@@ -52,7 +54,8 @@ TEST(ModelPackage, AnotherArchitectureIsRefusedByName) {
   const SmallEvaluation small(3);
   ModelDescription other = small.description();
   other.config.width = 32;
-  save_model_package(small.root() / "other", other, SmallEvaluation::random_weights(small.description().config));
+  save_model_package(small.root() / "other", other,
+                     SmallEvaluation::random_weights(small.description().config));
   try {
     Engine::open(small.root() / "other");
     FAIL() << "weights of another width were taken";
@@ -66,9 +69,11 @@ TEST(ModelPackage, ReplacesAnOlderOneButNothingElse) {
   const SmallEvaluation small(3);
   ModelDescription description = small.description();
   description.provenance.steps = 99;
-  save_model_package(small.model_path(), description, SmallEvaluation::random_weights(description.config));
+  save_model_package(small.model_path(), description,
+                     SmallEvaluation::random_weights(description.config));
   EXPECT_EQ(load_model_package(small.model_path()).description.provenance.steps, 99);
-  EXPECT_EQ(std::distance(fs::directory_iterator(small.root() / "run"), fs::directory_iterator()), 1);  // no leftovers
+  EXPECT_EQ(std::distance(fs::directory_iterator(small.root() / "run"), fs::directory_iterator()),
+            1);  // no leftovers
   EXPECT_EQ(kind_of([&] { save_model_package(small.root(), description, {}); }), ErrorKind::kUsage);
   EXPECT_TRUE(fs::exists(small.manifest_path()));
 }
@@ -77,7 +82,9 @@ TEST(ModelPackage, FindsTheNewestWholeCheckpointOfARun) {
   const SmallEvaluation small(3);
   const fs::path run = small.root() / "unfinished";
   const ModelDescription description = small.description();
-  const auto companions = [&](const fs::path& folder) { write_model_description(folder, description); };
+  const auto companions = [&](const fs::path& folder) {
+    write_model_description(folder, description);
+  };
   for (const std::int64_t step : {10, 20}) {
     Checkpoint checkpoint;
     checkpoint.step = step;
@@ -85,7 +92,8 @@ TEST(ModelPackage, FindsTheNewestWholeCheckpointOfARun) {
     save_checkpoint(run, checkpoint, 3, companions);
   }
   EXPECT_EQ(find_model(run), run / "checkpoints/step-20");
-  EXPECT_EQ(load_model_package(run / "checkpoints/step-10").weights.size(), SmallEvaluation::random_weights(description.config).size());
+  EXPECT_EQ(load_model_package(run / "checkpoints/step-10").weights.size(),
+            SmallEvaluation::random_weights(description.config).size());
   write_file_atomically(run / "checkpoints/step-20/model.safetensors", "damaged");
   EXPECT_EQ(find_model(run), run / "checkpoints/step-10");
   EXPECT_EQ(kind_of([&] { find_model(small.root() / "out"); }), ErrorKind::kMissingInput);

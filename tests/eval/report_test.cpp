@@ -20,9 +20,13 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST(ReportHtml, EscapesEverythingThatCouldBeMarkup) {
-  EXPECT_EQ(html_escape("<b a=\"1\" c='2'> & x"), "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt; &amp; x");
+  EXPECT_EQ(html_escape("<b a=\"1\" c='2'> & x"),
+            "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt; &amp; x");
   EXPECT_EQ(html_escape("caf\xC3\xA9"), "caf\xC3\xA9");
-  EXPECT_EQ(html_escape("a\xFF" "b\x01"), "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+  EXPECT_EQ(html_escape("a\xFF"
+                        "b\x01"),
+            "a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD");
   EXPECT_EQ(html_escape("\xC0\xBCscript"), "\xEF\xBF\xBD\xEF\xBF\xBDscript");  // an overlong '<'
 }
 
@@ -39,6 +43,7 @@ TEST(ReportPlots, TicksAreRoundAndInside) {
     EXPECT_GE(tick, 3.1);
     EXPECT_LE(tick, 47);
   }
+  EXPECT_GE(round_ticks(13.1, 19.9, 3).size(), 2U);
   EXPECT_EQ(round_ticks(2, 2, 3).size(), 1U);
 }
 
@@ -48,7 +53,8 @@ TEST(ReportPlots, AConstantOrEmptySeriesIsDrawnWithoutNan) {
   EXPECT_THAT(learning_plot({"zero", {{1, 0}, {1, 0}}}), Not(HasSubstr("nan")));
 }
 
-ResultRow auroc_row(const std::string& views, const std::string& label, std::optional<double> value) {
+ResultRow auroc_row(const std::string& views, const std::string& label,
+                    std::optional<double> value) {
   ResultRow row;
   row.task = "zero_shot";
   row.views = views;
@@ -68,7 +74,8 @@ TEST(Report, HostileNamesAndTextsStayText) {
   example.report = "<iframe src=\"https://example.org\">";
   example.best = {{"</li><script>", 0.5, false}};
   data.retrieval = {example};
-  std::vector<ResultRow> rows{auroc_row("frontal", "macro", 0.7), auroc_row("both", "macro", std::nullopt)};
+  std::vector<ResultRow> rows{auroc_row("frontal", "macro", 0.7),
+                              auroc_row("both", "macro", std::nullopt)};
   rows[1].note = "\"><script>";
   const ResultOrigin origin;
   const std::vector<std::string> notes{"<b>bold</b>"};
@@ -82,12 +89,16 @@ TEST(Report, HostileNamesAndTextsStayText) {
 
 TEST(Report, TheStyleSheetFetchesNothing) {
   const std::string css = read_file(share_file("report/report.css"));
-  for (const char* outside : {"http", "url(", "@import", "</style"}) EXPECT_THAT(css, Not(HasSubstr(outside)));
+  for (const char* outside : {"http", "url(", "@import", "</style"})
+    EXPECT_THAT(css, Not(HasSubstr(outside)));
 }
 
 TEST(Report, LearningCurvesSkipLinesThatCannotBeRead) {
   const testing::TemporaryFolder folder;
-  write_file_atomically(folder / "metrics.jsonl", "{\"step\":1,\"loss\":2,\"time/step\":1,\"zz\":null}\nnot json\n{\"step\":2,\"loss\":1,\"a\":1}\n{\"step\":3,\"loss\":0.5,\"a\":2}\n");
+  write_file_atomically(
+      folder / "metrics.jsonl",
+      "{\"step\":1,\"loss\":2,\"time/step\":1,\"zz\":null}\nnot "
+      "json\n{\"step\":2,\"loss\":1,\"a\":1}\n{\"step\":3,\"loss\":0.5,\"a\":2}\n");
   const std::vector<CurveSeries> curves = read_learning_curves(folder.path());
   ASSERT_EQ(curves.size(), 2U);
   EXPECT_EQ(curves[0].name, "loss");  // losses first
@@ -108,7 +119,8 @@ TEST(Results, AnUndefinedValueIsNullWithItsNote) {
 }
 
 TEST(Results, TableHoldsColumnsSideBySide) {
-  const std::vector<ResultRow> rows{auroc_row("frontal", "macro", 0.701), auroc_row("both", "macro", 0.8)};
+  const std::vector<ResultRow> rows{auroc_row("frontal", "macro", 0.701),
+                                    auroc_row("both", "macro", 0.8)};
   const std::string table = result_table(rows);
   EXPECT_THAT(table, HasSubstr("frontal"));
   EXPECT_THAT(table, HasSubstr("0.701 [0.681, 0.721]  0.800 [0.780, 0.820]"));
@@ -119,12 +131,14 @@ TEST(TruthMask, FollowsTheImageThroughPaddingAndCrop) {
   study.views.push_back({"f.png", ViewPosition::kPA, "", 40, 80, ""});  // padded above and below
   std::vector<std::uint8_t> mask(40 * 80, 0);
   for (int y = 0; y < 20; ++y) {
-    for (int x = 0; x < 40; ++x) mask[static_cast<std::size_t>(y * 80 + x)] = 1;  // upper left quarter
+    for (int x = 0; x < 40; ++x)
+      mask[static_cast<std::size_t>(y * 80 + x)] = 1;  // upper left quarter
   }
   study.masks.push_back({0, "nodule", encode_rle(mask, 40, 80), 40, 80});
   study.boxes.push_back({0, "mass", 40, 20, 40, 20, ""});  // lower right quarter
   const PreprocessOptions options{"longest", 40, 40};
-  const std::vector<std::uint8_t> nodule = truth_mask(study, 0, "nodule", options), mass = truth_mask(study, 0, "mass", options);
+  const std::vector<std::uint8_t> nodule = truth_mask(study, 0, "nodule", options),
+                                  mass = truth_mask(study, 0, "mass", options);
   for (int y = 0; y < 40; ++y) {
     for (int x = 0; x < 40; ++x) {
       const std::size_t at = static_cast<std::size_t>(y * 40 + x);

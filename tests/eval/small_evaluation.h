@@ -34,9 +34,9 @@ classes:
     negative: [no pacemaker]
 )";
 
-// Studies on disk with a model of random weights. Study i has a frontal, and a lateral unless it is in `frontal_only`;
-// two studies in a row are of one patient. nodule is seen in both views, fracture in the lateral only; nobody has a
-// device; study 1's nodule is uncertain.
+// Studies on disk with a model of random weights. Study i has a frontal, and a lateral unless it is
+// in `frontal_only`; two studies in a row are of one patient. nodule is seen in both views,
+// fracture in the lateral only; nobody has a device; study 1's nodule is uncertain.
 class SmallEvaluation {
  public:
   explicit SmallEvaluation(int studies, int frontal_only = 0) {
@@ -86,7 +86,8 @@ class SmallEvaluation {
     provenance.seed = 7;
     provenance.steps = 12;
     provenance.corpora = {"small"};
-    return {config, {.size = kSide, .crop = kSide}, {}, provenance, vocabulary, {folder_ / "small.yaml"}};
+    return {config,     {.size = kSide, .crop = kSide}, {}, provenance,
+            vocabulary, {folder_ / "small.yaml"}};
   }
 
   static TensorMap random_weights(const ModelConfig& config) {
@@ -119,9 +120,13 @@ class SmallEvaluation {
     study.patient_id = numbered("p", i / 2);
     study.split = Split::kTest;
     study.views.push_back({write_image(i, false, nodule), ViewPosition::kPA, "", kSide, kSide, ""});
-    if (with_lateral) study.views.push_back({write_image(i, true, nodule), ViewPosition::kLateral, "", kSide, kSide, ""});
-    study.report.text = std::string(nodule ? "Round nodule <in> the lung. " : "No nodule. ") +
-                        numbered(fracture ? "Vertebral fracture. Report number " : "No fracture. Report number ", i / 3);
+    if (with_lateral)
+      study.views.push_back(
+          {write_image(i, true, nodule), ViewPosition::kLateral, "", kSide, kSide, ""});
+    study.report.text =
+        std::string(nodule ? "Round nodule <in> the lung. " : "No nodule. ") +
+        numbered(fracture ? "Vertebral fracture. Report number " : "No fracture. Report number ",
+                 i / 3);
     study.labels = {{"nodule", i == 1 ? -1 : nodule}, {"fracture", fracture}, {"device", 0}};
     if (nodule) study.visible_in["nodule"] = {"frontal", "lateral"};
     if (fracture) study.visible_in["fracture"] = {"lateral"};
@@ -130,7 +135,8 @@ class SmallEvaluation {
       for (int x = 16; x < 24; ++x) mask[static_cast<std::size_t>(y * kSide + x)] = 1;
     }
     for (std::size_t view = 0; nodule && view < study.views.size(); ++view) {
-      study.masks.push_back({static_cast<std::int64_t>(view), "nodule", encode_rle(mask, kSide, kSide), kSide, kSide});
+      study.masks.push_back({static_cast<std::int64_t>(view), "nodule",
+                             encode_rle(mask, kSide, kSide), kSide, kSide});
     }
     return study;
   }
