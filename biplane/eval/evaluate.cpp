@@ -143,7 +143,6 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
 
 void write_all(const EvaluateOptions& options, const EvaluationOutput& output,
                EvaluateResult& result) {
-  make_folder(options.out);
   result.results_file = options.out / "results.jsonl";
   result.report_file = options.out / "report.html";
   append_results(result.results_file, result.rows, result.origin);
@@ -159,6 +158,7 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
     throw Error(ErrorKind::kUsage, "--pool must be 2 or more and --bootstrap 1 or more");
   }
   const Manifest manifest = Manifest::read(options.manifest, options.root);
+  make_folder(options.out);  // before the work: a folder that cannot be made must not cost minutes
   const std::vector<std::int64_t> chosen = select_studies(manifest.studies(), options.studies);
   if (chosen.empty()) {
     throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" +

@@ -155,7 +155,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   put_text(json, "population", row.population);
   json["metric"] = row.metric;
   put_text(json, "against", row.against);
-  put_text(json, "class", row.label);
+  json["class"] = row.label.empty() ? "all" : row.label;
   put_text(json, "direction", row.direction);
   put_text(json, "candidates", row.candidates);
   if (row.pool > 0) json["pool"] = row.pool;

@@ -28,7 +28,8 @@ struct ResultRow {
   std::string corpus, split;
   std::string views;   // frontal, lateral, both, lateral_missing, both_lateral_swapped
   std::string metric;  // auroc, average_precision, recall_at_1, pointing_game, ...
-  std::string label;   // key "class": a finding, or macro, macro_lateral_only, macro_both_views
+  std::string
+      label;  // key "class": a finding, macro, macro_lateral_only, macro_both_views; empty: "all"
   std::optional<double> value;
   Interval interval;   // 95 %, over patients
   std::int64_t n = 0;  // studies (grounding: masks) the figure rests on

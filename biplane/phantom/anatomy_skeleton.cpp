@@ -162,7 +162,7 @@ void add_spine(const Patient& patient, const Chest& chest, const Finding* fractu
     if (fracture != nullptr) {
       // The spine bends: backwards at the fracture, forwards above and below it.
       const double away = (v.centre.z - vertebra(chest, broken).centre.z) / 4.0;
-      v.centre.y += (3.8 + 0.4 * fracture->grade) *
+      v.centre.y += (3.3 + 0.35 * fracture->grade) *
                     (std::exp(-away * away) - 0.5 * std::exp(-0.25 * away * away));
     }
     if (fracture != nullptr &&

@@ -1,5 +1,7 @@
 #include "biplane/phantom/phantom.h"
 
+#include <algorithm>
+
 #include "biplane/core/error.h"
 
 namespace biplane {
@@ -31,7 +33,11 @@ void check_phantom(const PhantomOptions& options) {
 PhantomCounts phantom_counts(const PhantomOptions& options) {
   PhantomCounts counts;
   counts.test = options.test >= 0 ? options.test : options.studies / 10;
-  counts.validate = options.validate >= 0 ? options.validate : options.studies / 20;
+  // A share that was not asked for never takes what was.
+  counts.validate = options.validate >= 0
+                        ? options.validate
+                        : std::min(options.studies / 20,
+                                   std::max<std::int64_t>(0, options.studies - counts.test));
   counts.train = options.studies - counts.test - counts.validate;
   return counts;
 }
