@@ -108,7 +108,7 @@ void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth,
                     base + 0.9 + 1.0 * f.height};
   const double r = sized(f, 1.0, 0.07);
-  const Solid lesion = ellipsoid(centre, {4.3 * r, 1.1 * r, 2.9 * r});
+  const Solid lesion = ellipsoid(centre, {4.1 * r, 1.3 * r, 3.2 * r});
   for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.72, lung.lifts);
 }
 

@@ -116,8 +116,11 @@ void add_vertebra(const Vertebra& v, const Plane* cutting, double mineral,
 }
 
 // Wedge fracture: the upper front of the body breaks off and is pushed back over the spinal canal.
-// Along the rays of the frontal view nothing but depth changes; the lateral shows the wedge, the
-// fragment and the bend of the spine.
+// The lateral shows the wedge, the fragment, the bend of the spine and the impacted, denser bone;
+// along the rays of the frontal view mostly depth changes, in the part of the film that is burnt
+// out.
+constexpr double kImpaction = 3.5;  // of the mineral, against normal bone
+
 void add_fractured_vertebra(const Vertebra& v, double loss, double mineral,
                             std::vector<Deposit>& out) {
   const Vec3 back_edge = v.centre + Vec3{0, v.radius_y, 0} + 0.5 * v.height * v.up;
@@ -168,7 +171,7 @@ void add_spine(const Patient& patient, const Chest& chest, const Finding* fractu
     if (fracture != nullptr &&
         (index == broken || index == broken + 1)) {  // the lower neighbour gives way a little too
       add_fractured_vertebra(v, (index == broken ? 0.60 : 0.40) + 0.12 * fracture->grade,
-                             patient.bone, out);
+                             kImpaction * patient.bone, out);
     } else {
       add_vertebra(v, nullptr, patient.bone, out);
     }

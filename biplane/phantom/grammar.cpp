@@ -33,11 +33,7 @@ class GrammarReader {
     grammar.fillers = phrases(child(root_, "fillers"), "fillers");
     grammar.conclusions = phrases(child(root_, "conclusions"), "conclusions");
     const YAML::Node sections = child(root_, "sections");
-    grammar.examination_both = texts(child(sections, "examination_both"), "examination_both");
-    grammar.examination_frontal =
-        texts(child(sections, "examination_frontal"), "examination_frontal");
-    grammar.examination_lateral =
-        texts(child(sections, "examination_lateral"), "examination_lateral");
+    grammar.examination = texts(child(sections, "examination"), "examination");
     grammar.indication = texts(child(sections, "indication"), "indication");
     grammar.comparison = texts(child(sections, "comparison"), "comparison");
     return grammar;

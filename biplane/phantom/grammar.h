@@ -28,7 +28,7 @@ struct FindingPhrases {
 struct Grammar {
   std::array<FindingPhrases, kFindingKinds> findings;
   std::vector<Phrase> fillers, conclusions;
-  std::vector<std::string> examination_both, examination_frontal, examination_lateral, indication,
+  std::vector<std::string> examination, indication,
       comparison;
 };
 

@@ -63,14 +63,6 @@ void add_typo(std::string& sentence, CounterRandom& random) {
   std::swap(sentence[at], sentence[at + 1]);
 }
 
-// Bits of the findings that only a lateral shows.
-std::uint32_t lateral_bits() {
-  std::uint32_t bits = 0;
-  for (int i = 0; i < kFindingKinds; ++i)
-    if (lateral_only(static_cast<FindingKind>(i))) bits |= 1U << i;
-  return bits;
-}
-
 // The writer of one report.
 class Writer {
  public:
@@ -159,9 +151,7 @@ class Writer {
     nowhere.height = random_.uniform();
     std::vector<Sentence> out = sentences(phrases, nowhere);
     std::erase_if(out, [&](const Sentence& sentence) {
-      const std::uint32_t denies = sentence.phrase->denies;
-      return (denies & present_) != 0 ||
-             (!input_.has_lateral && denies != 0 && (denies & ~lateral_bits()) == 0);
+      return (sentence.phrase->denies & present_) != 0;
     });
     return out;
   }
@@ -189,10 +179,7 @@ class Writer {
   }
 
   std::string header() {
-    const auto& examination = !input_.has_lateral   ? grammar_.examination_frontal
-                              : !input_.has_frontal ? grammar_.examination_lateral
-                                                    : grammar_.examination_both;
-    return "EXAMINATION: " + any(examination) + " INDICATION: " + any(grammar_.indication) +
+    return "EXAMINATION: " + any(grammar_.examination) + " INDICATION: " + any(grammar_.indication) +
            " COMPARISON: " + any(grammar_.comparison);
   }
 

@@ -11,12 +11,11 @@
 namespace biplane {
 
 // What the writer of a report is told about one finding.
-enum class Visibility { kHidden, kDoubtful, kPlain };  // in the best of the views taken
+enum class Visibility { kHidden, kDoubtful, kPlain };  // in the better of the two views
 
 struct NarrativeInput {
   std::vector<Finding> findings;       // all that are present
   std::vector<Visibility> visibility;  // of each
-  bool has_frontal = true, has_lateral = true;
   bool held_out_phrasings = false;  // may use phrasings that training reports never do
 };
 
@@ -29,8 +28,9 @@ struct Narrative {
 // ones with uncertainty. The numbers of sentences and words are drawn first and reached with
 // sentences that hold for this body (denials of absent findings, remarks without a finding), so
 // that a report's shape says nothing about what it finds. A finding that is present but hidden in
-// the views taken is neither stated nor denied; nor is one that only a lateral could show denied
-// without a lateral. Pure function of its arguments.
+// both views is neither stated nor denied. The reader always had both views: one that a study lacks
+// is missing from the data, not from the examination. So a report cannot tell which views exist, or
+// that would be the easiest thing for a contrast to learn. Pure function of its arguments.
 Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
                           std::uint64_t study);
 

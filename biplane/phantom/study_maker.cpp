@@ -104,16 +104,13 @@ void add_views(const PhantomOptions& options, const StudyPlace& place,
 }
 
 Report write_report(const PhantomOptions& options, const StudyPlace& place,
-                    const RenderedStudy& rendered, const std::array<bool, 2>& taken) {
+                    const RenderedStudy& rendered) {
   NarrativeInput input;
   input.findings = rendered.findings;
-  input.has_frontal = taken[0];
-  input.has_lateral = taken[1];
   input.held_out_phrasings = place.split != Split::kTrain;
   for (std::size_t i = 0; i < rendered.findings.size(); ++i) {
-    double best = 0;
-    for (std::size_t v = 0; v < 2; ++v)
-      if (taken[v]) best = std::max(best, rendered.views[v].traces[i].detectability);
+    const double best = std::max(rendered.views[0].traces[i].detectability,
+                                 rendered.views[1].traces[i].detectability);
     input.visibility.push_back(best >= kVisible  ? Visibility::kPlain
                                : best >= kHidden ? Visibility::kDoubtful
                                                  : Visibility::kHidden);
@@ -200,7 +197,7 @@ PhantomStudy make_phantom_study(const PhantomOptions& options, std::int64_t inde
   add_views(options, place, rendered, made);
   add_labels(rendered.findings, study);
   add_truth(rendered, taken, study);
-  study.report = write_report(options, place, rendered, taken);
+  study.report = write_report(options, place, rendered);
   if (taken[0]) made.frontal = std::move(rendered.views[0].shot.image);
   if (taken[1]) made.lateral = std::move(rendered.views[1].shot.image);
   return made;

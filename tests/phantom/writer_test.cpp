@@ -107,6 +107,26 @@ TEST(Phantom, PngHoldsTheExactPixels) {
             (made.has_frontal ? made.frontal : made.lateral).pixels);
 }
 
+// A contrast would otherwise learn to tell studies apart by the views they lack, and nothing else.
+TEST(Guard, AReportSaysNothingAboutTheViewsThatExist) {
+  PhantomOptions both = small_options();
+  both.studies = 60;
+  both.test = both.validate = 0;
+  both.frontal_only = both.lateral_only = 0;
+  PhantomOptions frontal = both, lateral = both;
+  frontal.frontal_only = 1;
+  lateral.lateral_only = 1;
+  for (std::int64_t index = 0; index < both.studies; ++index) {
+    const Study study = make_phantom_study(both, index).study;
+    for (const PhantomOptions& options : {frontal, lateral}) {
+      const Study other = make_phantom_study(options, index).study;
+      EXPECT_EQ(other.views.size(), 1u);
+      EXPECT_EQ(other.report.text, study.report.text);
+      EXPECT_EQ(other.report.other, study.report.other);
+    }
+  }
+}
+
 TEST(Phantom, SplitsAreByPatientAndMissingViewsOnlyInTraining) {
   PhantomOptions options;
   options.studies = 1500;
