@@ -32,7 +32,8 @@ test: build
 evidence-demo: programs
 	tools/evidence_demo $(BUILD)
 
-bench: setup
+bench:
+	@tools/setup --developer
 	@cmake --preset $(PRESET) -DBIPLANE_BENCH=ON $(CMAKE_FLAGS)
 	@cmake --build $(BUILD) --parallel $(JOBS) --target benchmarks
 	@for b in $(BUILD)/bin/bench_*; do $$b || exit 1; done

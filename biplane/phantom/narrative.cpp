@@ -196,11 +196,6 @@ std::string vertebra_level(const Finding& finding) {
   return fractured_vertebra(finding) < 9 ? "mid thoracic" : "lower thoracic";
 }
 
-bool lateral_only(FindingKind kind) {
-  return kind == FindingKind::kPosteriorEffusion ||
-         kind == FindingKind::kRetrocardiacConsolidation || kind == FindingKind::kVertebralFracture;
-}
-
 Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
                           std::uint64_t study) {
   return Writer(input, grammar, seed, study).write();

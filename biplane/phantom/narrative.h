@@ -37,7 +37,5 @@ Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, s
 // Part of the spine that a vertebral fracture lies in: "mid thoracic" (T8, T9) or "lower thoracic"
 // (T10, T11).
 std::string vertebra_level(const Finding& finding);
-// True for findings that (almost) only the lateral view shows.
-bool lateral_only(FindingKind kind);
 
 }  // namespace biplane

@@ -11,6 +11,12 @@
 namespace biplane {
 namespace {
 
+// Findings that (almost) only the lateral view shows.
+bool lateral_only(FindingKind kind) {
+  return kind == FindingKind::kPosteriorEffusion ||
+         kind == FindingKind::kRetrocardiacConsolidation || kind == FindingKind::kVertebralFracture;
+}
+
 constexpr int kSize = 96;
 
 RenderedStudy render_one(std::uint64_t number, const std::vector<Finding>& findings) {
