@@ -50,6 +50,13 @@ void check_config(const VisionTransformerConfig& config, const std::string& key)
           key + ".patch",
           std::to_string(config.patch) + " does not divide the image size " +
               std::to_string(config.image_size));
+  if (!config.stem.empty()) {
+    require(config.patch == std::int64_t{1} << config.stem.size(), key + ".stem",
+            "every stage halves the sides, so a patch side of " + std::to_string(config.patch) +
+                " does not go with " + std::to_string(config.stem.size()) + " stages");
+    for (const std::int64_t channels : config.stem)
+      require(channels >= 1, key + ".stem", std::to_string(channels) + " is not positive");
+  }
   for (const auto* values : {&config.mean, &config.std}) {
     require(values->size() == 1 || values->size() == kChannels, key + ".mean and .std",
             "need one value or three");
@@ -63,9 +70,15 @@ VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : co
   const double eps = block_config(config).layer_norm_eps;
   pixel_mean_ = register_buffer("pixel_mean", channel_values(config.mean));
   pixel_std_ = register_buffer("pixel_std", channel_values(config.std));
-  patch_weight = register_parameter(
-      "patch_weight", torch::zeros({config.width, kChannels, config.patch, config.patch}));
-  if (!clip) patch_bias = register_parameter("patch_bias", torch::zeros({config.width}));
+  if (config.stem.empty()) {
+    patch_weight = register_parameter(
+        "patch_weight", torch::zeros({config.width, kChannels, config.patch, config.patch}));
+  } else {
+    stem = register_module("stem", std::make_shared<ConvStem>(kChannels, config.stem));
+    patch_weight =
+        register_parameter("patch_weight", torch::zeros({config.width, stem->channels()}));
+  }
+  if (!clip || stem) patch_bias = register_parameter("patch_bias", torch::zeros({config.width}));
   class_embedding = register_parameter("class_embedding", torch::zeros({config.width}));
   positional_embedding = register_parameter("positional_embedding",
                                             torch::zeros({1 + config.patches(), config.width}));
@@ -74,7 +87,18 @@ VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : co
   ln_post = register_module("ln_post", std::make_shared<LayerNorm>(config.width, eps));
 }
 
+torch::Tensor VisionTransformer::embed_with_stem(const torch::Tensor& pixels) const {
+  // One plane shown three times is normalised once where its statistics are the same.
+  const bool once = pixels.stride(1) == 0 && config_.mean.size() == 1 && config_.std.size() == 1;
+  const std::int64_t planes = once ? 1 : kChannels;
+  const torch::Tensor mean = pixel_mean_.narrow(0, 0, planes).view({1, planes, 1, 1});
+  const torch::Tensor std = pixel_std_.narrow(0, 0, planes).view({1, planes, 1, 1});
+  const torch::Tensor x = ((pixels.narrow(1, 0, planes) - mean) / std).expand_as(pixels);
+  return at::linear(stem->forward(x).flatten(2).transpose(1, 2), patch_weight, patch_bias);
+}
+
 torch::Tensor VisionTransformer::embed_patches(const torch::Tensor& pixels) const {
+  if (stem) return embed_with_stem(pixels);
   const std::int64_t side = config_.patch, rows = pixels.size(2) / side,
                      columns = pixels.size(3) / side;
   // (x - mean) / std is part of the kernel: W (x - mean) / std = (W / std) x - sum (W / std) mean.
@@ -134,7 +158,8 @@ VisionTokens VisionTransformer::forward(const torch::Tensor& pixels) const {
 void VisionTransformer::initialise(const Initializer& init) {
   const bool clip = config_.style == "clip";
   const double width_std = 1.0 / std::sqrt(static_cast<double>(config_.width));
-  const double fan_in = static_cast<double>(kChannels * config_.patch * config_.patch);
+  const double fan_in = static_cast<double>(patch_weight[0].numel());
+  if (stem) stem->initialise(init.child("stem"));
   init.uniform("patch_weight", patch_weight, 1.0 / std::sqrt(fan_in));
   init.normal("class_embedding", class_embedding, clip ? width_std : kPositionStd);
   init.normal("positional_embedding", positional_embedding, clip ? width_std : kPositionStd);

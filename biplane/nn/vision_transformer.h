@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "biplane/nn/conv_stem.h"
 #include "biplane/nn/transformer.h"
 
 namespace biplane {
@@ -15,6 +16,8 @@ struct VisionTransformerConfig {
   std::string style = "clip";  // clip: QuickGELU, no patch bias, norm before the blocks; timm:
                                // GELU, patch bias, eps 1e-6
   std::int64_t patch = 16;     // pixels
+  std::vector<std::int64_t> stem;  // channels of the convolutions that take the place of the patch
+                                   // projection, log2(patch) of them; none: the projection
   std::int64_t width = 768;
   std::int64_t layers = 12;
   std::int64_t heads = 12;
@@ -32,6 +35,7 @@ struct VisionTransformerConfig {
   void visit(V& v) {
     v.field("style", style);
     v.field("patch", patch);
+    v.field("stem", stem);
     v.field("width", width);
     v.field("layers", layers);
     v.field("heads", heads);
@@ -69,7 +73,9 @@ class VisionTransformer : public torch::nn::Module {
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 
-  torch::Tensor patch_weight, patch_bias;      // (W, 3, p, p); (W) or undefined
+  torch::Tensor patch_weight, patch_bias;      // (W, 3, p, p), with a stem (W, its channels); (W) or
+                                               // undefined (clip without a stem)
+  std::shared_ptr<ConvStem> stem;              // or null
   torch::Tensor class_embedding;               // (W)
   torch::Tensor positional_embedding;          // (1 + N, W)
   std::shared_ptr<LayerNorm> ln_pre, ln_post;  // ln_pre: clip only
@@ -77,6 +83,7 @@ class VisionTransformer : public torch::nn::Module {
 
  private:
   torch::Tensor embed_patches(const torch::Tensor& pixels) const;
+  torch::Tensor embed_with_stem(const torch::Tensor& pixels) const;
 
   VisionTransformerConfig config_;
   torch::Tensor pixel_mean_, pixel_std_;  // (3) buffers

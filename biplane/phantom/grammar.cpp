@@ -7,6 +7,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/share.h"
+#include "biplane/phantom/signs.h"
 
 namespace biplane {
 namespace {
@@ -81,13 +82,23 @@ class GrammarReader {
     if (!text.IsScalar() || text.Scalar().empty())
       fail(key + " holds something that is not a sentence");
     out.text = text.Scalar();
-    if (!item.IsMap() || !item["denies"].IsDefined()) return out;
-    for (const YAML::Node& denied : item["denies"]) {
-      const auto& names = finding_names();
-      const auto found = std::find(names.begin(), names.end(), denied.as<std::string>(""));
-      if (found == names.end())
-        fail(key + " denies an unknown finding: " + denied.as<std::string>("?"));
-      out.denies |= 1U << (found - names.begin());
+    if (!item.IsMap()) return out;
+    out.denies = bits(item["denies"], finding_names(), key + " denies an unknown finding: ");
+    out.needs_absent =
+        bits(item["needs_absent"], finding_names(), key + " needs an unknown finding absent: ");
+    out.shows = bits(item["shows"], sign_names(), key + " shows an unknown sign: ");
+    return out;
+  }
+
+  // Bits of the names in a list that may be missing.
+  template <class Names>
+  std::uint32_t bits(const YAML::Node& list, const Names& names, const std::string& problem) const {
+    std::uint32_t out = 0;
+    if (!list.IsDefined()) return out;
+    for (const YAML::Node& item : list) {
+      const auto found = std::find(names.begin(), names.end(), item.as<std::string>(""));
+      if (found == names.end()) fail(problem + item.as<std::string>("?"));
+      out |= 1U << (found - names.begin());
     }
     return out;
   }

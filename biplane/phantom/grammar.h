@@ -14,7 +14,9 @@ namespace biplane {
 struct Phrase {
   std::string text;
   bool held_out = false;     // never in training reports
-  std::uint32_t denies = 0;  // bit of every FindingKind that must be absent
+  std::uint32_t denies = 0;        // bit of every FindingKind it denies: must be absent
+  std::uint32_t needs_absent = 0;  // of every other one that would make it wrong
+  std::uint32_t shows = 0;         // bit of every BodySign it mentions: must hold
 };
 
 // Sentences that state one finding; each list is not empty where it can be asked for.

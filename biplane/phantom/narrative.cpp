@@ -7,9 +7,12 @@
 #include "biplane/core/random.h"
 #include "biplane/phantom/chest.h"
 #include "biplane/phantom/section.h"
+#include "biplane/phantom/signs.h"
 
 namespace biplane {
 namespace {
+
+constexpr std::size_t kRemarks = 2;  // on the body, in the findings section
 
 struct Slot {
   const char* name;
@@ -82,14 +85,15 @@ class Writer {
     // Nothing of the shape may depend on the findings: it comes from a stream of its own, before
     // anything else.
     SectionRequest body, end;
-    body.wanted = draw_shape(static_cast<double>(6 + shape_.below(2)), {6.6, 6.5, 0.6});
-    end.wanted = draw_shape(3, {4.3, 7.0, 0.4});
+    body.wanted = draw_shape(static_cast<double>(5 + shape_.below(2)), {6.6, 6.4, 0.6});
+    end.wanted = draw_shape(2, {4.3, 6.9, 0.4});
     const bool typo = shape_.bernoulli(0.15);
     shuffle(stated_);
     for (const std::size_t i : stated_) state(i, body, end);
     body.fillers = true_sentences(grammar_.fillers);
+    add_remarks(body);
     std::vector<Sentence> findings = compose_section(body, random_);
-    for (const Sentence& sentence : findings) end.denied |= sentence.phrase->denies;
+    for (const Sentence& sentence : findings) end.said |= sentence.topics();
     end.fillers = true_sentences(grammar_.conclusions);
     std::vector<Sentence> impression = compose_section(end, random_);
     if (typo)
@@ -151,7 +155,9 @@ class Writer {
     nowhere.height = random_.uniform();
     std::vector<Sentence> out = sentences(phrases, nowhere);
     std::erase_if(out, [&](const Sentence& sentence) {
-      return (sentence.phrase->denies & present_) != 0;
+      const Phrase& phrase = *sentence.phrase;
+      return ((phrase.denies | phrase.needs_absent) & present_) != 0 ||
+             (phrase.shows & ~input_.signs) != 0;
     });
     return out;
   }
@@ -161,6 +167,26 @@ class Writer {
     for (std::size_t i = items.size(); i > 1; --i)
       std::swap(items[i - 1],
                 items[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(i)))]);
+  }
+
+  // Remarks on the body: the same number whatever the findings, as far as there is room.
+  void add_remarks(SectionRequest& body) {
+    std::vector<std::uint32_t> signs;
+    for (int i = 0; i < kBodySigns; ++i)
+      if ((input_.signs >> i & 1U) != 0) signs.push_back(1U << i);
+    shuffle(signs);
+    std::size_t added = 0;
+    for (const std::uint32_t sign : signs) {
+      if (added == kRemarks || static_cast<double>(body.statements.size()) >= body.wanted.sentences)
+        return;
+      std::vector<Sentence> choices;
+      for (const Sentence& filler : body.fillers)
+        if (filler.phrase->shows == sign) choices.push_back(filler);
+      if (choices.empty()) continue;
+      body.said |= choices.front().topics();
+      body.statements.push_back(std::move(choices));
+      ++added;
+    }
   }
 
   // In random order.

@@ -36,6 +36,9 @@ Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   p.bone = spread(random, 1.1 - 0.004 * (p.age - 40), 0.06);
   p.lung_density = spread(random, 0.25, 0.02);
   p.vessels = random.next_u64();
+  CounterRandom past(seed, "phantom/surgery", {patient});
+  p.sternotomy = past.bernoulli(0.15);
+  p.clips = past.bernoulli(0.15);
   return p;
 }
 

@@ -20,6 +20,8 @@ struct Patient {
   double aorta = 1;                          // scale of the aorta; grows with age
   double bone = 1;                           // mineral of the bones; falls with age
   double lung_density = 0.25;                // against water
+  bool sternotomy = false;                   // wires around the breastbone
+  bool clips = false;                        // metal clips in the right armpit
   std::uint64_t vessels = 0;                 // random key of the vessel tree
 };
 

@@ -35,6 +35,7 @@ Scene build_scene(const Patient& patient, const Acquisition& acquisition,
   add_vessels(patient, chest, findings, scene);
   add_findings(chest, findings, scene);
   add_devices(chest, findings, scene);
+  add_surgery(patient, chest, scene);
   scale(scene.body, patient.stature);
   for (auto& layer : scene.layers) scale(layer, patient.stature);
   for (Lung& lung : scene.lungs) {

@@ -22,8 +22,8 @@ TextShape TextShape::minus(const TextShape& other) const {
 }
 
 double TextShape::distance(const TextShape& other) const {
-  return std::abs(words - other.words) + std::abs(letters - other.letters) / 2 +
-         4 * std::abs(commas - other.commas);
+  return 2 * std::abs(words - other.words) + std::abs(letters - other.letters) +
+         6 * std::abs(commas - other.commas);
 }
 
 namespace {
@@ -93,15 +93,15 @@ class Draft {
     return chosen != before;
   }
 
-  // No filler twice, none that denies only what others deny.
+  // No filler twice, none that is only about what others are about.
   bool consistent() const {
     for (std::size_t i = 0; i < fillers_.size(); ++i) {
-      const std::uint32_t own = request_.fillers[fillers_[i]].phrase->denies;
-      std::uint32_t others = request_.denied;
+      const std::uint64_t own = request_.fillers[fillers_[i]].topics();
+      std::uint64_t others = request_.said;
       for (std::size_t k = 0; k < fillers_.size(); ++k) {
         if (k == i) continue;
         if (fillers_[k] == fillers_[i]) return false;
-        others |= request_.fillers[fillers_[k]].phrase->denies;
+        others |= request_.fillers[fillers_[k]].topics();
       }
       if (own != 0 && (own & ~others) == 0) return false;
     }
@@ -116,7 +116,7 @@ class Draft {
 }  // namespace
 
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random) {
-  constexpr int kDrafts = 4, kRounds = 3;
+  constexpr int kDrafts = 8, kRounds = 3;
   std::vector<Sentence> best;
   double nearest = 0;
   for (int i = 0; i < kDrafts; ++i) {

@@ -24,19 +24,24 @@ struct Sentence {
   const Phrase* phrase = nullptr;
   std::string text;
   TextShape shape;
+
+  // Bits of what a filler is about: the findings it denies, the signs it mentions.
+  std::uint64_t topics() const {
+    return phrase->denies | static_cast<std::uint64_t>(phrase->shows) << 32;
+  }
 };
 
 // What a section of a report has to say, and how long it shall be.
 struct SectionRequest {
   std::vector<std::vector<Sentence>> statements;  // one of each list must be said
   std::vector<Sentence> fillers;                  // may be said; all true
-  std::uint32_t denied = 0;  // findings denied already (bits), not to be denied again
+  std::uint64_t said = 0;  // topics of fillers elsewhere, not to be said again
   TextShape wanted;
 };
 
 // Chooses phrasings at random, then exchanges single ones as long as that brings the shape nearer
-// to the one wanted. Every filler occurs at most once, and each denies something that no other
-// does.
+// to the one wanted. Every filler occurs at most once, and each that has topics has one that
+// no other has.
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random);
 
 }  // namespace biplane

@@ -7,6 +7,7 @@
 #include "biplane/core/error.h"
 #include "biplane/formats/rle.h"
 #include "biplane/phantom/regions.h"
+#include "biplane/phantom/signs.h"
 
 namespace biplane {
 namespace {
@@ -107,6 +108,7 @@ Report write_report(const PhantomOptions& options, const StudyPlace& place,
                     const RenderedStudy& rendered) {
   NarrativeInput input;
   input.findings = rendered.findings;
+  input.signs = body_signs(rendered.patient, rendered.acquisition);
   input.held_out_phrasings = place.split != Split::kTrain;
   for (std::size_t i = 0; i < rendered.findings.size(); ++i) {
     const double best = std::max(rendered.views[0].traces[i].detectability,

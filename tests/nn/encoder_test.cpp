@@ -65,6 +65,61 @@ TEST(VisionTransformer, HasGradientsThatAgreeWithFiniteDifferences) {
   testing::expect_gradient(loss, tower->patch_weight, "patch_weight", 6);
 }
 
+VisionTransformerConfig tiny_vit_with_stem(const std::string& style) {
+  VisionTransformerConfig config = tiny_vit(style);
+  config.stem = {4, 6, 8};
+  return config;
+}
+
+TEST(ConvStem, ReadsAGreyImageOnceWithTheSameResult) {
+  for (const double mean : {0.5, 0.4}) {  // one value for all channels, or one for each
+    VisionTransformerConfig config = tiny_vit_with_stem("clip");
+    config.mean = mean == 0.5 ? std::vector{0.5} : std::vector{0.5, mean, 0.6};
+    config.std = {0.25};
+    const auto tower = make_vit(config);
+    const torch::Tensor plane = noise({3, 1, 32, 32}, 1, torch::kFloat32).sigmoid();
+    const torch::Tensor expanded = plane.expand({3, 3, 32, 32});
+    const torch::Tensor tokens = tower->forward(expanded).tokens;
+    EXPECT_EQ(tokens.sizes(), (std::vector<std::int64_t>{3, 1 + 16, 16}));
+    expect_near(tokens, tower->forward(expanded.contiguous()).tokens, 1e-5, "grey");
+  }
+}
+
+TEST(ConvStem, KernelsHaveMeanZeroAndTheVarianceOfTheirGain) {
+  const auto tower = make_vit(tiny_vit_with_stem("timm"));
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    const torch::Tensor kernel = tower->stem->kernel(stage).flatten(1);
+    expect_near(kernel.sum(1), torch::zeros({kernel.size(0)}), 1e-5, "sum");
+    const double gain = 1.7139588594436436;  // of a ReLU
+    expect_near(kernel.square().sum(1), torch::full({kernel.size(0)}, gain * gain), 1e-4, "square");
+  }
+  // So brightness alone is not seen: away from the border a flat image gives nothing.
+  const ConvStem stem(1, {4});
+  stem.parameters()[0].data().copy_(noise({4, 1, 3, 3}, 2, torch::kFloat32));
+  const torch::Tensor flat = stem.forward(torch::full({1, 1, 16, 16}, 3.0));
+  expect_near(flat.slice(2, 1).slice(3, 1), torch::zeros({1, 4, 7, 7}), 1e-5, "flat image");
+}
+
+TEST(ConvStem, HasGradientsThatAgreeWithFiniteDifferences) {
+  const auto tower = make_vit(tiny_vit_with_stem("clip"));
+  tower->to(torch::kFloat64);
+  torch::Tensor pixels = noise({1, 3, 16, 24}, 1).sigmoid().requires_grad_();
+  const torch::Tensor probe = noise({1, 7, 16}, 2);
+  const auto loss = [&] { return (tower->forward(pixels).tokens * probe).sum(); };
+  testing::expect_gradient(loss, pixels, "pixels", 6);
+  for (const auto& item : tower->stem->named_parameters())
+    testing::expect_gradient(loss, item.value(), item.key(), 4);
+  testing::expect_gradient(loss, tower->patch_weight, "patch_weight", 6);
+}
+
+TEST(ConvStem, RefusesAPatchSideThatItsStagesDoNotGive) {
+  VisionTransformerConfig config = tiny_vit_with_stem("clip");
+  config.stem = {4, 8};
+  EXPECT_THROW(VisionTransformer{config}, Error);
+  config.stem = {4, 0, 8};
+  EXPECT_THROW(VisionTransformer{config}, Error);
+}
+
 TEST(VisionTransformer, RefusesSidesThatAreNoMultipleOfThePatch) {
   const auto tower = make_vit(tiny_vit("clip"));
   EXPECT_THROW(tower->forward(torch::zeros({1, 3, 30, 32})), c10::Error);

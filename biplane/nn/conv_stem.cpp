@@ -1,0 +1,59 @@
+#include "biplane/nn/conv_stem.h"
+
+#include <cmath>
+#include <string>
+
+namespace biplane {
+namespace {
+
+constexpr std::int64_t kSide = 3;
+constexpr double kReluGain = 1.7139588594436436;  // sqrt(2 / (1 - 1 / pi)): keeps variance 1 behind a ReLU
+constexpr double kEpsilon = 1e-6;
+
+std::string numbered(const char* name, std::size_t index) {
+  return std::string(name) + "_" + std::to_string(index);
+}
+
+}  // namespace
+
+ConvStem::ConvStem(std::int64_t inputs, const std::vector<std::int64_t>& channels) {
+  TORCH_CHECK(inputs > 0 && !channels.empty(), "a stem needs inputs and at least one stage");
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    const std::int64_t in = i == 0 ? inputs : channels[i - 1];
+    weights_.push_back(register_parameter(numbered("weight", i),
+                                          torch::zeros({channels[i], in, kSide, kSide})));
+    gains_.push_back(
+        register_parameter(numbered("gain", i), torch::full({channels[i]}, kReluGain)));
+    biases_.push_back(register_parameter(numbered("bias", i), torch::zeros({channels[i]})));
+  }
+}
+
+std::int64_t ConvStem::channels() const { return weights_.back().size(0); }
+
+torch::Tensor ConvStem::kernel(std::size_t stage) const {
+  const torch::Tensor flat = weights_[stage].flatten(1);
+  const auto [variance, mean] = at::var_mean(flat, at::IntArrayRef{1}, /*unbiased=*/false, true);
+  const auto inputs = static_cast<double>(flat.size(1));
+  const torch::Tensor scale = gains_[stage].unsqueeze(1) * (variance * inputs + kEpsilon).rsqrt();
+  return ((flat - mean) * scale).view_as(weights_[stage]);
+}
+
+torch::Tensor ConvStem::forward(const torch::Tensor& pixels) const {
+  torch::Tensor x = pixels;
+  for (std::size_t stage = 0; stage < weights_.size(); ++stage) {
+    torch::Tensor weight = kernel(stage);
+    if (stage == 0 && x.stride(1) == 0) {
+      x = x.narrow(1, 0, 1);
+      weight = weight.sum(1, true);
+    }
+    x = at::relu(at::conv2d(x, weight, biases_[stage], /*stride=*/2, /*padding=*/1));
+  }
+  return x;
+}
+
+void ConvStem::initialise(const Initializer& init) {
+  for (std::size_t i = 0; i < weights_.size(); ++i)
+    init.normal(numbered("weight", i), weights_[i], 1.0);
+}
+
+}  // namespace biplane
