@@ -7,7 +7,7 @@ DEMO_OUT ?= runs/demo
 DEMO_SEED ?= 0
 DEMO_FLAGS ?=
 
-.PHONY: setup configure build demo test bench format lint evidence-demo clean
+.PHONY: setup configure build programs demo test bench format lint evidence-demo clean
 
 setup:
 	@tools/setup

@@ -37,7 +37,8 @@ struct Finding {
 
 // Labels and scores of one finding in one column.
 struct Scored {
-  std::vector<double> score, known;  // known: weight 1 where the label is 0 or 1, else 0
+  std::vector<double> score, margin;  // what ranks, what decides
+  std::vector<double> known;          // weight 1 where the label is 0 or 1, else 0
   std::vector<std::uint8_t> positive;
   std::int64_t n = 0, positives = 0;
 };
@@ -83,16 +84,24 @@ std::vector<Finding> findings_of(const EvaluationInput& input) {
   return findings;
 }
 
+// (rows, C) f64 each.
+struct ScoreTables {
+  torch::Tensor ranking, margin;
+};
+
 Scored scored(const EvaluationInput& input, const ViewColumn& column, const Finding& finding,
-              const torch::Tensor& scores) {
+              const ScoreTables& scores) {
   Scored result;
-  const auto table = scores.accessor<double, 2>();
+  const auto ranking = scores.ranking.accessor<double, 2>();
+  const auto margin = scores.margin.accessor<double, 2>();
   for (std::size_t i = 0; i < column.rows.size(); ++i) {
     const Study& study = study_of(input, column.rows[i]);
     const auto label = study.labels.find(finding.name);
     const bool known = label != study.labels.end() && label->second >= 0;
     const bool positive = known && label->second == 1;
-    result.score.push_back(table[static_cast<std::int64_t>(i)][finding.prompt]);
+    const auto row = static_cast<std::int64_t>(i);
+    result.score.push_back(ranking[row][finding.prompt]);
+    result.margin.push_back(margin[row][finding.prompt]);
     result.known.push_back(known ? 1.0 : 0.0);
     result.positive.push_back(positive);
     result.n += known;
@@ -108,9 +117,9 @@ Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
       {"auroc", [&](Values weight) { return ranked.auroc(weight); }},
       {"average_precision", [&](Values weight) { return ranked.average_precision(weight); }},
       {"accuracy",
-       [&](Values weight) { return accuracy(confusion(data.score, data.positive, 0, weight)); }},
+       [&](Values weight) { return accuracy(confusion(data.margin, data.positive, 0, weight)); }},
       {"f1_macro", [&](Values weight) {
-         return std::optional<double>(macro_f1(confusion(data.score, data.positive, 0, weight)));
+         return std::optional<double>(macro_f1(confusion(data.margin, data.positive, 0, weight)));
        }}};
   Metrics metrics;
   const bool one_class = data.positives == 0 || data.positives == data.n;
@@ -157,10 +166,16 @@ struct ColumnResult {
 };
 
 ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& column,
-                            const std::vector<Finding>& findings, const torch::Tensor& direction) {
+                            const std::vector<Finding>& findings, const PromptFeatures& prompts) {
   ColumnResult result;
-  const torch::Tensor scores =
-      column.features.to(torch::kFloat64).matmul(direction).contiguous();  // (rows, C)
+  const torch::Tensor features = column.features.to(torch::kFloat64);
+  const auto similarity = [&](const torch::Tensor& prompt) {
+    return features.matmul(prompt.to(torch::kFloat64).t()).contiguous();
+  };
+  ScoreTables scores;
+  scores.margin = similarity(prompts.positive - prompts.negative);
+  scores.ranking =
+      input.prompts->ranking == Ranking::kMargin ? scores.margin : similarity(prompts.positive);
   for (const Finding& finding : findings)
     result.data.push_back(scored(input, column, finding, scores));
   const PatientBootstrap bootstrap(patients_of(column, input), input.bootstrap);
@@ -293,9 +308,13 @@ void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& outp
                               input.prompts->name + "' know");
     return;
   }
+  if (input.prompts->ranking == Ranking::kPositive) {
+    output.notes.emplace_back(
+        "zero_shot: the prompts '" + input.prompts->name +
+        "' rank studies (AUROC, average precision) by their positive list alone; "
+        "accuracy and F1 decide by positive less negative");
+  }
   const PromptFeatures prompts = input.engine.encode_prompts(*input.prompts);
-  const torch::Tensor direction =
-      (prompts.positive - prompts.negative).to(torch::kFloat64).t();  // (D, C)
   const std::vector<ViewColumn> columns = view_columns(input);
   const std::string shown = columns.front().population;  // the report draws the main columns
   std::optional<ColumnResult> frontal;
@@ -304,7 +323,7 @@ void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& outp
       add_undefined(column, output.rows);
       continue;
     }
-    ColumnResult result = measure_column(input, column, findings, direction);
+    ColumnResult result = measure_column(input, column, findings, prompts);
     add_rows(column, findings, result, output.rows);
     if (column.population == shown) add_curves(column, findings, result, output.report);
     if (!column.population.empty()) continue;

@@ -6,8 +6,9 @@
 
 namespace biplane {
 
-// Zero-shot classification: score = cos(study, positive prompts) - cos(study, negative prompts),
-// positive at 0 and above. For every finding with prompts and labels: auroc, average_precision,
+// Zero-shot classification. Margin = cos(study, positive prompts) - cos(study, negative prompts);
+// decided positive at 0 and above; studies are ranked by the margin or by the first part alone, as
+// the prompt set says. For every finding with prompts and labels: auroc, average_precision,
 // accuracy, f1_macro, and the difference of auroc to the frontal alone; their means over the
 // defined findings (macro), and of auroc also over findings that (almost) only the lateral shows
 // and over those that both views show. Uncertain and missing labels are left out of their finding.

@@ -29,6 +29,8 @@ void check_tower(const TowerConfig& tower, std::int64_t image_size, const std::s
 void check_text(const TextTowerConfig& text, std::int64_t max_tokens, const std::string& prefix) {
   require_one_of(text.kind, prefix + "text.kind", {"bert"});
   check_config(text.bert, prefix + "text.bert");
+  require_one_of(text.pooling, prefix + "text.pooling", {"class", "mean"});
+  require(text.block_lr > 0.0, prefix + "text.block_lr", "must be positive");
   require(text.dropout >= 0.0 && text.dropout < 1.0, prefix + "text.dropout", "must be in [0, 1)");
   require(max_tokens >= 3, prefix + "max_tokens", "must leave room for [CLS], a word and [SEP]");
   require(max_tokens <= text.bert.max_positions, prefix + "max_tokens",
@@ -83,8 +85,8 @@ void check_config(const ModelConfig& config, const std::string& prefix) {
 void check_frozen_towers(const ModelConfig& config, const ImportedTowers& imported) {
   const auto check = [](bool frozen, bool has_weights, bool allowed, const std::string& name) {
     require(!frozen || has_weights || allowed, "model." + name + ".frozen",
-            "the tower has no imported weights (init." + name + "); train it, or set model." +
-                name + ".allow_random_frozen: true");
+            "the tower has no imported weights; train it, or set model." + name +
+                ".allow_random_frozen: true");
   };
   check(config.frontal.frozen, imported.frontal, config.frontal.allow_random_frozen, "frontal");
   check(config.lateral.frozen, imported.lateral, config.lateral.allow_random_frozen, "lateral");

@@ -29,6 +29,11 @@ struct TextTowerConfig {
   BertConfig bert;
   bool frozen = false;
   bool allow_random_frozen = false;
+  std::string pooling = "class";  // of the report's global. class: [CLS]; mean: of all valid tokens
+  // Learning rate of the transformer blocks against that of the rest of the tower. From random
+  // weights and with few steps, blocks that learn as fast as the word embeddings settle on the
+  // words that are easiest to see.
+  double block_lr = 1.0;
   double dropout = 0.0;  // on hidden states, in training only
 
   template <class V>
@@ -37,6 +42,8 @@ struct TextTowerConfig {
     v.field("bert", bert);
     v.field("frozen", frozen);
     v.field("allow_random_frozen", allow_random_frozen);
+    v.field("pooling", pooling);
+    v.field("block_lr", block_lr);
     v.field("dropout", dropout);
   }
 };

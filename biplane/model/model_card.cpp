@@ -12,8 +12,9 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 std::string tower_line(const char* name, const TowerConfig& tower) {
-  return fmt::format("| {} | {}, patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind,
-                     tower.vit.patch, tower.vit.width, tower.vit.layers, tower.vit.heads,
+  return fmt::format("| {} | {}, {}patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind,
+                     tower.vit.stem.empty() ? "" : "convolutional stem, ", tower.vit.patch,
+                     tower.vit.width, tower.vit.layers, tower.vit.heads,
                      tower.frozen ? ", frozen" : "");
 }
 
@@ -28,8 +29,9 @@ std::string model_card(const ModelDescription& description) {
       "space.\n\n"
       "| part | |\n|---|---|\n";
   card += tower_line("frontal tower", config.frontal) + tower_line("lateral tower", config.lateral);
-  card += fmt::format("| text tower | {}, width {}, {} layers, {} heads |\n", config.text.kind,
-                      config.text.bert.width, config.text.bert.layers, config.text.bert.heads);
+  card += fmt::format("| text tower | {}, {} pooling, width {}, {} layers, {} heads |\n",
+                      config.text.kind, config.text.pooling, config.text.bert.width,
+                      config.text.bert.layers, config.text.bert.heads);
   card +=
       fmt::format("| shared width | {} |\n| image size | {} px |\n| vocabulary | {} tokens |\n\n",
                   config.width, config.image_size, description.vocabulary.size());

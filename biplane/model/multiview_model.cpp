@@ -173,7 +173,9 @@ TextFeatures MultiviewModel::encode_text(const torch::Tensor& ids,
   TORCH_CHECK(ids.dim() == 2, "ids must be (B,T), not ", ids.sizes());
   const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), attention_mask);
   const torch::Tensor tokens = layout.unflatten(encode_rows(ids, layout, dropout));
-  return {tokens.select(1, 0), tokens};
+  if (config_.text.pooling == "class") return {tokens.select(1, 0), tokens};
+  const torch::Tensor counts = attention_mask.sum(1, true).clamp_min(1);
+  return {tokens.sum(1) / counts, tokens};
 }
 
 torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,

@@ -24,7 +24,7 @@ struct ViewFeatures {
 };
 
 struct TextFeatures {
-  torch::Tensor global;  // (B,D), [CLS], not normalised
+  torch::Tensor global;  // (B,D), [CLS] or the mean of the valid tokens, not normalised
   torch::Tensor tokens;  // (B,T,D), 0 at padding
 };
 

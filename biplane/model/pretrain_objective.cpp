@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "biplane/model/view_alignment.h"
@@ -311,15 +312,18 @@ std::vector<ParameterGroup> PretrainObjective::parameter_groups() {
     return (tower == "frontal" && imported.frontal) || (tower == "lateral" && imported.lateral) ||
            (tower == "text" && imported.text);
   };
-  std::map<std::pair<bool, bool>, ParameterGroup>
-      groups;  // (random start beside imported towers, decay)
+  // (random start beside imported towers, block of the text tower, decay)
+  std::map<std::tuple<bool, bool, bool>, ParameterGroup> groups;
   for (const auto& item : model_->named_parameters()) {
     if (!item.value().requires_grad()) continue;
     const bool fast = any_imported && !is_imported(item.key());
     const bool decay = takes_weight_decay(item.key(), item.value());
-    ParameterGroup& group = groups[{fast, decay}];
-    group.name = std::string(fast ? "random_start" : "base") + (decay ? "" : ".no_decay");
-    group.lr_scale = fast ? kRandomStartRate : 1.0;
+    const bool text_block = item.key().starts_with("text.blocks.");
+    ParameterGroup& group = groups[{fast, text_block, decay}];
+    group.name = std::string(fast ? "random_start" : "base") + (text_block ? ".text_blocks" : "") +
+                 (decay ? "" : ".no_decay");
+    group.lr_scale =
+        (fast ? kRandomStartRate : 1.0) * (text_block ? settings_.model.text.block_lr : 1.0);
     group.weight_decay = decay;
     group.parameters.push_back(item.value());
   }

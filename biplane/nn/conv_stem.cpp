@@ -1,13 +1,15 @@
 #include "biplane/nn/conv_stem.h"
 
 #include <cmath>
+#include <numbers>
 #include <string>
 
 namespace biplane {
 namespace {
 
 constexpr std::int64_t kSide = 3;
-constexpr double kReluGain = 1.7139588594436436;  // sqrt(2 / (1 - 1 / pi)): keeps variance 1 behind a ReLU
+// Keeps variance 1 behind a ReLU: half a normal deviate has variance (1 - 1 / pi) / 2.
+const double kReluGain = std::sqrt(2.0 / (1.0 - std::numbers::inv_pi));
 constexpr double kEpsilon = 1e-6;
 
 std::string numbered(const char* name, std::size_t index) {
@@ -20,8 +22,8 @@ ConvStem::ConvStem(std::int64_t inputs, const std::vector<std::int64_t>& channel
   TORCH_CHECK(inputs > 0 && !channels.empty(), "a stem needs inputs and at least one stage");
   for (std::size_t i = 0; i < channels.size(); ++i) {
     const std::int64_t in = i == 0 ? inputs : channels[i - 1];
-    weights_.push_back(register_parameter(numbered("weight", i),
-                                          torch::zeros({channels[i], in, kSide, kSide})));
+    weights_.push_back(
+        register_parameter(numbered("weight", i), torch::zeros({channels[i], in, kSide, kSide})));
     gains_.push_back(
         register_parameter(numbered("gain", i), torch::full({channels[i]}, kReluGain)));
     biases_.push_back(register_parameter(numbered("bias", i), torch::zeros({channels[i]})));

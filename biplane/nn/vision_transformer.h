@@ -13,9 +13,9 @@
 namespace biplane {
 
 struct VisionTransformerConfig {
-  std::string style = "clip";  // clip: QuickGELU, no patch bias, norm before the blocks; timm:
-                               // GELU, patch bias, eps 1e-6
-  std::int64_t patch = 16;     // pixels
+  std::string style = "clip";      // clip: QuickGELU, no patch bias, norm before the blocks; timm:
+                                   // GELU, patch bias, eps 1e-6
+  std::int64_t patch = 16;         // pixels
   std::vector<std::int64_t> stem;  // channels of the convolutions that take the place of the patch
                                    // projection, log2(patch) of them; none: the projection
   std::int64_t width = 768;
@@ -73,11 +73,11 @@ class VisionTransformer : public torch::nn::Module {
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 
-  torch::Tensor patch_weight, patch_bias;      // (W, 3, p, p), with a stem (W, its channels); (W) or
-                                               // undefined (clip without a stem)
-  std::shared_ptr<ConvStem> stem;              // or null
-  torch::Tensor class_embedding;               // (W)
-  torch::Tensor positional_embedding;          // (1 + N, W)
+  torch::Tensor patch_weight;          // (W, 3, p, p); with a stem (W, channels of its last stage)
+  torch::Tensor patch_bias;            // (W); undefined for clip without a stem
+  std::shared_ptr<ConvStem> stem;      // or null
+  torch::Tensor class_embedding;       // (W)
+  torch::Tensor positional_embedding;  // (1 + N, W)
   std::shared_ptr<LayerNorm> ln_pre, ln_post;  // ln_pre: clip only
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
 

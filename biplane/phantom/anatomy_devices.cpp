@@ -5,7 +5,7 @@ namespace biplane {
 namespace {
 
 constexpr double kMetal = 7;  // generator
-constexpr double kWire = 40;  // leads, catheters with a radiopaque stripe
+constexpr double kWire = 40;  // leads, catheters with a radiopaque stripe, sternal wires, clips
 
 void add_wire(const std::vector<Vec3>& path, double radius, std::vector<Deposit>& out) {
   for (const Solid& part : tube(path, {radius, 1, {0, 0, 1}})) out.push_back({part, kWire});

@@ -41,8 +41,8 @@ void add_posterior_effusion(const Chest& chest, const Finding& f, Scene& scene) 
     if (!on_side(f.side, side)) continue;
     const double top = chest.dome_top(side);
     // The surface runs from the chest wall at (back, upper) down to the dome at (front, lower).
-    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 3.4 + sized(f, 0, 0.4));
-    const double front = 4.0 * chest.depth + 10, lower = 12 - (top - 8.4 + sized(f, 0, 0.4));
+    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 3.1 + sized(f, 0, 0.4));
+    const double front = 3.6 * chest.depth + 10, lower = 12 - (top - 7.6 + sized(f, 0, 0.4));
     const double det = back * back * lower * lower - front * front * upper * upper;
     const double p = (lower * lower - upper * upper) / det, q = (back * back - front * front) / det;
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(

@@ -61,8 +61,9 @@ void add_spine(const Patient& patient, const Chest& chest, const Finding* fractu
 void add_lungs(const Patient& patient, const Chest& chest, Scene& scene);
 void add_vessels(const Patient& patient, const Chest& chest, const std::vector<Finding>& findings,
                  Scene& scene);
+// What operations have left behind.
 void add_surgery(const Patient& patient, const Chest& chest, Scene& scene);
-// Findings inside the lungs and pleura, of the mediastinum, and devices.
+// Findings inside the lungs and pleura and of the mediastinum; devices.
 void add_findings(const Chest& chest, const std::vector<Finding>& findings, Scene& scene);
 void add_devices(const Chest& chest, const std::vector<Finding>& findings, Scene& scene);
 

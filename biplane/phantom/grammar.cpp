@@ -83,11 +83,23 @@ class GrammarReader {
       fail(key + " holds something that is not a sentence");
     out.text = text.Scalar();
     if (!item.IsMap()) return out;
+    for (const auto& entry : item) check_phrase_key(entry.first.as<std::string>(""), key);
     out.denies = bits(item["denies"], finding_names(), key + " denies an unknown finding: ");
     out.needs_absent =
         bits(item["needs_absent"], finding_names(), key + " needs an unknown finding absent: ");
     out.shows = bits(item["shows"], sign_names(), key + " shows an unknown sign: ");
+    out.needs_no_sign =
+        bits(item["needs_no_sign"], sign_names(), key + " needs an unknown sign not to hold: ");
     return out;
+  }
+
+  void check_phrase_key(const std::string& name, const std::string& key) const {
+    static const std::vector<std::string> known = {"text", "denies", "needs_absent", "shows",
+                                                   "needs_no_sign"};
+    if (std::find(known.begin(), known.end(), name) != known.end()) return;
+    const std::optional<std::string> nearest = nearest_name(name, known);
+    fail(key + " holds a sentence with the unknown key '" + name + "'" +
+         (nearest ? "; did you mean '" + *nearest + "'?" : ""));
   }
 
   // Bits of the names in a list that may be missing.
@@ -95,6 +107,7 @@ class GrammarReader {
   std::uint32_t bits(const YAML::Node& list, const Names& names, const std::string& problem) const {
     std::uint32_t out = 0;
     if (!list.IsDefined()) return out;
+    if (!list.IsSequence()) fail(problem + "a list [in brackets] is needed");
     for (const YAML::Node& item : list) {
       const auto found = std::find(names.begin(), names.end(), item.as<std::string>(""));
       if (found == names.end()) fail(problem + item.as<std::string>("?"));
@@ -106,7 +119,10 @@ class GrammarReader {
   std::vector<std::string> texts(const YAML::Node& node, const std::string& key) const {
     if (!node.IsSequence() || node.size() == 0) fail(key + " is not a list");
     std::vector<std::string> out;
-    for (const YAML::Node& item : node) out.push_back(item.as<std::string>(""));
+    for (const YAML::Node& item : node) {
+      if (!item.IsScalar()) fail(key + " holds something that is not text");
+      out.push_back(item.Scalar());
+    }
     return out;
   }
 

@@ -157,7 +157,7 @@ class Writer {
     std::erase_if(out, [&](const Sentence& sentence) {
       const Phrase& phrase = *sentence.phrase;
       return ((phrase.denies | phrase.needs_absent) & present_) != 0 ||
-             (phrase.shows & ~input_.signs) != 0;
+             (phrase.shows & ~input_.signs) != 0 || (phrase.needs_no_sign & input_.signs) != 0;
     });
     return out;
   }
@@ -169,11 +169,13 @@ class Writer {
                 items[static_cast<std::size_t>(random_.below(static_cast<std::int64_t>(i)))]);
   }
 
-  // Remarks on the body: the same number whatever the findings, as far as there is room.
+  // Remarks on the body, as far as the findings leave room for them.
   void add_remarks(SectionRequest& body) {
     std::vector<std::uint32_t> signs;
-    for (int i = 0; i < kBodySigns; ++i)
-      if ((input_.signs >> i & 1U) != 0) signs.push_back(1U << i);
+    for (int i = 0; i < kBodySigns; ++i) {
+      const std::uint32_t bit = sign_bit(static_cast<BodySign>(i));
+      if ((input_.signs & bit) != 0) signs.push_back(bit);
+    }
     shuffle(signs);
     std::size_t added = 0;
     for (const std::uint32_t sign : signs) {
@@ -183,7 +185,7 @@ class Writer {
       for (const Sentence& filler : body.fillers)
         if (filler.phrase->shows == sign) choices.push_back(filler);
       if (choices.empty()) continue;
-      body.said |= choices.front().topics();
+      for (const Sentence& choice : choices) body.said |= choice.topics();
       body.statements.push_back(std::move(choices));
       ++added;
     }
@@ -205,8 +207,8 @@ class Writer {
   }
 
   std::string header() {
-    return "EXAMINATION: " + any(grammar_.examination) + " INDICATION: " + any(grammar_.indication) +
-           " COMPARISON: " + any(grammar_.comparison);
+    return "EXAMINATION: " + any(grammar_.examination) +
+           " INDICATION: " + any(grammar_.indication) + " COMPARISON: " + any(grammar_.comparison);
   }
 
   const NarrativeInput& input_;

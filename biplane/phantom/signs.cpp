@@ -4,22 +4,20 @@ namespace biplane {
 
 const std::array<std::string, kBodySigns>& sign_names() {
   static const std::array<std::string, kBodySigns> names = {
-      "breasts",     "large_habitus",   "thin_habitus",     "elderly",
-      "demineralized", "kyphosis",      "tortuous_aorta",   "steep_heart",
-      "transverse_heart", "low_volumes", "high_right_dome", "high_left_dome",
-      "gastric_gas", "no_gastric_gas",  "rotated_right",    "rotated_left",
-      "sternotomy",  "clips"};
+      "breasts",        "large_habitus", "thin_habitus",     "demineralized", "kyphosis",
+      "tortuous_aorta", "steep_heart",   "transverse_heart", "low_volumes",   "high_right_dome",
+      "high_left_dome", "gastric_gas",   "no_gastric_gas",   "rotated_right", "rotated_left",
+      "sternotomy",     "clips"};
   return names;
 }
 
-// Limits lie about where the outer third to quarter of all bodies begins.
+// Limits are set so that a sign holds for a tenth to half of all bodies (tested).
 std::uint32_t body_signs(const Patient& p, const Acquisition& a) {
   std::uint32_t signs = 0;
   const auto add = [&](BodySign sign, bool holds) { signs |= holds ? sign_bit(sign) : 0; };
   add(BodySign::kBreasts, p.breast > 3.0);
   add(BodySign::kLargeHabitus, p.fat > 2.1);
   add(BodySign::kThinHabitus, p.fat < 1.3);
-  add(BodySign::kElderly, p.age >= 65);
   add(BodySign::kDemineralized, p.bone < 0.97);
   add(BodySign::kKyphosis, p.kyphosis > 0.4);
   add(BodySign::kTortuousAorta, p.aorta > 1.0);

@@ -8,14 +8,13 @@
 
 namespace biplane {
 
-// What a reader can say of a body and how it was taken, besides its findings. Remarks of a report that
-// rest on one of these are only made where it holds, so that reports of normal chests differ by what
-// their images show. Independent of the findings.
+// What a reader can say of a body and how it was taken, besides its findings. Remarks of a report
+// that rest on one of these are only made where it holds, so that reports of normal chests differ
+// by what their images show. Independent of the findings.
 enum class BodySign {
   kBreasts,
   kLargeHabitus,
   kThinHabitus,
-  kElderly,
   kDemineralized,
   kKyphosis,
   kTortuousAorta,
@@ -31,7 +30,7 @@ enum class BodySign {
   kSternotomy,
   kClips,
 };
-inline constexpr int kBodySigns = 18;
+inline constexpr int kBodySigns = 17;
 
 // Names as the grammar writes them ("large_habitus"), in the order of the enumeration.
 const std::array<std::string, kBodySigns>& sign_names();

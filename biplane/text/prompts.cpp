@@ -19,7 +19,7 @@ class PromptReader {
 
   PromptSet read(const std::string& yaml) const {
     const YAML::Node root = load(yaml);
-    check_keys(root, "the file", {"name", "version", "classes"});
+    check_keys(root, "the file", {"name", "version", "ranking", "classes"});
     PromptSet set;
     set.name = text(child(root, "name", "the file"), "name");
     const YAML::Node version = child(root, "version", "the file");
@@ -27,6 +27,12 @@ class PromptReader {
       set.version = version.as<std::int64_t>();
     } catch (const YAML::Exception&) {
       fail(version, "version must be a whole number");
+    }
+    if (const YAML::Node ranking = root["ranking"]; ranking.IsDefined()) {
+      const std::string name = text(ranking, "ranking");
+      if (name != "margin" && name != "positive")
+        fail(ranking, "ranking '" + name + "' is neither margin nor positive");
+      set.ranking = name == "margin" ? Ranking::kMargin : Ranking::kPositive;
     }
     const YAML::Node classes = child(root, "classes", "the file");
     if (!classes.IsMap() || classes.size() == 0)

@@ -14,10 +14,16 @@ struct PromptClass {
   std::vector<std::string> negative;  // at least one
 };
 
+// What ranks studies: cos(study, positive) - cos(study, negative), or cos(study, positive) alone,
+// for corpora whose reports deny findings too rarely for a denial to say much. Decisions (accuracy,
+// F1) are always the margin's.
+enum class Ranking { kMargin, kPositive };
+
 // A versioned set of zero-shot prompts, a YAML file that users may replace (docs/text.md):
 //
 //   name: phantom
 //   version: 1
+//   ranking: margin        # or positive; may be left out
 //   classes:
 //     pleural_effusion:
 //       positive: [right pleural effusion, left pleural effusion]
@@ -25,6 +31,7 @@ struct PromptClass {
 struct PromptSet {
   std::string name;
   std::int64_t version = 0;
+  Ranking ranking = Ranking::kMargin;
   std::string sha256;                // of the file's content, 64 lower-case digits
   std::vector<PromptClass> classes;  // in file order
 

@@ -126,7 +126,7 @@ TEST(Columns, SwappedLateralComesFromAnotherPatient) {
 
 // AUROC of the frontal features for a finding of kPromptText, from first principles; uncertain
 // labels left out.
-double expected_auroc(const Fixture& setup, const PromptClass& prompts) {
+double expected_auroc(const Fixture& setup, const PromptClass& prompts, bool margin = true) {
   const torch::Tensor studies = unit(setup.features.frontal);
   const torch::Tensor positive = unit(unit(setup.engine.encode_texts(prompts.positive)).mean(0));
   const torch::Tensor negative = unit(unit(setup.engine.encode_texts(prompts.negative)).mean(0));
@@ -136,7 +136,8 @@ double expected_auroc(const Fixture& setup, const PromptClass& prompts) {
     const int value =
         setup.manifest.studies()[static_cast<std::size_t>(i)].labels.at(prompts.finding);
     if (value < 0) continue;
-    score.push_back((studies[i].dot(positive) - studies[i].dot(negative)).item<double>());
+    const torch::Tensor direction = margin ? positive - negative : positive;
+    score.push_back(studies[i].dot(direction).item<double>());
     label.push_back(value == 1);
   }
   return *auroc(score, label);
@@ -155,6 +156,21 @@ TEST(ZeroShot, AurocIsThatOfThePromptScores) {
   }
   EXPECT_EQ(find(output.rows, "auroc", "frontal", "fracture")->n, 24);
   EXPECT_EQ(*find(output.rows, "auroc", "frontal", "fracture")->positives, 6);
+}
+
+TEST(ZeroShot, RankingByThePositivePromptsLeavesDecisionsToTheMargin) {
+  const SmallEvaluation small(24);
+  Fixture setup(small);
+  EvaluationOutput by_margin, by_positive;
+  ZeroShotEvaluator().run(setup.input(), by_margin);
+  setup.prompts.ranking = Ranking::kPositive;
+  ZeroShotEvaluator().run(setup.input(), by_positive);
+  for (const char* finding : {"nodule", "fracture"}) {
+    const ResultRow* row = find(by_positive.rows, "auroc", "frontal", finding);
+    EXPECT_NEAR(*row->value, expected_auroc(setup, *setup.prompts.find(finding), false), 1e-6);
+    EXPECT_EQ(*find(by_positive.rows, "accuracy", "frontal", finding)->value,
+              *find(by_margin.rows, "accuracy", "frontal", finding)->value);
+  }
 }
 
 TEST(ZeroShot, UndefinedFindingsAreNullAndLeftOutOfTheMean) {

@@ -1,4 +1,5 @@
-// Guards of the phantom on the image side (data.md section 5): the lateral-only findings cannot be read from the frontal.
+// Guards of the phantom on the image side (data.md section 5): the lateral-only findings cannot be
+// read from the frontal.
 
 #include <gtest/gtest.h>
 
@@ -11,11 +12,13 @@
 namespace biplane {
 namespace {
 
-const char* const kLateralOnly[] = {"posterior_effusion", "retrocardiac_consolidation", "vertebral_fracture"};
+const char* const kLateralOnly[] = {"posterior_effusion", "retrocardiac_consolidation",
+                                    "vertebral_fracture", "hiatal_hernia"};
 
 testing::SupervisedOptions guard_options() {
   testing::SupervisedOptions options;
-  if (const char* studies = std::getenv("BIPLANE_GUARD_STUDIES")) options.train_studies = std::atoll(studies);
+  if (const char* studies = std::getenv("BIPLANE_GUARD_STUDIES"))
+    options.train_studies = std::atoll(studies);
   return options;
 }
 
@@ -25,8 +28,20 @@ void print(const char* name, const std::map<std::string, double>& figures) {
   std::cout << '\n';
 }
 
+// Trained once for all tests.
+const std::map<std::string, double>& frontal_auroc() {
+  static const std::map<std::string, double> figures = testing::supervised_auroc(guard_options());
+  return figures;
+}
+
+double mean_lateral_only(const std::map<std::string, double>& figures) {
+  double mean = 0;
+  for (const char* finding : kLateralOnly) mean += figures.at(finding) / std::size(kLateralOnly);
+  return mean;
+}
+
 TEST(FrontalNetwork, CannotReadLateralOnlyFindingsFromTheFrontal) {
-  const auto frontal = testing::supervised_auroc(guard_options());
+  const auto& frontal = frontal_auroc();
   print("frontal", frontal);
   for (const char* finding : kLateralOnly) EXPECT_LE(frontal.at(finding), 0.65) << finding;
   // The same network must be able to read what does show, or the guard guards nothing.
@@ -40,11 +55,10 @@ TEST(FrontalNetwork, ReadsTheSameFindingsFromTheLateral) {
   options.use_lateral = true;
   const auto lateral = testing::supervised_auroc(options);
   print("lateral", lateral);
-  // A few thousand studies are little for the vertebrae, so the mean is what is asked for: what the frontal hides
-  // at chance level the lateral shows.
-  double mean = 0;
-  for (const char* finding : kLateralOnly) mean += lateral.at(finding) / std::size(kLateralOnly);
-  EXPECT_GE(mean, 0.60);
+  // A few thousand studies are little for the vertebrae, so the mean is what is asked for: what the
+  // frontal hides at chance level the lateral shows.
+  EXPECT_GE(mean_lateral_only(lateral), 0.65);
+  EXPECT_GE(mean_lateral_only(lateral) - mean_lateral_only(frontal_auroc()), 0.12);
 }
 
 }  // namespace

@@ -213,6 +213,21 @@ TEST(MultiviewModel, PaddingTheReportsFurtherChangesNothing) {
               read, 1e-5, "aligned words");
 }
 
+TEST(MultiviewModel, MeanPooledReportsDoNotSeePadding) {
+  ModelConfig config = tiny_config();
+  config.text.pooling = "mean";
+  const MultiviewModel model(config, 1);
+  const Batch batch;
+  const TextFeatures text = model.encode_text(batch.ids, batch.mask);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const std::int64_t length = batch.mask[i].sum().item<std::int64_t>();
+    const torch::Tensor ids = batch.ids.narrow(0, i, 1).narrow(1, 0, length);
+    const TextFeatures alone = model.encode_text(ids, torch::ones({1, length}, torch::kBool));
+    expect_near(text.global.narrow(0, i, 1), alone.tokens.mean(1), 1e-5, "mean of the report");
+  }
+  EXPECT_GT((text.global - text.tokens.select(1, 0)).abs().max().item<double>(), 1e-3);
+}
+
 TEST(MultiviewModel, RunsUnderBfloat16Autocast) {
   const MultiviewModel model(tiny_config(), 1);
   const Batch batch;
@@ -321,6 +336,9 @@ TEST(ModelConfig, NamesTheKeyOfABadValue) {
               ::testing::HasSubstr("model.key_semantics.selection.text"));
   EXPECT_THAT(message("decoder.heads=7"), ::testing::HasSubstr("model.decoder.heads"));
   EXPECT_THAT(message("max_tokens=64"), ::testing::HasSubstr("model.max_tokens"));
+  EXPECT_THAT(message("text.pooling=max"), ::testing::HasSubstr("model.text.pooling"));
+  EXPECT_THAT(message("text.block_lr=0"), ::testing::HasSubstr("model.text.block_lr"));
+  EXPECT_THAT(message("frontal.vit.stem=[4]"), ::testing::HasSubstr("model.frontal.vit.stem"));
   EXPECT_THAT(message("lateral.kind=swim"), ::testing::HasSubstr("model.lateral.kind"));
 }
 

@@ -121,6 +121,20 @@ TEST(ObjectiveState, ParameterGroupsHoldEachTrainableParameterOnce) {
   EXPECT_EQ(seen.size(), trainable);
 }
 
+TEST(ObjectiveState, BlocksOfTheTextTowerLearnAtTheirOwnRate) {
+  auto settings = tiny_settings();
+  settings.model.text.block_lr = 0.25;
+  const auto objective = make_objective(settings);
+  std::map<void*, double> rates;
+  for (const ParameterGroup& group : objective->parameter_groups())
+    for (const torch::Tensor& parameter : group.parameters)
+      rates[parameter.unsafeGetTensorImpl()] = group.lr_scale;
+  for (const auto& item : objective->module().named_parameters()) {
+    const double expected = item.key().starts_with("text.blocks.") ? 0.25 : 1.0;
+    EXPECT_EQ(rates.at(item.value().unsafeGetTensorImpl()), expected) << item.key();
+  }
+}
+
 TEST(ObjectiveState, ALearnedTemperatureStartsAtTheGivenOneAndIsBounded) {
   auto settings = tiny_settings();
   settings.loss = only("itc", settings.loss);

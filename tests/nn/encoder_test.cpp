@@ -90,7 +90,7 @@ TEST(ConvStem, KernelsHaveMeanZeroAndTheVarianceOfTheirGain) {
   for (std::size_t stage = 0; stage < 3; ++stage) {
     const torch::Tensor kernel = tower->stem->kernel(stage).flatten(1);
     expect_near(kernel.sum(1), torch::zeros({kernel.size(0)}), 1e-5, "sum");
-    const double gain = 1.7139588594436436;  // of a ReLU
+    const double gain = std::sqrt(2.0 / (1.0 - 1.0 / M_PI));  // of a ReLU
     expect_near(kernel.square().sum(1), torch::full({kernel.size(0)}, gain * gain), 1e-4, "square");
   }
   // So brightness alone is not seen: away from the border a flat image gives nothing.

@@ -37,6 +37,9 @@ TEST(Prompts, ReadsNamesListsAndTheHash) {
   EXPECT_THAT(set.classes[0].positive,
               ElementsAre("right pleural effusion", "left pleural effusion"));
   EXPECT_THAT(set.find("edema")->negative, ElementsAre("no edema"));
+  EXPECT_EQ(set.ranking, Ranking::kMargin);
+  EXPECT_EQ(parse_prompts(std::string("ranking: positive\n") + kPrompts).ranking,
+            Ranking::kPositive);
   EXPECT_EQ(set.find("mass"), nullptr);
 }
 
@@ -56,6 +59,8 @@ TEST(Prompts, BadFilesNameLineAndKey) {
               AllOf(HasSubstr("p.yaml"), HasSubstr("negative"), HasSubstr("edema")));
   EXPECT_THAT(error_of(head + "    positive: [a]\n    negativ: [b]\n"),
               AllOf(HasSubstr("line 6"), HasSubstr("'negativ'"), HasSubstr("'negative'")));
+  EXPECT_THAT(error_of("ranking: best\n" + head + "    positive: [a]\n    negative: [b]\n"),
+              AllOf(HasSubstr("line 1"), HasSubstr("'best'")));
   EXPECT_THAT(error_of(head + "    positive: []\n    negative: [b]\n"),
               HasSubstr("edema.positive"));
   EXPECT_THAT(error_of(head + "    positive: ['']\n    negative: [b]\n"), HasSubstr("empty"));
