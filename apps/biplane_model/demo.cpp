@@ -64,10 +64,12 @@ PhantomOptions phantom_options(const Options& options) {
   return phantom;
 }
 
+fs::path phantom_folder(const Options& options) { return fs::path(options.out) / "phantom"; }
+
 // The phantom of an interrupted demo is used again if it was finished (its description is written
 // last) with the same options.
-fs::path make_phantom(const Options& options) {
-  const fs::path folder = fs::path(options.out) / "phantom";
+void make_phantom(const Options& options) {
+  const fs::path folder = phantom_folder(options);
   PhantomOptions phantom = phantom_options(options);
   const std::string description = print_config(phantom);
   const fs::path marker = folder / "phantom.yaml";
@@ -79,7 +81,6 @@ fs::path make_phantom(const Options& options) {
     write_phantom(phantom, folder, &progress);
     write_file_atomically(marker, description);
   }
-  return folder / "manifest.jsonl";
 }
 
 PretrainConfig training_config(const Options& options, const fs::path& manifest) {
@@ -108,17 +109,21 @@ EvaluateResult measure(const Options& options, const fs::path& run, const fs::pa
 }
 
 int run(const Options& options) {
-  if (options.minutes <= 0)
-    throw Error(ErrorKind::kUsage, fmt::format("--minutes {}: must be above 0", options.minutes));
+  constexpr double kMostMinutes = 24 * 60;
+  if (!(options.minutes > 0 && options.minutes <= kMostMinutes))
+    throw Error(ErrorKind::kUsage, fmt::format("--minutes {}: must be above 0 and at most {}",
+                                               options.minutes, kMostMinutes));
   if (options.seed < 0)
     throw Error(ErrorKind::kUsage, fmt::format("--seed {}: must be 0 or more", options.seed));
   make_folder(options.out);
   const double started = monotonic_seconds();
-  const fs::path manifest = make_phantom(options);
+  const fs::path manifest = phantom_folder(options) / "manifest.jsonl";
+  const PretrainConfig config = training_config(options, manifest);
+  check_pretrain_config(config);  // before the phantom is made
+  make_phantom(options);
   catch_stop_signals();
   const fs::path run_folder = fs::path(options.out) / "run";
-  const PretrainResult trained =
-      pretrain(training_config(options, manifest), run_folder, terminal_hooks(options.quiet));
+  const PretrainResult trained = pretrain(config, run_folder, terminal_hooks(options.quiet));
   if (trained.outcome != TrainOutcome::kDone) return kExitCheckpointed;
   const EvaluateResult result = measure(options, run_folder, manifest);
   fmt::print("{}\n", result_table(result.rows));

@@ -49,6 +49,12 @@ void print_result(const EvaluateResult& result, const Options& options) {
 }
 
 int run(Options options) {
+  if (!(options.max_bad >= 0 && options.max_bad <= 1))
+    throw Error(ErrorKind::kUsage,
+                fmt::format("--max-bad {}: must be a share, 0 to 1", options.max_bad));
+  if (!options.evaluate.root.empty() && !std::filesystem::is_directory(options.evaluate.root))
+    throw Error(ErrorKind::kMissingInput,
+                options.evaluate.root.string() + ": no such folder (--root)");
   options.evaluate.studies = study_filter(options);
   options.evaluate.code = "biplane " BIPLANE_VERSION;
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -18,30 +19,42 @@ namespace {
 using biplane::ErrorKind;
 
 constexpr biplane::Verb kVerbs[] = {
-    {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", biplane::define_evaluate},
+    {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding",
+     biplane::define_evaluate},
     {"demo", "Phantom, training, evaluation and report in one go", biplane::define_demo},
     {"pretrain", "Pre-train the two-view model on a manifest", biplane::define_pretrain},
 };
 
-int fail(ErrorKind kind, const std::string& message) {
-  fmt::print(stderr, "biplane: error: {}\n", message.substr(0, message.find('\n')));
+int fail(ErrorKind kind, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  fmt::print(stderr, "biplane: error: {}\n", message);
   return static_cast<int>(kind);
+}
+
+// Without the stack that LibTorch's errors carry behind their first line.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int run_and_flush(const biplane::VerbRun& run) {
+  const int code = run();
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw biplane::Error(ErrorKind::kIo, "writing to standard output failed");
+  return code;
 }
 
 // Exit codes: house rules, section 4.
 int guarded(const biplane::VerbRun& run) {
   try {
-    return run();
+    return run_and_flush(run);
   } catch (const biplane::Error& error) {
     return fail(error.kind(), error.what());
   } catch (const c10::Error& error) {
-    return fail(ErrorKind::kFailure, error.what_without_backtrace());
+    return fail(ErrorKind::kFailure, first_line(error.what_without_backtrace()));
   } catch (const std::filesystem::filesystem_error& error) {
     return fail(ErrorKind::kIo, error.what());
   } catch (const std::bad_alloc&) {
     return fail(ErrorKind::kFailure, "out of memory");
   } catch (const std::exception& error) {
-    return fail(ErrorKind::kFailure, error.what());
+    return fail(ErrorKind::kFailure, first_line(error.what()));
   }
 }
 

@@ -42,21 +42,29 @@ void write_checksums(const fs::path& folder) {
   write_file_atomically(folder / kFileName, text);
 }
 
-void verify_checksums(const fs::path& folder) {
+void verify_checksums(const fs::path& folder, const std::vector<std::string>& required) {
   const fs::path sums = folder / kFileName;
   if (!fs::exists(sums)) throw_damaged(folder, std::string("damaged: it has no ") + kFileName);
   const std::string text = read_file(sums, kMaxBytes);
   if (text.empty() || text.back() != '\n') throw_damaged(sums, "damaged: it is cut short");
+  std::vector<std::string> listed;
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
     const std::string line = text.substr(begin, end - begin);
     begin = end + 1;
-    if (line.size() < kDigits + 3 || line.compare(kDigits, 2, "  ") != 0) throw_damaged(sums, "damaged line: " + line);
-    const fs::path file = folder / line.substr(kDigits + 2);
-    if (!fs::exists(file)) throw_damaged(file, std::string("is missing, but ") + kFileName + " names it");
+    if (line.size() < kDigits + 3 || line.compare(kDigits, 2, "  ") != 0)
+      throw_damaged(sums, "damaged line: " + line);
+    listed.push_back(line.substr(kDigits + 2));
+    const fs::path file = folder / listed.back();
+    if (!fs::exists(file))
+      throw_damaged(file, std::string("is missing, but ") + kFileName + " names it");
     if (sha256_file(file) != line.substr(0, kDigits)) {
       throw_damaged(file, std::string("damaged: its SHA-256 is not the one in ") + kFileName);
     }
+  }
+  for (const std::string& name : required) {
+    if (std::find(listed.begin(), listed.end(), name) == listed.end())
+      throw_damaged(sums, "damaged: it does not name " + name);
   }
 }
 

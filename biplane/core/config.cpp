@@ -12,23 +12,39 @@
 namespace biplane {
 namespace {
 
-[[noreturn]] void throw_usage(const std::string& message) { throw Error(ErrorKind::kUsage, message); }
-
-// yaml-cpp recurses once a nesting level; configurations are shallow.
-void check_depth(const YAML::Node& node, const std::string& source, int depth) {
-  if (depth > 16) throw_usage(source + ": nested deeper than 16 levels");
-  if (node.IsMap()) {
-    for (const auto& entry : node) check_depth(entry.second, source, depth + 1);
-  } else if (node.IsSequence()) {
-    for (const auto& entry : node) check_depth(entry, source, depth + 1);
-  }
+[[noreturn]] void throw_usage(const std::string& message) {
+  throw Error(ErrorKind::kUsage, message);
 }
+
+// yaml-cpp recurses once a nesting level, and a few aliases of aliases stand for billions of nodes;
+// configurations are shallow and small.
+class ShapeCheck {
+ public:
+  explicit ShapeCheck(const std::string& source) : source_(source) {}
+  void visit(const YAML::Node& node, int depth) {
+    if (depth > 16) throw_usage(source_ + ": nested deeper than 16 levels");
+    constexpr int kMostNodes = 100'000;
+    if (++nodes_ > kMostNodes)
+      throw_usage(source_ + ": more than " + std::to_string(kMostNodes) +
+                  " values, aliases counted");
+    if (node.IsMap()) {
+      for (const auto& entry : node) visit(entry.second, depth + 1);
+    } else if (node.IsSequence()) {
+      for (const auto& entry : node) visit(entry, depth + 1);
+    }
+  }
+
+ private:
+  const std::string& source_;
+  int nodes_ = 0;
+};
 
 YAML::Node parse_yaml(const std::string& text, const std::string& source) {
   try {
     return YAML::Load(text);
   } catch (const YAML::Exception& error) {
-    throw_usage(source + ": line " + std::to_string(error.mark.line + 1) + ": not valid YAML: " + error.msg);
+    throw_usage(source + ": line " + std::to_string(error.mark.line + 1) +
+                ": not valid YAML: " + error.msg);
   }
 }
 
@@ -39,7 +55,8 @@ std::string describe(const YAML::Node& node) {
   return "nothing";
 }
 
-// Shortest text that reads back as the same double, always with a mark of being a number with fraction.
+// Shortest text that reads back as the same double, always with a mark of being a number with
+// fraction.
 std::string double_text(double value) {
   char buffer[64];
   const auto result = std::to_chars(buffer, buffer + sizeof(buffer), value);
@@ -73,8 +90,9 @@ ConfigTree ConfigTree::parse(const std::string& yaml, const std::string& source)
   }
   const YAML::Node root = parse_yaml(yaml, source);
   if (root.IsNull() || !root.IsDefined()) return tree;
-  if (!root.IsMap()) throw_usage(source + ": the top level must be 'key: value' lines, found " + describe(root));
-  check_depth(root, source, 0);
+  if (!root.IsMap())
+    throw_usage(source + ": the top level must be 'key: value' lines, found " + describe(root));
+  ShapeCheck(source).visit(root, 0);
   tree.impl_->root = root;
   return tree;
 }
@@ -86,7 +104,8 @@ ConfigTree ConfigTree::read(const std::filesystem::path& file) {
 void ConfigTree::set(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw_usage("--set " + assignment + ": must have the form key=value, for example train.lr=1e-4");
+    throw_usage("--set " + assignment +
+                ": must have the form key=value, for example train.lr=1e-4");
   }
   const std::string key = assignment.substr(0, equals);
   const std::string source = "--set " + assignment;
@@ -129,12 +148,14 @@ struct ConfigReader::Impl {
   YAML::Node find(std::string_view name) {
     Level& level = levels.back();
     level.known.insert(std::string(name));
-    if (!level.node.IsDefined() || !level.node.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
+    if (!level.node.IsDefined() || !level.node.IsMap())
+      return YAML::Node(YAML::NodeType::Undefined);
     const YAML::Node& parent = level.node;  // const: operator[] must not create the key
     return parent[std::string(name)];
   }
 
-  [[noreturn]] void bad(std::string_view name, const YAML::Node& node, const std::string& wanted) const {
+  [[noreturn]] void bad(std::string_view name, const YAML::Node& node,
+                        const std::string& wanted) const {
     const std::string key = path(name);
     throw_usage(source(key) + ": " + key + " must be " + wanted + ", got " + describe(node));
   }
@@ -168,7 +189,8 @@ struct ConfigReader::Impl {
     if (!node.IsScalar()) return false;
     const std::string& text = node.Scalar();
     const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
-    return result.ec == std::errc() && result.ptr == text.data() + text.size() && std::isfinite(value);
+    return result.ec == std::errc() && result.ptr == text.data() + text.size() &&
+           std::isfinite(value);
   }
   static bool convert(const YAML::Node& node, bool& value) {
     if (!node.IsScalar() || (node.Scalar() != "true" && node.Scalar() != "false")) return false;
@@ -188,14 +210,22 @@ ConfigReader::ConfigReader(const ConfigTree& tree) : impl_(std::make_unique<Impl
 }
 ConfigReader::~ConfigReader() = default;
 
-void ConfigReader::field(std::string_view name, std::int64_t& v) { impl_->scalar(name, v, "a whole number"); }
-void ConfigReader::field(std::string_view name, double& v) { impl_->scalar(name, v, "a finite number"); }
-void ConfigReader::field(std::string_view name, bool& v) { impl_->scalar(name, v, "true or false"); }
+void ConfigReader::field(std::string_view name, std::int64_t& v) {
+  impl_->scalar(name, v, "a whole number");
+}
+void ConfigReader::field(std::string_view name, double& v) {
+  impl_->scalar(name, v, "a finite number");
+}
+void ConfigReader::field(std::string_view name, bool& v) {
+  impl_->scalar(name, v, "true or false");
+}
 void ConfigReader::field(std::string_view name, std::string& v) { impl_->scalar(name, v, "text"); }
 void ConfigReader::field(std::string_view name, std::vector<std::int64_t>& v) {
   impl_->list(name, v, "a list of whole numbers");
 }
-void ConfigReader::field(std::string_view name, std::vector<double>& v) { impl_->list(name, v, "a list of numbers"); }
+void ConfigReader::field(std::string_view name, std::vector<double>& v) {
+  impl_->list(name, v, "a list of numbers");
+}
 void ConfigReader::field(std::string_view name, std::vector<std::string>& v) {
   impl_->list(name, v, "a list of texts");
 }
@@ -209,7 +239,8 @@ std::size_t ConfigReader::list_size(std::string_view name) {
 
 void ConfigReader::enter(std::string_view name) {
   const YAML::Node node = impl_->find(name);
-  if (node.IsDefined() && !node.IsNull() && !node.IsMap()) impl_->bad(name, node, "a group of keys");
+  if (node.IsDefined() && !node.IsNull() && !node.IsMap())
+    impl_->bad(name, node, "a group of keys");
   impl_->levels.push_back({node, impl_->path(name) + ".", {}});
 }
 
@@ -238,8 +269,9 @@ void ConfigReader::finish() const {
       if (level->known.count(name) > 0) continue;
       const std::string key = level->prefix + name;
       const auto nearest = nearest_name(key, all_keys);
-      throw_usage(impl_->source(key) + ": unknown key " + key +
-                  (nearest ? "; did you mean " + *nearest + "?" : "; --print-config shows all keys"));
+      throw_usage(
+          impl_->source(key) + ": unknown key " + key +
+          (nearest ? "; did you mean " + *nearest + "?" : "; --print-config shows all keys"));
     }
   }
 }
@@ -273,13 +305,21 @@ void emit_list(YAML::Emitter& out, std::string_view name, const std::vector<T>& 
 
 }  // namespace
 
-void ConfigWriter::field(std::string_view name, std::int64_t& v) { emit_field(impl_->out, name, v); }
+void ConfigWriter::field(std::string_view name, std::int64_t& v) {
+  emit_field(impl_->out, name, v);
+}
 void ConfigWriter::field(std::string_view name, double& v) { emit_field(impl_->out, name, v); }
 void ConfigWriter::field(std::string_view name, bool& v) { emit_field(impl_->out, name, v); }
 void ConfigWriter::field(std::string_view name, std::string& v) { emit_field(impl_->out, name, v); }
-void ConfigWriter::field(std::string_view name, std::vector<std::int64_t>& v) { emit_list(impl_->out, name, v); }
-void ConfigWriter::field(std::string_view name, std::vector<double>& v) { emit_list(impl_->out, name, v); }
-void ConfigWriter::field(std::string_view name, std::vector<std::string>& v) { emit_list(impl_->out, name, v); }
+void ConfigWriter::field(std::string_view name, std::vector<std::int64_t>& v) {
+  emit_list(impl_->out, name, v);
+}
+void ConfigWriter::field(std::string_view name, std::vector<double>& v) {
+  emit_list(impl_->out, name, v);
+}
+void ConfigWriter::field(std::string_view name, std::vector<std::string>& v) {
+  emit_list(impl_->out, name, v);
+}
 
 void ConfigWriter::begin_list(std::string_view name) {
   impl_->out << YAML::Key << std::string(name) << YAML::Value << YAML::BeginSeq;

@@ -67,7 +67,8 @@ class DescriptorBuffer : public std::streambuf {
     return traits_type::not_eof(c);
   }
   int sync() override {
-    if (error_ == 0 && !write_all(descriptor_, pbase(), static_cast<std::size_t>(pptr() - pbase()))) {
+    if (error_ == 0 &&
+        !write_all(descriptor_, pbase(), static_cast<std::size_t>(pptr() - pbase()))) {
       error_ = errno;
     }
     setp(buffer_.data(), buffer_.data() + buffer_.size());
@@ -82,14 +83,15 @@ class DescriptorBuffer : public std::streambuf {
 
 // After a rename the folder must reach the disk too, or a crash can bring the old name back.
 void sync_folder(const fs::path& folder) {
-  const Descriptor descriptor(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
+  const Descriptor descriptor(
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
   if (descriptor.get() >= 0) ::fsync(descriptor.get());
 }
 
 fs::path temporary_beside(const fs::path& path) {
   static std::atomic<unsigned> counter{0};
-  return path.parent_path() / ("." + path.filename().string() + ".tmp-" + std::to_string(::getpid()) +
-                               "-" + std::to_string(counter++));
+  return path.parent_path() / ("." + path.filename().string() + ".tmp-" +
+                               std::to_string(::getpid()) + "-" + std::to_string(counter++));
 }
 
 }  // namespace
@@ -101,6 +103,10 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   if (fs::is_directory(status)) {
     throw Error(ErrorKind::kUsage, path.string() + ": is a folder, a file is needed");
   }
+  // A pipe would wait for a writer for ever.
+  if (!fs::is_regular_file(status)) {
+    throw Error(ErrorKind::kUsage, path.string() + ": is not a regular file");
+  }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw_io(path, "cannot be opened for reading");
   std::string content;
@@ -109,8 +115,8 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
     stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
     content.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
     if (content.size() > max_bytes) {
-      throw Error(ErrorKind::kBadContent,
-                  path.string() + ": larger than the limit of " + std::to_string(max_bytes) + " bytes");
+      throw Error(ErrorKind::kBadContent, path.string() + ": larger than the limit of " +
+                                              std::to_string(max_bytes) + " bytes");
     }
   }
   if (stream.bad()) throw_io(path, "reading failed");
@@ -146,16 +152,20 @@ void write_file_atomically(const fs::path& path, std::string_view content) {
 }
 
 void make_folder(const fs::path& folder) {
+  if (folder.empty()) throw Error(ErrorKind::kUsage, "the name of a folder is empty");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
-    throw Error(ErrorKind::kIo, folder.string() + ": the folder cannot be made: " + error.message());
+    throw Error(ErrorKind::kIo,
+                folder.string() + ": the folder cannot be made: " + error.message());
   }
 }
 
 LineAppender::LineAppender(const fs::path& path, bool truncate)
     : path_(path),
-      descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncate ? O_TRUNC : 0), 0666)) {
+      descriptor_(::open(path.c_str(),
+                         O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncate ? O_TRUNC : 0),
+                         0666)) {
   if (descriptor_ < 0) throw_io(path_, "cannot be opened for appending");
 }
 
@@ -169,7 +179,13 @@ LineAppender::LineAppender(LineAppender&& other) noexcept
 void LineAppender::append(std::string_view line) {
   std::string text(line);
   text += '\n';
-  if (!write_all(descriptor_, text.data(), text.size())) throw_io(path_, "appending failed");
+  const off_t before = ::lseek(descriptor_, 0, SEEK_END);
+  if (write_all(descriptor_, text.data(), text.size())) return;
+  const int cause = errno;
+  // Half a line would spoil the file for readers and for what is appended later.
+  [[maybe_unused]] const int kept = before >= 0 ? ::ftruncate(descriptor_, before) : 0;
+  errno = cause;
+  throw_io(path_, "appending failed");
 }
 
 }  // namespace biplane

@@ -23,7 +23,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(std::ostream&)>& write);
 
-// Creates a folder and its parents. Throws Error kIo naming the folder.
+// Creates a folder and its parents. Throws Error kIo naming the folder, kUsage where the name is empty.
 void make_folder(const std::filesystem::path& folder);
 
 // Appends whole lines to a file (each gets a newline), with one write call a line, so that a line is

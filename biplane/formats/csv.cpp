@@ -79,6 +79,8 @@ void CsvReader::Impl::open(const std::filesystem::path& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
     throw Error(ErrorKind::kIo, name + ": is a folder, not a CSV file");
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored))
+    throw Error(ErrorKind::kUsage, name + ": is not a regular file");
   errno = 0;
   file.reset(gzopen(path.c_str(), "rbe"));
   if (file) return;

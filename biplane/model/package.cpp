@@ -207,11 +207,30 @@ fs::path find_model(const fs::path& path) {
                                             "), no model/ and no whole checkpoint in checkpoints/");
 }
 
+namespace {
+
+// A sum can be right of weights that went wrong before it was taken.
+void check_weights(const TensorMap& weights, const fs::path& file) {
+  for (const auto& [name, tensor] : weights) {
+    if (!tensor.is_floating_point() && tensor.dim() == 0) continue;  // a counter of the objective
+    if (!tensor.is_floating_point())
+      throw Error(ErrorKind::kBadContent,
+                  file.string() + ": tensor " + name + " does not hold floating-point numbers");
+    if (!tensor.isfinite().all().item<bool>())
+      throw Error(ErrorKind::kBadContent,
+                  file.string() + ": tensor " + name + " holds a number that is not finite");
+  }
+}
+
+}  // namespace
+
 ModelPackage load_model_package(const fs::path& path) {
   const fs::path folder = find_model(path);
-  verify_checksums(folder);
-  return {folder, read_description(folder), load_safetensors(folder / kWeights),
-          sha256_file(folder / kWeights), sha256_file(folder / kPreprocess)};
+  verify_checksums(folder, {kConfig, kWeights, kVocabulary, kPreprocess});
+  ModelPackage package{folder, read_description(folder), load_safetensors(folder / kWeights),
+                       sha256_file(folder / kWeights), sha256_file(folder / kPreprocess)};
+  check_weights(package.weights, folder / kWeights);
+  return package;
 }
 
 }  // namespace biplane

@@ -85,7 +85,7 @@ class Writer {
     // Nothing of the shape may depend on the findings: it comes from a stream of its own, before
     // anything else.
     SectionRequest body, end;
-    body.wanted = draw_shape(static_cast<double>(5 + shape_.below(2)), {6.6, 6.4, 0.6});
+    body.wanted = draw_shape(static_cast<double>(4 + shape_.below(2)), {6.6, 6.4, 0.6});
     end.wanted = draw_shape(2, {4.3, 6.9, 0.4});
     const bool typo = shape_.bernoulli(0.15);
     shuffle(stated_);

@@ -14,10 +14,12 @@ void require(bool holds, const std::string& key, const std::string& allowed) {
 }  // namespace
 
 void check_phantom(const PhantomOptions& options) {
-  require(options.studies >= 1, "studies", "1 or more");
+  constexpr std::int64_t kMostStudies = 1'000'000, kMostThreads = 1024;
+  require(options.studies >= 1 && options.studies <= kMostStudies, "studies", "1 .. 1000000");
   require(options.seed >= 0, "seed", "0 or more");
   require(options.size >= 32 && options.size <= 2048, "size", "32 .. 2048 pixels");
-  require(options.threads >= 0, "threads", "0 (one per core) or more");
+  require(options.threads >= 0 && options.threads <= kMostThreads, "threads",
+          "0 (one per core) .. 1024");
   require(options.layout == "native" || options.layout == "pairs", "layout",
           "native or pairs, not " + options.layout);
   require(options.format == "jpeg" || options.format == "png", "format",

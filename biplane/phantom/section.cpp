@@ -116,7 +116,7 @@ class Draft {
 }  // namespace
 
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random) {
-  constexpr int kDrafts = 12, kRounds = 4;
+  constexpr int kDrafts = 24, kRounds = 4;
   std::vector<Sentence> best;
   double nearest = 0;
   for (int i = 0; i < kDrafts; ++i) {

@@ -90,6 +90,9 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
                           ? static_cast<int>(options.threads)
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   phantom_grammar();  // a bad grammar stops here, before anything is written
+  make_folder(out);
+  // An older manifest must not stand beside images that are being written over.
+  std::filesystem::remove(out / "manifest.jsonl");
   make_image_folders(options, out);
   PhantomSummary summary;
   summary.studies = phantom_counts(options);

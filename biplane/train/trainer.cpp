@@ -144,8 +144,8 @@ void Trainer::resume(const Checkpoint& checkpoint) {
 }
 
 TrainResult Trainer::run() {
+  prepare();  // a run that this job may not go on with keeps its state
   try {
-    prepare();
     progress_.emplace(Progress::Options{
         .label = "train", .unit = "steps", .total = total_, .enabled = hooks_.progress});
     if (loop()) {

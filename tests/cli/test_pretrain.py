@@ -146,6 +146,7 @@ class Refused(PretrainTest):
         self.expect_ok(*self.command("run", "train.steps=4"))
         self.expect_error(2, "another architecture: model.width is 32 there and 64 now",
                           *self.command("run", "train.steps=4", "model.width=64"))
+        self.assertEqual(self.state("run"), "done", "a refused command leaves the run as it was")
 
     def test_a_loss_that_is_not_finite_names_the_studies(self):
         result = self.expect_error(1, "studies of the batch: s", *self.command("run", "train.lr=1e30", "train.clip=0"))

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -62,6 +63,8 @@ TEST(Files, ErrorsHaveTheirKinds) {
   const testing::TemporaryFolder folder;
   EXPECT_EQ(kind_of([&] { read_file(folder / "none"); }), ErrorKind::kMissingInput);
   EXPECT_EQ(kind_of([&] { read_file(folder.path()); }), ErrorKind::kUsage);
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(kind_of([&] { read_file(folder / "pipe"); }), ErrorKind::kUsage);
   write_file_atomically(folder / "big", std::string(1000, 'x'));
   EXPECT_EQ(kind_of([&] { read_file(folder / "big", 999); }), ErrorKind::kBadContent);
   EXPECT_EQ(kind_of([&] { write_file_atomically(folder / "no/such/folder", "x"); }), ErrorKind::kIo);

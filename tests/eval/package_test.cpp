@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "tests/eval/small_evaluation.h"
@@ -47,6 +49,30 @@ TEST(ModelPackage, AChangedFileIsDamaged) {
   const SmallEvaluation small(3);
   const std::string config = read_file(small.model_path() / "config.json");
   write_file_atomically(small.model_path() / "config.json", config + " ");
+  EXPECT_EQ(kind_of([&] { load_model_package(small.model_path()); }), ErrorKind::kBadContent);
+}
+
+TEST(ModelPackage, ANumberThatIsNotFiniteNamesItsTensor) {
+  const SmallEvaluation small(3);
+  TensorMap weights = SmallEvaluation::random_weights(small.description().config);
+  torch::Tensor broken = weights.begin()->second.clone();
+  broken.view({-1})[0] = std::nan("");
+  const std::string name = weights.begin()->first;
+  weights[name] = broken;
+  save_model_package(small.root() / "nan", small.description(), weights);
+  try {
+    load_model_package(small.root() / "nan");
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
+    EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
+  }
+}
+
+TEST(ModelPackage, SumsThatDoNotNameAFileAreDamaged) {
+  const SmallEvaluation small(3);
+  const std::string sums = read_file(small.model_path() / "SHA256SUMS");
+  write_file_atomically(small.model_path() / "SHA256SUMS", sums.substr(0, sums.find('\n') + 1));
   EXPECT_EQ(kind_of([&] { load_model_package(small.model_path()); }), ErrorKind::kBadContent);
 }
 

@@ -226,8 +226,8 @@ TEST(Narrative, TextFitsAndHasAllSections) {
   for (std::uint64_t study = 0; study < 1000; ++study) {
     const Report report = write(input_for(study), study).report;
     const auto words = 1 + std::count(report.text.begin(), report.text.end(), ' ');
-    EXPECT_GE(words, 30);
-    EXPECT_LE(words, 65);
+    EXPECT_GE(words, 25);
+    EXPECT_LE(words, 60);
     EXPECT_EQ(report.text, report.findings + " " + report.impression);
     for (const char* header : {"EXAMINATION:", "INDICATION:", "COMPARISON:"})
       EXPECT_NE(report.other.find(header), std::string::npos);
@@ -322,12 +322,12 @@ TEST(Narrative, NeverContradictsItself) {
       {"well expanded", "low lung volumes"},
       {"well expanded", "incomplete inspiration"},
       {"Normal chest.", "sternotomy"},
-      {"Normal chest.", "acemaker"},
-      {"Normal chest.", "entral line"},
-      {"upper abdomen", "stomach"},
-      {"clavicles, are intact", "fracture of"},
+      {"Normal chest.", "acemaker in place"},
+      {"Normal chest.", "entral line in place"},
+      {"upper abdomen", "n the stomach"},
+      {"clavicles, are intact", "ompression fracture of a"},
       {"mediastinal contours are normal", "ortuous"},
-      {"mediastinal contours are normal", "ardiomegaly"},
+      {"mediastinal contours are normal", "ild cardiomegaly"},
       {"hin body habitus", "arge body habitus"},
       {"rotated to the right", "rotated to the left"}};
   for (std::uint64_t study = 0; study < 6000; ++study) {
