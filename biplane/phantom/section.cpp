@@ -116,6 +116,7 @@ class Draft {
 }  // namespace
 
 std::vector<Sentence> compose_section(const SectionRequest& request, CounterRandom& random) {
+  // As many as the guard on a report's style asks for (tests/phantom, Guard.Style*).
   constexpr int kDrafts = 24, kRounds = 4;
   std::vector<Sentence> best;
   double nearest = 0;

@@ -106,6 +106,23 @@ TEST(Config, BrokenYamlNamesTheLine) {
   EXPECT_THAT(failure(std::string(100000, '[')), ::testing::HasSubstr("deeper than"));
 }
 
+TEST(Config, AliasesThatStandForBillionsOfValuesAreRefused) {
+  std::string yaml = "a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n";
+  for (int level = 1; level < 6; ++level) {
+    const std::string name = "a" + std::to_string(level), below = "*a" + std::to_string(level - 1);
+    yaml += name + ": &" + name + " [" + below;
+    for (int i = 1; i < 10; ++i) yaml += ", " + below;
+    yaml += "]\n";
+  }
+  try {
+    ConfigTree::parse(yaml, "bomb.yaml");
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_NE(std::string(error.what()).find("bomb.yaml: more than"), std::string::npos);
+  }
+}
+
 TEST(Config, PrintedConfigurationReadsBackEqual) {
   Example example;
   example.name = "a: \"quoted\"\nname";

@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <functional>
+
 #include "biplane/core/error.h"
 #include "biplane/nn/bert.h"
 #include "biplane/nn/vision_transformer.h"
@@ -54,15 +57,27 @@ TEST(VisionTransformer, NormalisesWithItsOwnStatistics) {
               2e-5, "normalised");
 }
 
-TEST(VisionTransformer, HasGradientsThatAgreeWithFiniteDifferences) {
-  const auto tower = make_vit(tiny_vit("timm"));
+// Pixels, patch weights and `others` of a tower against finite differences.
+void expect_gradients(
+    const VisionTransformerConfig& config,
+    const std::function<torch::OrderedDict<std::string, torch::Tensor>(const VisionTransformer&)>&
+        others) {
+  const auto tower = make_vit(config);
   tower->to(torch::kFloat64);
   torch::Tensor pixels = noise({1, 3, 16, 24}, 1).sigmoid().requires_grad_();
   const torch::Tensor probe = noise({1, 7, 16}, 2);
   const auto loss = [&] { return (tower->forward(pixels).tokens * probe).sum(); };
   testing::expect_gradient(loss, pixels, "pixels", 6);
-  testing::expect_gradient(loss, tower->positional_embedding, "positions", 6);
   testing::expect_gradient(loss, tower->patch_weight, "patch_weight", 6);
+  for (const auto& item : others(*tower))
+    testing::expect_gradient(loss, item.value(), item.key(), 6);
+}
+
+TEST(VisionTransformer, HasGradientsThatAgreeWithFiniteDifferences) {
+  expect_gradients(tiny_vit("timm"), [](const VisionTransformer& tower) {
+    return torch::OrderedDict<std::string, torch::Tensor>{
+        {"positions", tower.positional_embedding}};
+  });
 }
 
 VisionTransformerConfig tiny_vit_with_stem(const std::string& style) {
@@ -101,15 +116,8 @@ TEST(ConvStem, KernelsHaveMeanZeroAndTheVarianceOfTheirGain) {
 }
 
 TEST(ConvStem, HasGradientsThatAgreeWithFiniteDifferences) {
-  const auto tower = make_vit(tiny_vit_with_stem("clip"));
-  tower->to(torch::kFloat64);
-  torch::Tensor pixels = noise({1, 3, 16, 24}, 1).sigmoid().requires_grad_();
-  const torch::Tensor probe = noise({1, 7, 16}, 2);
-  const auto loss = [&] { return (tower->forward(pixels).tokens * probe).sum(); };
-  testing::expect_gradient(loss, pixels, "pixels", 6);
-  for (const auto& item : tower->stem->named_parameters())
-    testing::expect_gradient(loss, item.value(), item.key(), 4);
-  testing::expect_gradient(loss, tower->patch_weight, "patch_weight", 6);
+  expect_gradients(tiny_vit_with_stem("clip"),
+                   [](const VisionTransformer& tower) { return tower.stem->named_parameters(); });
 }
 
 TEST(ConvStem, RefusesAPatchSideThatItsStagesDoNotGive) {
