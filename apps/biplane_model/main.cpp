@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "biplane/core/error.h"
+#include "biplane/nn/vector_math.h"
 #include "verbs.h"
 
 namespace {
@@ -35,6 +36,7 @@ int fail(ErrorKind kind, std::string message) {
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 int run_and_flush(const biplane::VerbRun& run) {
+  biplane::choose_vector_math();
   const int code = run();
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
     throw biplane::Error(ErrorKind::kIo, "writing to standard output failed");

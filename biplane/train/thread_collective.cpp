@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "biplane/core/error.h"
+#include "biplane/nn/vector_math.h"
 
 namespace biplane {
 namespace {
@@ -220,6 +221,7 @@ struct ThreadGroup::Impl {
 
 ThreadGroup::ThreadGroup(std::int64_t ranks) {
   TORCH_CHECK(ranks >= 1, "a group of threads needs at least one rank, not ", ranks);
+  choose_vector_math();
   impl_ = std::make_unique<Impl>(ranks);
   for (std::int64_t rank = 1; rank < ranks; ++rank)
     impl_->threads.emplace_back([this, rank] { impl_->serve(rank); });
