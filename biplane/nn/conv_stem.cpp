@@ -54,8 +54,12 @@ torch::Tensor ConvStem::forward(const torch::Tensor& pixels) const {
 }
 
 void ConvStem::initialise(const Initializer& init) {
-  for (std::size_t i = 0; i < weights_.size(); ++i)
-    init.normal(numbered("weight", i), weights_[i], 1.0);
+  // The scale of a kernel that is standardised does not show in what it computes, but a smaller one
+  // turns further in a step of the optimizer. This one is that of PyTorch's convolutions.
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    const auto inputs = static_cast<double>(weights_[i][0].numel());
+    init.normal(numbered("weight", i), weights_[i], 1.0 / std::sqrt(3.0 * inputs));
+  }
 }
 
 }  // namespace biplane
