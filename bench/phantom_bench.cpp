@@ -1,5 +1,5 @@
-// Speed of the phantom on one core: whole studies (two views, truth, report) and their parts. `items_per_second` is studies
-// a second. Run in the repository root.
+// Speed of the phantom on one core: whole studies (two views, truth, report) and their parts.
+// `items_per_second` is studies a second. Run in the repository root.
 #include <benchmark/benchmark.h>
 
 #include "biplane/imaging/encode.h"
@@ -21,14 +21,19 @@ void make_studies(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(make_studies)->Name("study_with_jpeg")->Arg(96)->Arg(256)->Arg(512)->Unit(benchmark::kMillisecond);
+BENCHMARK(make_studies)
+    ->Name("study_with_jpeg")
+    ->Arg(96)
+    ->Arg(256)
+    ->Arg(512)
+    ->Unit(benchmark::kMillisecond);
 
 void render_views(benchmark::State& state) {
   const Patient patient = draw_patient(0, 1);
   const Acquisition acquisition = draw_acquisition(0, 1);
   for (auto _ : state)
-    benchmark::DoNotOptimize(
-        render_study(patient, acquisition, {}, static_cast<int>(state.range(0)), CounterRandom(0, "bench")));
+    benchmark::DoNotOptimize(render_study(
+        patient, acquisition, {}, static_cast<int>(state.range(0)), CounterRandom(0, "bench")));
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(render_views)->Name("two_normal_views")->Arg(96)->Arg(256)->Unit(benchmark::kMillisecond);

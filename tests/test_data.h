@@ -38,10 +38,11 @@ class TemporaryFolder {
 
 }  // namespace biplane::testing
 
-// Skips a test by name where the data folder is absent; with BIPLANE_REQUIRE_TEST_DATA (set in CI) it fails instead.
-#define BIPLANE_NEEDS_TEST_DATA(name)                                                          \
-  if (!std::filesystem::exists(::biplane::testing::test_data(name))) {                         \
-    if (std::getenv("BIPLANE_REQUIRE_TEST_DATA") != nullptr)                                   \
-      FAIL() << "test data is required but missing: " << ::biplane::testing::test_data(name);  \
-    GTEST_SKIP() << "no test data: " << ::biplane::testing::test_data(name);                   \
+// Skips a test by name where the data folder is absent; with BIPLANE_REQUIRE_TEST_DATA (set in CI)
+// it fails instead.
+#define BIPLANE_NEEDS_TEST_DATA(name)                                                         \
+  if (!std::filesystem::exists(::biplane::testing::test_data(name))) {                        \
+    if (std::getenv("BIPLANE_REQUIRE_TEST_DATA") != nullptr)                                  \
+      FAIL() << "test data is required but missing: " << ::biplane::testing::test_data(name); \
+    GTEST_SKIP() << "no test data: " << ::biplane::testing::test_data(name);                  \
   }

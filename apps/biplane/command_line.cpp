@@ -16,9 +16,8 @@ std::string unknown_option(const CLI::App& app, const std::string& given) {
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
-  const auto nearest = nearest_name(given.substr(0, given.find('=')), known);
   return (given.rfind('-', 0) == 0 ? "unknown option " : "unexpected argument ") + given +
-         (nearest ? "; did you mean " + *nearest + "?" : "");
+         did_you_mean(given.substr(0, given.find('=')), known);
 }
 
 }  // namespace

@@ -64,10 +64,8 @@ const Verb& find_verb(const std::string& name) {
     if (name == verb.name) return verb;
     names.emplace_back(verb.name);
   }
-  const auto nearest = nearest_name(name, names);
-  throw Error(ErrorKind::kUsage,
-              "unknown verb '" + name + "'" +
-                  (nearest ? "; did you mean '" + *nearest + "'?" : "; biplane --help lists them"));
+  throw Error(ErrorKind::kUsage, "unknown verb '" + name + "'" +
+                                     did_you_mean(name, names, "; biplane --help lists them"));
 }
 
 int run_verb(const std::string& name, const Arguments& arguments) {

@@ -3,6 +3,7 @@
 #include "apps/biplane/command_line.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/folder_lock.h"
 #include "biplane/core/progress.h"
 #include "biplane/corpus/corpora/pairs.h"
 #include "biplane/corpus/manifest.h"
@@ -74,12 +75,14 @@ int prepare(PrepareOptions& options) {
   pairs.csv = options.csv;
   pairs.out = out;
   pairs.threads = resolve_threads(pairs.threads);
+  const FolderLock lock(out);
   ManifestWriter manifest(
       out / "manifest.jsonl");  // first, so that a folder that cannot be written fails at once
   Progress progress({.label = "prepare pairs", .unit = "images"});
   pairs.progress = &progress;
   const PairsResult result = prepare_pairs(pairs);
   progress.finish();
+  fs::remove(out / "manifest.jsonl");  // an older one must not stand beside this funnel
   result.funnel.write(out / "funnel.json");
   print_result(options.json ? result.funnel.json() : result.funnel.table());
   result.funnel.check_bad(options.max_bad);

@@ -28,7 +28,14 @@ class ShapeCheck {
       throw_usage(source_ + ": more than " + std::to_string(kMostNodes) +
                   " values, aliases counted");
     if (node.IsMap()) {
-      for (const auto& entry : node) visit(entry.second, depth + 1);
+      std::set<std::string> keys;
+      for (const auto& entry : node) {
+        if (entry.first.IsScalar() && !keys.insert(entry.first.Scalar()).second) {
+          throw_usage(source_ + ": line " + std::to_string(entry.first.Mark().line + 1) +
+                      ": the key '" + entry.first.Scalar() + "' is given twice");
+        }
+        visit(entry.second, depth + 1);
+      }
     } else if (node.IsSequence()) {
       for (const auto& entry : node) visit(entry, depth + 1);
     }
@@ -268,10 +275,8 @@ void ConfigReader::finish() const {
       const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "(not a name)";
       if (level->known.count(name) > 0) continue;
       const std::string key = level->prefix + name;
-      const auto nearest = nearest_name(key, all_keys);
-      throw_usage(
-          impl_->source(key) + ": unknown key " + key +
-          (nearest ? "; did you mean " + *nearest + "?" : "; --print-config shows all keys"));
+      throw_usage(impl_->source(key) + ": unknown key " + key +
+                  did_you_mean(key, all_keys, "; --print-config shows all keys"));
     }
   }
 }

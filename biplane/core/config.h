@@ -18,11 +18,12 @@ namespace biplane {
 //     template <class V> void visit(V& v) { v.field("steps", steps); }
 //   };
 //
-// and is then read from YAML plus `--set a.b=c` overrides (load_config) and written back (print_config).
-// Nested structs are fields too; their keys are joined with dots. Unknown keys and wrong types are
-// errors (kUsage) that name file, key, value and the nearest valid key.
+// and is then read from YAML plus `--set a.b=c` overrides (load_config) and written back
+// (print_config). Nested structs are fields too; their keys are joined with dots. Unknown keys and
+// wrong types are errors (kUsage) that name file, key, value and the nearest valid key.
 
-// A parsed YAML tree reduced to what configurations use: dotted key -> scalar, list of scalars, or list of maps.
+// A parsed YAML tree reduced to what configurations use: dotted key -> scalar, list of scalars, or
+// list of maps.
 class ConfigTree {
  public:
   ConfigTree();
@@ -30,7 +31,8 @@ class ConfigTree {
   ConfigTree(ConfigTree&&) noexcept;
   ConfigTree& operator=(ConfigTree&&) noexcept;
 
-  static ConfigTree parse(const std::string& yaml, const std::string& source);  // source: named in errors
+  static ConfigTree parse(const std::string& yaml,
+                          const std::string& source);  // source: named in errors
   static ConfigTree read(const std::filesystem::path& file);
   // Applies "a.b=c" (c is YAML: 3, true, [1, 2], text). Throws Error kUsage when there is no '='.
   void set(const std::string& assignment);

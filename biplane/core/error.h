@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -8,7 +7,8 @@
 
 namespace biplane {
 
-// What kind of failure an Error is; the program's exit code follows from it (house rules, "Exit codes").
+// What kind of failure an Error is; the program's exit code follows from it (house rules, "Exit
+// codes").
 enum class ErrorKind {
   kFailure = 1,        // a result that must not pass: a leak, a non-finite loss
   kUsage = 2,          // a bad option, configuration or corpus root
@@ -28,9 +28,10 @@ class Error : public std::runtime_error {
   ErrorKind kind_;
 };
 
-// The element of `candidates` with the smallest edit distance to `name`, if that distance is at most
-// max(2, a third of the length of `name`): for "did you mean" in messages.
-std::optional<std::string> nearest_name(std::string_view name,
-                                        const std::vector<std::string>& candidates);
+// End of a message about an unknown name: "; did you mean 'X'?" with the candidate X of the
+// smallest edit distance to `name`, if that distance is at most max(2, a third of the length of
+// `name`); else `otherwise`.
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates,
+                         std::string_view otherwise = "");
 
 }  // namespace biplane

@@ -14,20 +14,21 @@ namespace biplane {
 // read, kBadContent if it is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 34);
 
-// Writes a file atomically and durably: a temporary file in the same folder, fsync, rename. A reader sees the
-// old content or the new, never a part; on failure (disk full, read-only folder) the temporary
-// file is removed and Error kIo is thrown.
+// Writes a file atomically and durably: a temporary file in the same folder, fsync, rename. A
+// reader sees the old content or the new, never a part; on failure (disk full, read-only folder)
+// the temporary file is removed and Error kIo is thrown.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The same for content that is written piece by piece by `write`.
 void write_file_atomically(const std::filesystem::path& path,
                            const std::function<void(std::ostream&)>& write);
 
-// Creates a folder and its parents. Throws Error kIo naming the folder, kUsage where the name is empty.
+// Creates a folder and its parents. Throws Error kIo naming the folder, kUsage where the name is
+// empty.
 void make_folder(const std::filesystem::path& folder);
 
-// Appends whole lines to a file (each gets a newline), with one write call a line, so that a line is
-// never interleaved with another writer's. Throws Error kIo.
+// Appends whole lines to a file (each gets a newline), with one write call a line, so that a line
+// is never interleaved with another writer's. Throws Error kIo.
 class LineAppender {
  public:
   // `truncate`: start empty instead of going on after what is there.

@@ -10,7 +10,8 @@
 namespace biplane {
 
 void parallel_for(std::int64_t count, int threads, const std::function<void(std::int64_t)>& body) {
-  const int workers = static_cast<int>(std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(count, 1)));
+  const int workers =
+      static_cast<int>(std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(count, 1)));
   if (workers == 1) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
     return;

@@ -11,7 +11,8 @@ namespace {
 
 std::string duration_text(double seconds) {
   const auto total = static_cast<long>(std::max(0.0, seconds) + 0.5);
-  if (total >= 3600) return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+  if (total >= 3600)
+    return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
@@ -22,7 +23,9 @@ double monotonic_seconds() {
 }
 
 Progress::Progress(Options options)
-    : options_(std::move(options)), terminal_(isatty(STDERR_FILENO) == 1), started_(monotonic_seconds()) {
+    : options_(std::move(options)),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      started_(monotonic_seconds()) {
   drawn_ = started_;
 }
 
@@ -59,10 +62,12 @@ void Progress::draw(bool final) {
   const double interval = terminal_ ? 0.1 : options_.plain_interval_s;
   if (!final && now - drawn_ < interval) return;
   drawn_ = now;
-  const double rate = static_cast<double>(done_ - std::max<std::int64_t>(first_, 0)) / std::max(now - started_, 1e-9);
+  const double rate = static_cast<double>(done_ - std::max<std::int64_t>(first_, 0)) /
+                      std::max(now - started_, 1e-9);
   std::string line = fmt::format("{}: {}", options_.label, done_);
   if (options_.total > 0) {
-    line += fmt::format("/{} {} ({}%)", options_.total, options_.unit, 100 * done_ / options_.total);
+    line +=
+        fmt::format("/{} {} ({}%)", options_.total, options_.unit, 100 * done_ / options_.total);
   } else {
     line += " " + options_.unit;
   }

@@ -11,15 +11,15 @@ namespace biplane {
 // Monotonic seconds: the library's only clock, for durations (never for results).
 double monotonic_seconds();
 
-// Progress on standard error: on a terminal one line redrawn at most 10 times a second with rate and
-// time left; otherwise a plain line every `plain_interval_s`. Thread-safe. This is the single place of
-// the library that writes to a terminal, and only when a program made one.
+// Progress on standard error: on a terminal one line redrawn at most 10 times a second with rate
+// and time left; otherwise a plain line every `plain_interval_s`. Thread-safe. This is the single
+// place of the library that writes to a terminal, and only when a program made one.
 class Progress {
  public:
   struct Options {
-    std::string label;            // for example "phantom"
-    std::string unit = "items";   // for example "studies"
-    std::int64_t total = 0;       // 0: unknown
+    std::string label;           // for example "phantom"
+    std::string unit = "items";  // for example "studies"
+    std::int64_t total = 0;      // 0: unknown
     double plain_interval_s = 10;
     bool enabled = true;
   };

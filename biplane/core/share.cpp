@@ -15,8 +15,8 @@ std::filesystem::path share_file(const std::string& name) {
   std::vector<std::filesystem::path> folders;
   if (const char* set = std::getenv("BIPLANE_SHARE")) folders.emplace_back(set);
   const std::filesystem::path program = program_folder();
-  folders.push_back(program / "../share/biplane");        // bin/
-  folders.push_back(program / "../../share/biplane");     // libexec/biplane/
+  folders.push_back(program / "../share/biplane");     // bin/
+  folders.push_back(program / "../../share/biplane");  // libexec/biplane/
   std::string tried;
   for (const auto& folder : folders) {
     std::error_code error;

@@ -36,10 +36,10 @@ void set_key(StudyFilter& filter, const std::string& key, const std::string& val
     if (error != std::errc{} || end != value.data() + value.size())
       throw_bad(key, value, "a number");
   } else {
-    const auto nearest = nearest_name(key, {"split", "views", "report", "limit", "invert"});
-    throw Error(ErrorKind::kUsage, "selection: unknown key '" + key + "'" +
-                                       (nearest ? "; did you mean '" + *nearest + "'?"
-                                                : "; known: split, views, report, limit, invert"));
+    throw Error(ErrorKind::kUsage,
+                "selection: unknown key '" + key + "'" +
+                    did_you_mean(key, {"split", "views", "report", "limit", "invert"},
+                                 "; known: split, views, report, limit, invert"));
   }
 }
 

@@ -193,18 +193,21 @@ std::optional<std::size_t> CsvReader::find_column(std::string_view name) const {
       return trimmed(column) == trimmed(name);
     });
   if (found == header.end()) return std::nullopt;
+  if (std::find(found + 1, header.end(), *found) != header.end()) {
+    throw Error(ErrorKind::kBadContent,
+                fmt::format("{}: the column '{}' is there twice", impl_->name, *found));
+  }
   return static_cast<std::size_t>(found - header.begin());
 }
 
 std::size_t CsvReader::column(std::string_view name) const {
   if (const auto found = find_column(name)) return *found;
-  const std::optional<std::string> nearest = nearest_name(name, impl_->header);
   std::string present;
   for (const std::string& column : impl_->header)
     present += fmt::format("{}'{}'", present.empty() ? "" : ", ", column);
   throw Error(ErrorKind::kBadContent,
-              fmt::format("{}: has no column '{}'{}; its columns are {}", impl_->name, name,
-                          nearest ? fmt::format(" (did you mean '{}'?)", *nearest) : "", present));
+              fmt::format("{}: has no column '{}' (its columns are {}){}", impl_->name, name,
+                          present, did_you_mean(name, impl_->header)));
 }
 
 bool CsvReader::next(CsvRow& row) {

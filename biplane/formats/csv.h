@@ -46,7 +46,7 @@ class CsvReader {
   const std::vector<std::string>& header() const;  // names as stored
   // Index of a column: the exact name, else the name with blanks at its ends removed (SIIM has "
   // EncodedPixels"). Throws Error kBadContent naming the file, the wanted column, the nearest one
-  // and those that are there.
+  // and those that are there, or saying that it is there twice.
   std::size_t column(std::string_view name) const;
   std::optional<std::size_t> find_column(std::string_view name) const;
   // False at the end. Throws Error kIo or kBadContent (a field above the cap, damaged gzip), naming

@@ -260,10 +260,8 @@ const TensorEntry& SafetensorsFile::entry(std::string_view name) const {
   if (found != impl_->index.end()) return impl_->entries[found->second];
   std::vector<std::string> names;
   for (const TensorEntry& entry : impl_->entries) names.push_back(entry.name);
-  const std::optional<std::string> nearest = nearest_name(name, names);
-  throw Error(ErrorKind::kBadContent,
-              fmt::format("{}: has no tensor '{}'{}", impl_->name, name,
-                          nearest ? fmt::format("; the nearest is '{}'", *nearest) : ""));
+  throw Error(ErrorKind::kBadContent, fmt::format("{}: has no tensor '{}'{}", impl_->name, name,
+                                                  did_you_mean(name, names)));
 }
 
 std::span<const std::byte> SafetensorsFile::bytes(std::string_view name) const {

@@ -19,10 +19,12 @@ struct StepContext {
   const Collective* collective = nullptr;  // never null while training
 };
 
-// Named loss terms. Over ranks each term is this rank's share of the global value: the sum over ranks is the term.
+// Named loss terms. Over ranks each term is this rank's share of the global value: the sum over
+// ranks is the term.
 struct LossTerms {
-  torch::Tensor total;                                        // scalar, weighted sum, what is differentiated
-  std::vector<std::pair<std::string, torch::Tensor>> terms;   // "itc", "mlm", ...; only terms that exist
+  torch::Tensor total;  // scalar, weighted sum, what is differentiated
+  std::vector<std::pair<std::string, torch::Tensor>>
+      terms;  // "itc", "mlm", ...; only terms that exist
   // Global values already reduced over ranks ("fla/shuffle_gap", "proto/code_perplexity", ...).
   std::vector<std::pair<std::string, double>> diagnostics;
 };
@@ -31,7 +33,7 @@ struct LossTerms {
 struct ParameterGroup {
   std::string name;
   std::vector<torch::Tensor> parameters;
-  double lr_scale = 1.0;       // times train.lr
+  double lr_scale = 1.0;  // times train.lr
   bool weight_decay = true;
 };
 
@@ -43,7 +45,8 @@ class Objective {
   // The module whose parameters and buffers are trained and saved.
   virtual torch::nn::Module& module() = 0;
   virtual std::vector<ParameterGroup> parameter_groups() = 0;
-  // After the optimizer's update (renormalises prototypes). Called on one replica only: parameters are shared.
+  // After the optimizer's update (renormalises prototypes). Called on one replica only: parameters
+  // are shared.
   virtual void after_step(const StepContext& context) = 0;
 };
 

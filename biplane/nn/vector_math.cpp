@@ -9,8 +9,8 @@ namespace {
 
 // Those that ATen/cpu/vml.h sends to MKL.
 constexpr torch::Tensor (*kFunctions[])(const torch::Tensor&) = {
-    at::acos, at::asin, at::atan,  at::cos,  at::erf, at::erfc, at::erfinv, at::exp,
-    at::log,  at::log2, at::log10, at::sin,  at::sqrt, at::tan, at::tanh,   at::trunc};
+    at::acos, at::asin, at::atan,  at::cos, at::erf,  at::erfc, at::erfinv, at::exp,
+    at::log,  at::log2, at::log10, at::sin, at::sqrt, at::tan,  at::tanh,   at::trunc};
 
 }  // namespace
 

@@ -97,9 +97,7 @@ class GrammarReader {
     static const std::vector<std::string> known = {"text", "denies", "needs_absent", "shows",
                                                    "needs_no_sign"};
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
-    const std::optional<std::string> nearest = nearest_name(name, known);
-    fail(key + " holds a sentence with the unknown key '" + name + "'" +
-         (nearest ? "; did you mean '" + *nearest + "'?" : ""));
+    fail(key + " holds a sentence with the unknown key '" + name + "'" + did_you_mean(name, known));
   }
 
   // Bits of the names in a list that may be missing.

@@ -17,7 +17,7 @@ struct NarrativeInput {
   std::vector<Finding> findings;       // all that are present
   std::vector<Visibility> visibility;  // of each
   std::uint32_t signs = 0;             // of the body, see body_signs
-  bool held_out_phrasings = false;  // may use phrasings that training reports never do
+  bool held_out_phrasings = false;     // may use phrasings that training reports never do
 };
 
 struct Narrative {

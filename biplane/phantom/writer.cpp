@@ -5,6 +5,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/folder_lock.h"
 #include "biplane/core/parallel.h"
 #include "biplane/core/sha256.h"
 #include "biplane/corpus/funnel.h"
@@ -90,7 +91,7 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
                           ? static_cast<int>(options.threads)
                           : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   phantom_grammar();  // a bad grammar stops here, before anything is written
-  make_folder(out);
+  const FolderLock lock(out);
   // An older manifest must not stand beside images that are being written over.
   std::filesystem::remove(out / "manifest.jsonl");
   make_image_folders(options, out);

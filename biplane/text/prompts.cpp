@@ -72,9 +72,7 @@ class PromptReader {
     for (const auto& entry : node) {
       const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
       if (std::find(allowed.begin(), allowed.end(), key) != allowed.end()) continue;
-      const std::optional<std::string> nearest = nearest_name(key, allowed);
-      fail(entry.first, where + " has an unknown key '" + key + "'" +
-                            (nearest ? "; did you mean '" + *nearest + "'?" : ""));
+      fail(entry.first, where + " has an unknown key '" + key + "'" + did_you_mean(key, allowed));
     }
   }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "biplane/core/error.h"
+#include "biplane/core/nearest_name.h"
 #include "biplane/text/word_split.h"
 
 namespace biplane {

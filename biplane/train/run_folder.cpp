@@ -1,14 +1,9 @@
 #include "biplane/train/run_folder.h"
 
-#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -20,18 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-int lock_folder(const fs::path& folder) {
-  const fs::path path = folder / ".lock";
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0)
-    throw Error(ErrorKind::kIo, folder.string() + ": cannot be written: " + std::strerror(errno));
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    ::close(descriptor);
-    throw Error(ErrorKind::kUsage,
-                folder.string() + ": another process is training in this folder");
-  }
-  return descriptor;
-}
+constexpr const char* kState = "state";
+// What a run writes over or takes away from its folder.
+constexpr const char* kOwnNames[] = {"config.yaml", "metrics.jsonl", "model"};
 
 // What stays of metrics.jsonl for a run that goes on after `step`.
 std::string lines_up_to(const std::string& text, std::int64_t step) {
@@ -52,22 +38,22 @@ std::string lines_up_to(const std::string& text, std::int64_t step) {
 
 }  // namespace
 
-RunFolder::RunFolder(Options options) : options_(std::move(options)) {
-  make_folder(options_.folder);
-  lock_ = lock_folder(options_.folder);
-}
-
-RunFolder::~RunFolder() {
-  if (lock_ >= 0) ::close(lock_);
+RunFolder::RunFolder(Options options) : options_(std::move(options)), lock_(options_.folder) {
+  if (fs::exists(path() / kState) || fs::exists(path() / "checkpoints")) return;
+  for (const char* name : kOwnNames) {
+    if (!fs::exists(path() / name)) continue;
+    throw Error(ErrorKind::kUsage, (path() / name).string() + ": is there, but not of a run (" +
+                                       kState + " is missing); use another --out or move it away");
+  }
 }
 
 void RunFolder::start(const std::string& config_yaml, std::int64_t step) {
+  set_state("running");  // first: it tells the files of a run from those of others
   write_file_atomically(path() / "config.yaml", config_yaml);
   const fs::path metrics = path() / "metrics.jsonl";
   if (fs::exists(metrics)) write_file_atomically(metrics, lines_up_to(read_file(metrics), step));
   metrics_.emplace(metrics);
   events_.emplace(path(), options_.wall_seconds(), step > 0 ? step + 1 : 0);
-  set_state("running");
 }
 
 void RunFolder::log(const std::string& line, bool quiet) {
@@ -78,7 +64,7 @@ void RunFolder::log(const std::string& line, bool quiet) {
 }
 
 void RunFolder::set_state(const std::string& state) {
-  write_file_atomically(path() / "state", state + "\n");
+  write_file_atomically(path() / kState, state + "\n");
 }
 
 void RunFolder::metrics(std::int64_t step, const StepValues& values) {

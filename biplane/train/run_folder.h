@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "biplane/core/files.h"
+#include "biplane/core/folder_lock.h"
 #include "biplane/train/tensorboard.h"
 
 namespace biplane {
@@ -26,9 +27,9 @@ class RunFolder {
     std::function<void(const std::string& line)> on_log;  // every line of out.log, without its time
   };
   // Makes the folder and locks it against a second process until this object goes. Throws Error
-  // kIo, and kUsage if another process trains in it.
+  // kIo, and kUsage if another process trains in it or if files stand there that a run would write
+  // over and that no run has made.
   explicit RunFolder(Options options);
-  ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
@@ -47,7 +48,7 @@ class RunFolder {
 
  private:
   Options options_;
-  int lock_ = -1;
+  FolderLock lock_;
   std::optional<LineAppender> log_, metrics_;
   std::optional<TensorboardWriter> events_;
 };

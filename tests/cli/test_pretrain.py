@@ -132,7 +132,7 @@ class Repeatable(PretrainTest):
 
 class Refused(PretrainTest):
     def test_wrong_keys_and_values_are_named(self):
-        self.expect_error(2, "did you mean train.steps", *self.command("run", "train.stps=4"))
+        self.expect_error(2, "did you mean 'train.steps'", *self.command("run", "train.stps=4"))
         self.expect_error(2, "train.lr", *self.command("run", "train.lr=fast"))
         self.expect_error(2, "train.batch", *self.command("run", "train.batch=0"))
         self.expect_error(2, "only 12 studies", *self.command("run", "train.batch=13"))

@@ -26,7 +26,7 @@ class Verbs(ProgramTest):
         self.expect_error(2, "did you mean 'prepare'", "prepar")
         self.expect_error(2, "unknown verb 'zzzzzzzz'", "zzzzzzzz")
         self.expect_error(2, "verb is missing")
-        self.expect_error(2, "did you mean --threads", "audit", "x", "--thread=3")
+        self.expect_error(2, "did you mean '--threads'", "audit", "x", "--thread=3")
         self.expect_error(2, "--out", "phantom", "--studies", "3")
         self.expect_error(2, "--studies", "phantom", "--out", self.folder / "x", "--studies", "many")
         self.expect_error(2, "unknown corpus 'pears'", "prepare", "pears", "--root", ".", "--out", "x")

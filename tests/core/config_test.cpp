@@ -81,9 +81,13 @@ TEST(Config, SetWinsOverTheFileAndMakesMissingGroups) {
 
 TEST(Config, UnknownKeyNamesTheNearestOne) {
   EXPECT_THAT(failure("train:\n  stesp: 7\n"), ::testing::HasSubstr("unknown key train.stesp"));
-  EXPECT_THAT(failure("train:\n  stesp: 7\n"), ::testing::HasSubstr("did you mean train.steps"));
+  EXPECT_THAT(failure("train:\n  stesp: 7\n"), ::testing::HasSubstr("did you mean 'train.steps'"));
   EXPECT_THAT(failure("", {"trian.lr=1"}), ::testing::HasSubstr("trian"));
   EXPECT_THAT(failure("corpora: [{paht: a}]"), ::testing::HasSubstr("corpora.0.paht"));
+}
+
+TEST(Config, AKeyGivenTwiceIsNamedWithItsLine) {
+  EXPECT_THAT(failure("train:\n  lr: 1\n  lr: 2\n"), ::testing::HasSubstr("line 3: the key 'lr'"));
 }
 
 TEST(Config, WrongTypeNamesKeyAndValue) {
@@ -137,9 +141,10 @@ TEST(Config, PrintedConfigurationReadsBackEqual) {
   EXPECT_EQ(print_config(back), yaml);
 }
 
-TEST(NearestName, FindsTypingErrorsOnly) {
-  EXPECT_EQ(nearest_name("pretrian", {"evaluate", "pretrain"}), "pretrain");
-  EXPECT_EQ(nearest_name("zzz", {"evaluate", "pretrain"}), std::nullopt);
+TEST(DidYouMean, SuggestsForTypingErrorsOnly) {
+  EXPECT_EQ(did_you_mean("pretrian", {"evaluate", "pretrain"}), "; did you mean 'pretrain'?");
+  EXPECT_EQ(did_you_mean("zzz", {"evaluate", "pretrain"}), "");
+  EXPECT_EQ(did_you_mean("zzz", {"evaluate", "pretrain"}, "; see --help"), "; see --help");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "biplane/core/error.h"
+#include "biplane/core/folder_lock.h"
 #include "biplane/core/sha256.h"
 #include "tests/test_data.h"
 
@@ -19,7 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::size_t entries(const fs::path& folder) {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
 ErrorKind kind_of(const std::function<void()>& action) {
@@ -67,7 +69,8 @@ TEST(Files, ErrorsHaveTheirKinds) {
   EXPECT_EQ(kind_of([&] { read_file(folder / "pipe"); }), ErrorKind::kUsage);
   write_file_atomically(folder / "big", std::string(1000, 'x'));
   EXPECT_EQ(kind_of([&] { read_file(folder / "big", 999); }), ErrorKind::kBadContent);
-  EXPECT_EQ(kind_of([&] { write_file_atomically(folder / "no/such/folder", "x"); }), ErrorKind::kIo);
+  EXPECT_EQ(kind_of([&] { write_file_atomically(folder / "no/such/folder", "x"); }),
+            ErrorKind::kIo);
   EXPECT_EQ(kind_of([&] { make_folder(folder / "big/sub"); }), ErrorKind::kIo);
   EXPECT_EQ(kind_of([&] { sha256_file(folder / "none"); }), ErrorKind::kMissingInput);
 }
@@ -86,7 +89,20 @@ TEST(Sha256, AgreesWithThePublishedTestVectors) {
   EXPECT_EQ(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   const testing::TemporaryFolder folder;
   write_file_atomically(folder / "million", std::string(1000000, 'a'));
-  EXPECT_EQ(sha256_file(folder / "million"), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(sha256_file(folder / "million"),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+TEST(FolderLock, KeepsASecondOneOutUntilItGoesAndLeavesNoFile) {
+  const testing::TemporaryFolder folder;
+  {
+    const FolderLock first(folder / "made");
+    EXPECT_EQ(kind_of([&] { FolderLock second(folder / "made"); }), ErrorKind::kUsage);
+    EXPECT_EQ(entries(folder / "made"), 0u);
+  }
+  EXPECT_NO_THROW(FolderLock(folder / "made"));
+  write_file_atomically(folder / "file", "");
+  EXPECT_EQ(kind_of([&] { FolderLock lock(folder / "file"); }), ErrorKind::kIo);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include "biplane/formats/csv.h"
+
 #include <gmock/gmock.h>
 #include <zlib.h>
 
@@ -8,7 +10,6 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/random.h"
-#include "biplane/formats/csv.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -87,6 +88,12 @@ TEST_F(Csv, AMissingColumnIsNamedWithTheNearestAndAllOthers) {
       EXPECT_THAT(e.what(), HasSubstr(part));
   }
   EXPECT_FALSE(csv.find_column("study").has_value());
+}
+
+TEST_F(Csv, AColumnThatIsThereTwiceIsRefusedWhereItIsAskedFor) {
+  CsvReader csv(write("report,frontal,report\n"));
+  EXPECT_EQ(csv.column("frontal"), 1U);
+  EXPECT_THROW(csv.find_column("report"), Error);
 }
 
 TEST_F(Csv, EmptyFilesAreCalledEmpty) {

@@ -1,3 +1,5 @@
+#include "biplane/formats/rle.h"
+
 #include <gmock/gmock.h>
 
 #include <numeric>
@@ -5,7 +7,6 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/random.h"
-#include "biplane/formats/rle.h"
 
 namespace biplane {
 namespace {

@@ -1,3 +1,5 @@
+#include "biplane/formats/safetensors.h"
+
 #include <gmock/gmock.h>
 
 #include <cstring>
@@ -7,7 +9,6 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
-#include "biplane/formats/safetensors.h"
 #include "tests/test_data.h"
 
 namespace biplane {

@@ -60,7 +60,8 @@ class SmallNetworkImpl : public torch::nn::Module {
       torch::nn::Sequential stack;
       std::int64_t channels = 1;
       for (const std::int64_t next : {16, 32, 64, 64}) {
-        stack->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, next, 3).stride(2).padding(1)));
+        stack->push_back(
+            torch::nn::Conv2d(torch::nn::Conv2dOptions(channels, next, 3).stride(2).padding(1)));
         stack->push_back(torch::nn::BatchNorm2d(next));
         stack->push_back(torch::nn::ReLU());
         channels = next;
@@ -72,7 +73,8 @@ class SmallNetworkImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& images) {
     std::vector<torch::Tensor> features;
     for (std::size_t view = 0; view < stacks_.size(); ++view) {
-      const torch::Tensor map = stacks_[view]->forward(images.narrow(1, static_cast<std::int64_t>(view), 1));
+      const torch::Tensor map =
+          stacks_[view]->forward(images.narrow(1, static_cast<std::int64_t>(view), 1));
       features.push_back(torch::adaptive_avg_pool2d(map, {3, 3}).flatten(1));
     }
     return head_->forward(torch::dropout(torch::cat(features, 1), 0.3, is_training()));
@@ -85,18 +87,22 @@ class SmallNetworkImpl : public torch::nn::Module {
 TORCH_MODULE(SmallNetwork);
 
 void train(SmallNetwork& network, const Tensors& data, const SupervisedOptions& options) {
-  torch::optim::AdamW optimizer(network->parameters(), torch::optim::AdamWOptions(2e-3).weight_decay(0.05));
+  torch::optim::AdamW optimizer(network->parameters(),
+                                torch::optim::AdamWOptions(2e-3).weight_decay(0.05));
   const std::int64_t count = data.images.size(0);
   network->train();
   for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const double progress = static_cast<double>(epoch) / static_cast<double>(options.epochs);
-    static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups()[0].options()).lr(2e-3 * (1 - progress));
-    CounterRandom random(static_cast<std::uint64_t>(options.seed), "guard", {static_cast<std::uint64_t>(epoch)});
+    static_cast<torch::optim::AdamWOptions&>(optimizer.param_groups()[0].options())
+        .lr(2e-3 * (1 - progress));
+    CounterRandom random(static_cast<std::uint64_t>(options.seed), "guard",
+                         {static_cast<std::uint64_t>(epoch)});
     const torch::Tensor order = torch::tensor(random.permutation(count));
     for (std::int64_t begin = 0; begin + options.batch <= count; begin += options.batch) {
       const torch::Tensor rows = order.narrow(0, begin, options.batch);
       const torch::Tensor logits = network->forward(data.images.index_select(0, rows));
-      const torch::Tensor loss = torch::binary_cross_entropy_with_logits(logits, data.labels.index_select(0, rows));
+      const torch::Tensor loss =
+          torch::binary_cross_entropy_with_logits(logits, data.labels.index_select(0, rows));
       optimizer.zero_grad();
       loss.backward();
       optimizer.step();
@@ -122,7 +128,8 @@ std::map<std::string, double> supervised_auroc(const SupervisedOptions& options)
     std::vector<std::uint8_t> truth;
     for (std::int64_t i = 0; i < scores.size(0); ++i) {
       score.push_back(scores[i][static_cast<std::int64_t>(f)].item<double>());
-      truth.push_back(test_data.labels[i][static_cast<std::int64_t>(f)].item<float>() > 0.5F ? 1 : 0);
+      truth.push_back(test_data.labels[i][static_cast<std::int64_t>(f)].item<float>() > 0.5F ? 1
+                                                                                             : 0);
     }
     if (const auto value = auroc(score, truth)) result[names[f]] = *value;
   }

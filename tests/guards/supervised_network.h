@@ -10,13 +10,13 @@
 
 namespace biplane::testing {
 
-// A small convolutional network trained on the phantom's true labels: what an image reveals to somebody who is told the
-// answers. Used as a guard (a frontal must not reveal lateral-only findings) and as the ceiling that zero-shot
-// figures are compared with.
+// A small convolutional network trained on the phantom's true labels: what an image reveals to
+// somebody who is told the answers. Used as a guard (a frontal must not reveal lateral-only
+// findings) and as the ceiling that zero-shot figures are compared with.
 struct SupervisedOptions {
   std::int64_t train_studies = 3000;
   std::int64_t test_studies = 1000;
-  std::int64_t size = 96;    // pixels
+  std::int64_t size = 96;  // pixels
   std::int64_t epochs = 8;
   std::int64_t batch = 32;
   std::int64_t seed = 0;

@@ -1,3 +1,5 @@
+#include "biplane/imaging/preprocess.h"
+
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -8,7 +10,6 @@
 #include "biplane/core/error.h"
 #include "biplane/core/random.h"
 #include "biplane/imaging/heatmap.h"
-#include "biplane/imaging/preprocess.h"
 
 namespace biplane {
 namespace {

@@ -60,8 +60,8 @@ TEST_P(GoldenMethod, DecodersAgreeWithTheirGradients) {
     const torch::Tensor mask = inputs.at("query_mask");
     torch::Tensor attention;
     const TokenLayout layout = TokenLayout::padded(query.size(0), query.size(1), mask);
-    const torch::Tensor output = layout.unflatten(
-        decoder.forward(layout.flatten(query), layout, {keys, inputs.at("key_mask")}, {&attention}));
+    const torch::Tensor output = layout.unflatten(decoder.forward(
+        layout.flatten(query), layout, {keys, inputs.at("key_mask")}, {&attention}));
     expect_near(output, expected.at(name + ".output"), 3e-5, name);
     (output * inputs.at("probe") * mask.unsqueeze(2)).sum().backward();
     expect_near(query.grad(), expected.at(name + ".grad_query"), 1e-4, name + ".grad_query");

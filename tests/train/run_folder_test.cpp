@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "tests/test_data.h"
 
@@ -71,6 +72,19 @@ TEST(RunFolder, ValuesThatAreNotFiniteBecomeNull) {
   EXPECT_EQ(read_file(folder / "run/state"), "running\n");
   run.log("hello");
   EXPECT_EQ(read_file(folder / "run/out.log"), "1970-01-01T00:00:00Z hello\n");
+}
+
+TEST(RunFolder, RefusesToWriteOverFilesThatNoRunHasMade) {
+  testing::TemporaryFolder folder;
+  write_file_atomically(folder / "config.yaml", "mine: 1\n");
+  const auto open = [&] {
+    RunFolder({folder.path(), [] { return 0.0; }, [](const std::string&) {}});
+  };
+  EXPECT_THROW(open(), Error);
+  EXPECT_EQ(read_file(folder / "config.yaml"), "mine: 1\n");
+  write_file_atomically(folder / "state",
+                        "running\n");  // as a run leaves it, however early it ends
+  EXPECT_NO_THROW(open());
 }
 
 }  // namespace
