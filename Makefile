@@ -7,7 +7,7 @@ DEMO_OUT ?= runs/demo
 DEMO_SEED ?= 0
 DEMO_FLAGS ?=
 
-.PHONY: setup configure build programs demo test bench format lint evidence-demo clean
+.PHONY: setup configure build programs demo test bench format lint evidence-demo evidence-real-pairs clean
 
 setup:
 	@tools/setup
@@ -32,6 +32,10 @@ test: build
 evidence-demo: programs
 	tools/evidence_demo $(BUILD)
 
+# The proof on real studies (docs/evidence/real_pairs.md); DATA is the folder with studies.csv.
+evidence-real-pairs: programs
+	tools/evidence_real_pairs $(BUILD) $(or $(DATA),$(or $(BIPLANE_TEST_DATA),../shared/data)/cxr)
+
 bench:
 	@tools/setup --developer
 	@cmake --preset $(PRESET) -DBIPLANE_BENCH=ON $(CMAKE_FLAGS)
@@ -39,7 +43,7 @@ bench:
 	@for b in $(BUILD)/bin/bench_*; do $$b || exit 1; done
 
 format:
-	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i $(FORMAT_FLAGS)
 
 lint: configure
 	@git ls-files 'biplane/*.cpp' 'apps/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet

@@ -1,6 +1,6 @@
 #include "biplane/corpus/audit.h"
 
-#include "apps/biplane/command_line.h"
+#include "apps/biplane/verbs.h"
 #include "biplane/core/error.h"
 #include "biplane/core/progress.h"
 

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "apps/biplane/command_line.h"
+#include "apps/biplane/verbs.h"
 #include "biplane/core/error.h"
 
 namespace biplane::cli {

@@ -1,17 +1,10 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <exception>
-#include <filesystem>
-#include <new>
 #include <string>
 #include <vector>
 
-#include "apps/biplane/command_line.h"
 #include "apps/biplane/verbs.h"
+#include "apps/common/command_line.h"
 #include "biplane/core/error.h"
 
 namespace biplane::cli {
@@ -91,30 +84,10 @@ int run(const Arguments& arguments) {
   return run_verb(first, rest);
 }
 
-// One line on standard error whatever the message holds.
-void print_error(std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  std::fprintf(stderr, "biplane: %s %s\n",
-               colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
-}
-
 }  // namespace
 }  // namespace biplane::cli
 
 int main(int argc, char** argv) {
-  try {
-    return biplane::cli::run(biplane::cli::Arguments(argv + 1, argv + argc));
-  } catch (const biplane::Error& error) {
-    biplane::cli::print_error(error.what());
-    return static_cast<int>(error.kind());
-  } catch (const std::filesystem::filesystem_error& error) {
-    biplane::cli::print_error(error.what());
-    return static_cast<int>(biplane::ErrorKind::kIo);
-  } catch (const std::bad_alloc&) {
-    biplane::cli::print_error("not enough memory");
-  } catch (const std::exception& error) {
-    biplane::cli::print_error(error.what());
-  }
-  return static_cast<int>(biplane::ErrorKind::kFailure);
+  return biplane::cli::guarded(
+      [&] { return biplane::cli::run(biplane::cli::Arguments(argv + 1, argv + argc)); });
 }

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "apps/biplane/command_line.h"
+#include "apps/biplane/verbs.h"
 #include "biplane/core/files.h"
 #include "biplane/imaging/encode.h"
 #include "biplane/phantom/preview.h"

@@ -1,6 +1,6 @@
 #include <filesystem>
 
-#include "apps/biplane/command_line.h"
+#include "apps/biplane/verbs.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/folder_lock.h"

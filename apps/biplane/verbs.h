@@ -1,13 +1,12 @@
 #pragma once
 
 #include <string>
-#include <vector>
+
+#include "apps/common/command_line.h"
 
 // The verbs of the program that need no tensors; each takes the arguments after the verb and
 // returns the exit code, or throws biplane::Error.
 namespace biplane::cli {
-
-using Arguments = std::vector<std::string>;
 
 int run_phantom(const Arguments& arguments);
 int run_prepare(const Arguments& arguments);

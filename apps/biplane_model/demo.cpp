@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/run_control.h"
+#include "apps/biplane_model/verbs.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -16,8 +18,6 @@
 #include "biplane/eval/evaluate.h"
 #include "biplane/phantom/phantom.h"
 #include "biplane/train/pretrain.h"
-#include "run_control.h"
-#include "verbs.h"
 
 namespace biplane {
 namespace {

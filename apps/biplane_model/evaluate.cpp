@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/verbs.h"
 #include "biplane/core/error.h"
-#include "verbs.h"
 
 namespace biplane {
 namespace {

@@ -1,84 +1,38 @@
-#include <c10/util/Exception.h>
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cstdio>
-#include <exception>
-#include <filesystem>
-#include <new>
 #include <string>
-#include <utility>
-#include <vector>
 
+#include "apps/biplane_model/verbs.h"
+#include "apps/common/command_line.h"
 #include "biplane/core/error.h"
 #include "biplane/nn/vector_math.h"
-#include "verbs.h"
 
+namespace biplane {
 namespace {
 
-using biplane::ErrorKind;
-
-constexpr biplane::Verb kVerbs[] = {
-    {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding",
-     biplane::define_evaluate},
-    {"demo", "Phantom, training, evaluation and report in one go", biplane::define_demo},
-    {"pretrain", "Pre-train the two-view model on a manifest", biplane::define_pretrain},
+constexpr Verb kVerbs[] = {
+    {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", define_evaluate},
+    {"demo", "Phantom, training, evaluation and report in one go", define_demo},
+    {"pretrain", "Pre-train the two-view model on a manifest", define_pretrain},
 };
 
-int fail(ErrorKind kind, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  fmt::print(stderr, "biplane: error: {}\n", message);
-  return static_cast<int>(kind);
-}
-
-// Without the stack that LibTorch's errors carry behind their first line.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-int run_and_flush(const biplane::VerbRun& run) {
-  biplane::choose_vector_math();
-  const int code = run();
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    throw biplane::Error(ErrorKind::kIo, "writing to standard output failed");
-  return code;
-}
-
-// Exit codes: house rules, section 4.
-int guarded(const biplane::VerbRun& run) {
-  try {
-    return run_and_flush(run);
-  } catch (const biplane::Error& error) {
-    return fail(error.kind(), error.what());
-  } catch (const c10::Error& error) {
-    return fail(ErrorKind::kFailure, first_line(error.what_without_backtrace()));
-  } catch (const std::filesystem::filesystem_error& error) {
-    return fail(ErrorKind::kIo, error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::kFailure, "out of memory");
-  } catch (const std::exception& error) {
-    return fail(ErrorKind::kFailure, first_line(error.what()));
+int run(const cli::Arguments& arguments) {
+  const std::string name = arguments.empty() ? "" : arguments.front();
+  for (const Verb& verb : kVerbs) {
+    if (name != verb.name) continue;
+    CLI::App app(verb.summary, "biplane " + name);
+    const VerbRun run_verb = verb.define(app);
+    if (!cli::parse_arguments(app, {arguments.begin() + 1, arguments.end()})) return 0;
+    choose_vector_math();
+    return run_verb();
   }
+  throw Error(ErrorKind::kUsage,
+              "this program has the verbs of biplane that need LibTorch; call biplane VERB");
 }
 
 }  // namespace
+}  // namespace biplane
 
 int main(int argc, char** argv) {
-  CLI::App app("Verbs of biplane that need LibTorch; 'biplane VERB' starts this program",
-               "biplane");
-  app.require_subcommand(1);
-  std::vector<std::pair<CLI::App*, biplane::VerbRun>> verbs;
-  for (const biplane::Verb& verb : kVerbs) {
-    CLI::App* parser = app.add_subcommand(verb.name, verb.summary);
-    verbs.emplace_back(parser, verb.define(*parser));
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help
-    return fail(ErrorKind::kUsage, std::string(error.what()) + " (see --help)");
-  }
-  for (const auto& [parser, run] : verbs) {
-    if (parser->parsed()) return guarded(run);
-  }
-  return 0;
+  return biplane::cli::guarded(
+      [&] { return biplane::run(biplane::cli::Arguments(argv + 1, argv + argc)); });
 }

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/run_control.h"
+#include "apps/biplane_model/verbs.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
-#include "run_control.h"
-#include "verbs.h"
 
 namespace biplane {
 namespace {

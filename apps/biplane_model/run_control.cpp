@@ -1,4 +1,4 @@
-#include "run_control.h"
+#include "apps/biplane_model/run_control.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -43,7 +43,7 @@ void check_data_config(const DataConfig& config) {
   check_range("workers", config.workers, 0, 256);
   check_range("prefetch", config.prefetch, 1, 4096);
   check_range("cache_mib", config.cache_mib, 0, std::int64_t{1} << 24);
-  check_preprocess(config.image);
+  check_preprocess(config.image, "data.image.");
   check_masking_options(config.masking, "data.masking.");
 }
 

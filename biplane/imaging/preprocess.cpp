@@ -49,16 +49,16 @@ Image cut(const Image& image, CropOffset offset, int crop) {
 
 }  // namespace
 
-void check_preprocess(const PreprocessOptions& options) {
+void check_preprocess(const PreprocessOptions& options, const std::string& group) {
   if (options.fit != kLongest && options.fit != "shortest")
     throw Error(ErrorKind::kUsage,
-                fmt::format("fit: '{}' is neither 'longest' nor 'shortest'", options.fit));
+                fmt::format("{}fit: '{}' is neither 'longest' nor 'shortest'", group, options.fit));
   if (options.size < 1 || options.size > kMaxSize)
     throw Error(ErrorKind::kUsage,
-                fmt::format("size: {} is not within 1 .. {}", options.size, kMaxSize));
+                fmt::format("{}size: {} is not within 1 .. {}", group, options.size, kMaxSize));
   if (options.crop < 1 || options.crop > options.size)
-    throw Error(ErrorKind::kUsage,
-                fmt::format("crop: {} is not within 1 .. size ({})", options.crop, options.size));
+    throw Error(ErrorKind::kUsage, fmt::format("{}crop: {} is not within 1 .. size ({})", group,
+                                               options.crop, options.size));
 }
 
 PadGeometry pad_geometry(int rows, int cols, int size) {

@@ -27,8 +27,9 @@ struct PreprocessOptions {
   }
 };
 
-// Throws Error kUsage naming the key for sizes outside 1 .. 4096, crop > size or an unknown fit.
-void check_preprocess(const PreprocessOptions& options);
+// Throws Error kUsage naming the key (behind `group`, for example "data.image.") for sizes outside
+// 1 .. 4096, crop > size or an unknown fit.
+void check_preprocess(const PreprocessOptions& options, const std::string& group = "");
 
 // Where the image's content lies in the padded square, exact in integers: rows = max(1, floor(rows
 // size / longest)).

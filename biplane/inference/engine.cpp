@@ -9,29 +9,13 @@
 #include "biplane/core/parallel.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/pretrain_objective.h"
+#include "biplane/nn/one_thread.h"
 #include "biplane/nn/weights.h"
 
 namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Parallelism is over batches: operators that start threads of their own would fight for the same
-// cores.
-void use_one_thread() {
-  if (at::get_num_threads() != 1) at::set_num_threads(1);
-}
-
-class OneThreadScope {
- public:
-  OneThreadScope() : before_(at::get_num_threads()) { use_one_thread(); }
-  ~OneThreadScope() { at::set_num_threads(before_); }
-  OneThreadScope(const OneThreadScope&) = delete;
-  OneThreadScope& operator=(const OneThreadScope&) = delete;
-
- private:
-  int before_;
-};
 
 TextPipeline make_text(const ModelDescription& description) {
   TextPipeline text{WordPieceTokenizer(description.vocabulary, description.tokenizer),
@@ -74,10 +58,11 @@ Engine::Engine(ModelPackage package, const EngineOptions& options)
       text_(make_text(package_.description)),
       batch_(options.batch),
       threads_(options.threads) {
-  if (batch_ < 1 || threads_ < 0) {
-    throw Error(ErrorKind::kUsage, "engine: batch " + std::to_string(batch_) + " and threads " +
-                                       std::to_string(threads_));
-  }
+  if (batch_ < 1)
+    throw Error(ErrorKind::kUsage, "batch: " + std::to_string(batch_) + " is not 1 or more");
+  if (threads_ < 0)
+    throw Error(ErrorKind::kUsage,
+                "threads: " + std::to_string(threads_) + " is neither 0 (one a core) nor more");
   if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   check_preprocess(package_.description.preprocess);
   model_ = make_model(package_);
@@ -88,9 +73,9 @@ Engine Engine::open(const fs::path& path, const EngineOptions& options) {
 }
 
 void Engine::for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const {
-  const OneThreadScope one_thread;
+  const OneThreadPerOperation one_thread;
   parallel_for(count, threads_, [&](std::int64_t index) {
-    use_one_thread();
+    const OneThreadPerOperation mine;  // the number is kept for each thread
     body(index);
   });
 }

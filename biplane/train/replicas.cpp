@@ -1,7 +1,5 @@
 #include "biplane/train/replicas.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -46,11 +44,6 @@ NamedValues mean_of(const std::vector<StepLoss>& losses, NamedValues StepLoss::*
 }
 
 }  // namespace
-
-OneThreadPerOperation::OneThreadPerOperation() : before_(at::get_num_threads()) {
-  at::set_num_threads(1);
-}
-OneThreadPerOperation::~OneThreadPerOperation() { at::set_num_threads(before_); }
 
 Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
   for (std::int64_t rank = 0; rank < count; ++rank) {

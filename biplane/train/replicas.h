@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "biplane/model/objective.h"
+#include "biplane/nn/one_thread.h"
 #include "biplane/train/optimizer.h"
 #include "biplane/train/thread_collective.h"
 
@@ -18,20 +19,6 @@ struct StepLoss {
   double total = 0;
   std::vector<std::pair<std::string, double>> terms;        // "itc", ...: global values
   std::vector<std::pair<std::string, double>> diagnostics;  // as the objective names them
-};
-
-// Tensor operations use one thread each while this lives: for the small tensors of a step, parallel
-// over studies is faster than parallel inside operations, and the result does not depend on the
-// number of cores.
-class OneThreadPerOperation {
- public:
-  OneThreadPerOperation();
-  ~OneThreadPerOperation();
-  OneThreadPerOperation(const OneThreadPerOperation&) = delete;
-  OneThreadPerOperation& operator=(const OneThreadPerOperation&) = delete;
-
- private:
-  int before_;
 };
 
 // An objective on several threads of one process. The replicas share the memory of their

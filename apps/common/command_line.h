@@ -1,15 +1,23 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "apps/biplane/verbs.h"
-
+// What the two programs do alike.
 namespace biplane::cli {
 
+using Arguments = std::vector<std::string>;  // after the verb
+
+// Exit code of run(): its own, or that of the error it throws (house rules, section 4), of which
+// one line goes to standard error whatever its message holds. Results that cannot be written are an
+// error too.
+int guarded(const std::function<int()>& run);
+
 // Parses the arguments after a verb. False when help was asked for and printed. Throws Error kUsage
-// with one line that names the option and, for an unknown one, the nearest.
+// with one line that names the option and, for an unknown one, the nearest; an option with an empty
+// value is an error.
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
 
 // Writes results to standard output. Throws Error kIo when that fails (a full disk, a closed pipe).

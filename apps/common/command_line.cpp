@@ -1,0 +1,103 @@
+#include "apps/common/command_line.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <thread>
+
+#include "biplane/core/error.h"
+
+namespace biplane::cli {
+namespace {
+
+std::string unknown_option(const CLI::App& app, const std::string& given) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  return (given.rfind('-', 0) == 0 ? "unknown option " : "unexpected argument ") + given +
+         did_you_mean(given.substr(0, given.find('=')), known);
+}
+
+void refuse_empty_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 || option->get_expected_max() == 0) continue;
+    for (const std::string& value : option->results()) {
+      if (value.empty())
+        throw Error(ErrorKind::kUsage, option->get_name() + ": the value must not be empty");
+    }
+  }
+}
+
+int fail(ErrorKind kind, std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  std::fprintf(stderr, "biplane: %s %s\n",
+               colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
+  return static_cast<int>(kind);
+}
+
+void flush_results() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  throw Error(ErrorKind::kIo,
+              std::string("standard output: writing failed: ") + std::strerror(errno));
+}
+
+// Without the stack that LibTorch's errors carry behind their first line.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+int guarded(const std::function<int()>& run) {
+  try {
+    const int code = run();
+    flush_results();
+    return code;
+  } catch (const Error& error) {
+    return fail(error.kind(), error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(ErrorKind::kIo, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::kFailure, "not enough memory");
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::kFailure, first_line(error.what()));
+  }
+}
+
+bool parse_arguments(CLI::App& app, const Arguments& arguments) {
+  try {
+    Arguments reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
+    app.parse(reversed);
+    refuse_empty_values(app);
+    return true;
+  } catch (const CLI::CallForHelp&) {
+    print_result(app.help());
+    return false;
+  } catch (const CLI::ExtrasError& error) {
+    const std::vector<std::string> extras = app.remaining();
+    throw Error(ErrorKind::kUsage,
+                extras.empty() ? error.what() : unknown_option(app, extras.front()));
+  } catch (const CLI::ParseError& error) {
+    throw Error(ErrorKind::kUsage,
+                std::string(error.what()) + " (" + app.get_name() + " --help shows the options)");
+  }
+}
+
+void print_result(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  flush_results();
+}
+
+int resolve_threads(int threads) {
+  if (threads > 0) return threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace biplane::cli
