@@ -1,13 +1,6 @@
 # All third-party packages, found once. Nothing is downloaded; tools/setup installs what is missing.
 set(BIPLANE_SETUP_HINT "run 'make setup' (tools/setup) or install it yourself")
 
-function(biplane_require package)
-  find_package(${package} QUIET ${ARGN})
-  if(NOT ${package}_FOUND)
-    message(FATAL_ERROR "biplane: the library ${package} was not found: ${BIPLANE_SETUP_HINT}")
-  endif()
-endfunction()
-
 macro(biplane_require_target package)
   find_package(${package} QUIET CONFIG)
   if(NOT ${package}_FOUND)
@@ -16,7 +9,6 @@ macro(biplane_require_target package)
 endmacro()
 
 biplane_require_target(fmt)
-biplane_require_target(spdlog)
 biplane_require_target(yaml-cpp)
 biplane_require_target(nlohmann_json)
 biplane_require_target(CLI11)

@@ -2,6 +2,7 @@
 
 #include "apps/biplane/verbs.h"
 #include "biplane/core/error.h"
+#include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 
 namespace biplane::cli {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/biplane/verbs.h"
 #include "biplane/core/files.h"
 #include "biplane/imaging/encode.h"
@@ -31,11 +33,30 @@ std::string summary_table(const PhantomSummary& summary, std::int64_t studies) {
   return text;
 }
 
+std::string summary_json(const PhantomSummary& summary, std::int64_t studies) {
+  using nlohmann::ordered_json;
+  ordered_json findings = ordered_json::array();
+  for (const auto& [finding, count] : summary.positives)
+    findings.push_back({{"finding", finding},
+                        {"studies", count},
+                        {"share", static_cast<double>(count) / static_cast<double>(studies)}});
+  const ordered_json document = {{"studies", studies},
+                                 {"splits",
+                                  {{"train", summary.studies.train},
+                                   {"validate", summary.studies.validate},
+                                   {"test", summary.studies.test}}},
+                                 {"patients", summary.patients},
+                                 {"images", summary.images},
+                                 {"findings", findings}};
+  return document.dump(2) + "\n";
+}
+
 }  // namespace
 
 int run_phantom(const Arguments& arguments) {
   PhantomOptions options;
   std::string out, preview;
+  bool json = false;
   CLI::App app(
       "Makes radiographic phantom studies: one body in 3D, a frontal and a lateral view of it, a "
       "report, and the truth.",
@@ -59,6 +80,7 @@ int run_phantom(const Arguments& arguments) {
       ->capture_default_str();
   app.add_option("--preview", preview, "also write a contact sheet of some studies")
       ->type_name("PNG");
+  app.add_flag("--json", json, "print the summary as JSON");
   app.footer(kExamples);
   if (!parse_arguments(app, arguments)) return 0;
 
@@ -67,7 +89,8 @@ int run_phantom(const Arguments& arguments) {
   const PhantomSummary summary = write_phantom(options, out, &progress);
   progress.finish();
   if (!preview.empty()) write_file_atomically(preview, encode_png(phantom_preview(options)));
-  print_result(summary_table(summary, options.studies));
+  print_result(json ? summary_json(summary, options.studies)
+                    : summary_table(summary, options.studies));
   return 0;
 }
 

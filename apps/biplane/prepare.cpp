@@ -4,6 +4,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/folder_lock.h"
+#include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 #include "biplane/corpus/corpora/pairs.h"
 #include "biplane/corpus/manifest.h"

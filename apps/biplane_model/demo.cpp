@@ -91,8 +91,10 @@ PretrainConfig training_config(const Options& options, const fs::path& manifest)
   config.seed = options.seed;
   config.data.manifest = manifest.string();
   config.train.threads = options.threads;
-  config.train.steps = std::max<std::int64_t>(
-      20, std::llround(share_of_full(options.minutes) * static_cast<double>(config.train.steps)));
+  if (config.train.steps > 0) {  // else the check of the configuration names it
+    config.train.steps = std::max<std::int64_t>(
+        20, std::llround(share_of_full(options.minutes) * static_cast<double>(config.train.steps)));
+  }
   return config;
 }
 

@@ -56,7 +56,7 @@ int run(Options options) {
     throw Error(ErrorKind::kMissingInput,
                 options.evaluate.root.string() + ": no such folder (--root)");
   options.evaluate.studies = study_filter(options);
-  options.evaluate.code = "biplane " BIPLANE_VERSION;
+  options.evaluate.code = BIPLANE_CODE_VERSION;
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
@@ -94,7 +94,7 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--max-bad", options->max_bad, "share of studies that may be unreadable")
       ->capture_default_str();
   app.add_flag("--json", options->json, "print the rows as JSON lines instead of a table");
-  app.add_flag("--quiet", options->quiet, "no progress");
+  app.add_flag("-q,--quiet", options->quiet, "no progress");
   app.footer(kExamples);
   return [options] { return run(*options); };
 }

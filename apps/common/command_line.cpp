@@ -10,7 +10,6 @@
 #include <exception>
 #include <filesystem>
 #include <new>
-#include <thread>
 
 #include "biplane/core/error.h"
 
@@ -37,7 +36,9 @@ void refuse_empty_values(const CLI::App& app) {
 }
 
 int fail(ErrorKind kind, std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
+  // Values of the user's are quoted in messages: one line, and nothing that steers a terminal.
+  std::replace_if(
+      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
   const bool colour = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   std::fprintf(stderr, "biplane: %s %s\n",
                colour ? "\033[31merror:\033[0m" : "error:", message.c_str());
@@ -93,11 +94,6 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
 void print_result(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   flush_results();
-}
-
-int resolve_threads(int threads) {
-  if (threads > 0) return threads;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 }  // namespace biplane::cli

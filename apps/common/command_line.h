@@ -23,7 +23,4 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments);
 // Writes results to standard output. Throws Error kIo when that fails (a full disk, a closed pipe).
 void print_result(const std::string& text);
 
-// Threads to use where the user says 0: one a core.
-int resolve_threads(int threads);
-
 }  // namespace biplane::cli

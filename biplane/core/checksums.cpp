@@ -55,6 +55,9 @@ void verify_checksums(const fs::path& folder, const std::vector<std::string>& re
     if (line.size() < kDigits + 3 || line.compare(kDigits, 2, "  ") != 0)
       throw_damaged(sums, "damaged line: " + line);
     listed.push_back(line.substr(kDigits + 2));
+    const std::string normal = fs::path(listed.back()).lexically_normal().generic_string();
+    if (normal.starts_with("..") || normal.starts_with("/"))
+      throw_damaged(sums, "names a file outside its folder: " + listed.back());
     const fs::path file = folder / listed.back();
     if (!fs::exists(file))
       throw_damaged(file, std::string("is missing, but ") + kFileName + " names it");

@@ -101,11 +101,11 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) throw Error(ErrorKind::kMissingInput, path.string() + ": no such file");
   if (fs::is_directory(status)) {
-    throw Error(ErrorKind::kUsage, path.string() + ": is a folder, a file is needed");
+    throw Error(ErrorKind::kBadContent, path.string() + ": is a folder, a file is needed");
   }
   // A pipe would wait for a writer for ever.
   if (!fs::is_regular_file(status)) {
-    throw Error(ErrorKind::kUsage, path.string() + ": is not a regular file");
+    throw Error(ErrorKind::kBadContent, path.string() + ": is not a regular file");
   }
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw_io(path, "cannot be opened for reading");
@@ -167,6 +167,16 @@ LineAppender::LineAppender(const fs::path& path, bool truncate)
                          O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (truncate ? O_TRUNC : 0),
                          0666)) {
   if (descriptor_ < 0) throw_io(path_, "cannot be opened for appending");
+  if (!truncate) cut_torn_line();
+}
+
+void LineAppender::cut_torn_line() {
+  if (!fs::is_regular_file(path_)) return;
+  const std::string content = read_file(path_);
+  if (content.empty() || content.back() == '\n') return;
+  const std::size_t last = content.find_last_of('\n');
+  const auto whole = static_cast<off_t>(last == std::string::npos ? 0 : last + 1);
+  if (::ftruncate(descriptor_, whole) != 0) throw_io(path_, "cannot be cut to its last whole line");
 }
 
 LineAppender::~LineAppender() {

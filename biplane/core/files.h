@@ -28,7 +28,8 @@ void write_file_atomically(const std::filesystem::path& path,
 void make_folder(const std::filesystem::path& folder);
 
 // Appends whole lines to a file (each gets a newline), with one write call a line, so that a line
-// is never interleaved with another writer's. Throws Error kIo.
+// is never interleaved with another writer's. A last line without its newline (torn by a kill or a
+// loss of power) is removed when the file is opened. Throws Error kIo.
 class LineAppender {
  public:
   // `truncate`: start empty instead of going on after what is there.
@@ -41,6 +42,8 @@ class LineAppender {
   void append(std::string_view line);
 
  private:
+  void cut_torn_line();
+
   std::filesystem::path path_;
   int descriptor_ = -1;
 };

@@ -41,4 +41,9 @@ void parallel_for(std::int64_t count, int threads, const std::function<void(std:
   if (failure) std::rethrow_exception(failure);
 }
 
+int resolve_threads(std::int64_t threads) {
+  if (threads > 0) return static_cast<int>(threads);
+  return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
 }  // namespace biplane

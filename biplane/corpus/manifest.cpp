@@ -44,19 +44,6 @@ void each_line(std::string_view content, const Use& use) {
   }
 }
 
-// The given root, unless the first image is not there but beside the manifest: then the paths were
-// not meant for the root.
-fs::path image_root(const std::vector<Study>& studies, const fs::path& folder,
-                    const fs::path& given) {
-  if (given.empty()) return folder;
-  for (const Study& study : studies) {
-    if (study.views.empty()) continue;
-    const std::string& image = study.views.front().path;
-    return !fs::exists(given / image) && fs::exists(folder / image) ? folder : given;
-  }
-  return given;
-}
-
 }  // namespace
 
 ManifestWriter::ManifestWriter(fs::path path) : path_(std::move(path)) {
@@ -106,6 +93,8 @@ Manifest::Manifest(std::vector<Study> studies, fs::path root, fs::path path)
 Manifest Manifest::read(const fs::path& given, const fs::path& root) {
   const fs::path path = fs::is_directory(given) ? given / "manifest.jsonl" : given;
   const std::string content = read_file(path);
+  if (!root.empty() && !fs::is_directory(root))
+    throw Error(ErrorKind::kMissingInput, root.string() + ": no such folder (the images' root)");
   std::vector<Study> studies;
   std::unordered_map<std::string, std::int64_t> seen;
   each_line(content, [&](std::string_view line, std::int64_t row) {
@@ -121,8 +110,7 @@ Manifest Manifest::read(const fs::path& given, const fs::path& root) {
           "study_id '" + first->first + "' is already in row " + std::to_string(first->second));
   });
   if (studies.empty()) throw Error(ErrorKind::kBadContent, path.string() + ": no study in it");
-  fs::path images = image_root(studies, path.parent_path(), root);
-  return Manifest(std::move(studies), std::move(images), path);
+  return Manifest(std::move(studies), root.empty() ? path.parent_path() : root, path);
 }
 
 }  // namespace biplane

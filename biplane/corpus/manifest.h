@@ -46,8 +46,8 @@ class Manifest {
   Manifest(std::vector<Study> studies, std::filesystem::path root, std::filesystem::path path = {});
 
   // `path`: a manifest file, or a folder that holds manifest.jsonl. `root`: folder that the image
-  // paths are relative to; empty, or where the first image is not in it but beside the manifest:
-  // the manifest's own folder. Throws Error: kMissingInput; kBadContent naming file, row, key and
+  // paths are relative to; empty: the manifest's own folder. Throws Error: kMissingInput for a
+  // manifest or a root that is not there; kBadContent naming file, row, key and
   // value for a bad or repeated study; kBadContent when there is no study at all.
   static Manifest read(const std::filesystem::path& path, const std::filesystem::path& root = {});
 

@@ -95,6 +95,8 @@ View read_view(const element& item, const std::string& path) {
   const Fields fields(item, path + ".");
   View view;
   view.path = fields.required("path");
+  if (view.path.find('\0') != std::string::npos)
+    throw_value(path + ".path", "a text with a NUL character", "a file name");
   std::string name = view_name(ViewPosition::kUnknown);
   fields.read("view", name);
   const auto position = parse_view(name);
@@ -131,6 +133,24 @@ Box read_box(const element& item, const std::string& path, std::size_t views) {
   return box;
 }
 
+// Largest mask that makes sense; sums of run lengths below cannot overflow.
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 32;
+
+void check_mask(const Mask& mask, const std::string& path) {
+  const std::string size = std::to_string(mask.rows) + " x " + std::to_string(mask.cols);
+  if (mask.rows < 1 || mask.cols < 1 || mask.rows > kMostPixels / mask.cols)
+    throw_value(path + ".rows and .cols", size, "the size of an image");
+  std::int64_t pixels = 0;
+  for (const std::int64_t length : mask.rle) {
+    pixels += length;
+    if (pixels > mask.rows * mask.cols) break;
+  }
+  if (pixels != mask.rows * mask.cols) {
+    throw_value(path + ".rle", std::to_string(pixels) + " pixels or more",
+                "run lengths of all " + size + " pixels");
+  }
+}
+
 Mask read_mask(const element& item, const std::string& path, std::size_t views) {
   const Fields fields(item, path + ".");
   Mask mask;
@@ -142,8 +162,10 @@ Mask read_mask(const element& item, const std::string& path, std::size_t views) 
     std::int64_t length = 0;
     if (run.get(length) != simdjson::SUCCESS || length < 0)
       throw_value(where, shown(run), "a run length of at least 0");
+    if (length > kMostPixels) throw_value(where, shown(run), "a run length within the mask");
     mask.rle.push_back(length);
   });
+  check_mask(mask, path);
   return mask;
 }
 

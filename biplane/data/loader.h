@@ -1,23 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "biplane/data/dataset.h"
+#include "biplane/data/sample_batch.h"
 #include "biplane/data/sampler.h"
 #include "biplane/model/batch.h"
 
 namespace biplane {
-
-// A study that could not be read.
-struct BrokenStudy {
-  std::string study_id, reason;
-  std::string replaced_by;  // study id; empty in evaluation, where a broken study is left out
-};
 
 struct LoadedBatch {
   StudyBatch batch;
@@ -56,9 +50,6 @@ class StudyLoader {
   // The next batch, or nothing after the last one of an evaluation. Throws the Error of a worker,
   // and Error kBadContent when so many studies are broken that a batch cannot be filled.
   std::optional<LoadedBatch> next();
-  // Study id -> reason of every broken study met so far, also of those that were in no batch that
-  // next() returned.
-  const std::map<std::string, std::string>& broken() const;
 
  private:
   struct Impl;

@@ -212,6 +212,11 @@ ResultRow make_row(const ViewColumn& column, const std::string& metric, const st
   return row;
 }
 
+bool only_positives(const ColumnResult& result) {
+  return std::all_of(result.data.begin(), result.data.end(),
+                     [](const Scored& data) { return data.n == data.positives; });
+}
+
 void set_value(ResultRow& row, const Measured& measured, const std::string& note) {
   row.value = measured.value;
   if (measured.value) {
@@ -324,6 +329,12 @@ void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& outp
       continue;
     }
     ColumnResult result = measure_column(input, column, findings, prompts);
+    if (&column == &columns.front() && only_positives(result)) {
+      output.notes.emplace_back(
+          "zero_shot: no AUROC, because no study is marked absent (0) for a finding; what a "
+          "manifest "
+          "does not list is unknown");
+    }
     add_rows(column, findings, result, output.rows);
     if (column.population == shown) add_curves(column, findings, result, output.report);
     if (!column.population.empty()) continue;

@@ -81,21 +81,4 @@ std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, s
   return area;
 }
 
-std::optional<PixelBox> mask_box(std::span<const std::uint8_t> mask, std::int64_t rows,
-                                 std::int64_t cols) {
-  check_mask_size(mask.size(), rows, cols);
-  std::int64_t left = cols, right = -1, top = rows, bottom = -1;
-  for (std::int64_t y = 0; y < rows; ++y) {
-    for (std::int64_t x = 0; x < cols; ++x) {
-      if (mask[static_cast<std::size_t>(y * cols + x)] == 0) continue;
-      left = std::min(left, x);
-      right = std::max(right, x);
-      top = std::min(top, y);
-      bottom = y;
-    }
-  }
-  if (right < 0) return std::nullopt;
-  return PixelBox{left, top, right - left + 1, bottom - top + 1};
-}
-
 }  // namespace biplane

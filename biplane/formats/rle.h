@@ -1,16 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 namespace biplane {
-
-// Whole pixels, 0-based corner; covers columns x .. x+w-1 and rows y .. y+h-1.
-struct PixelBox {
-  std::int64_t x = 0, y = 0, w = 0, h = 0;
-};
 
 // COCO run lengths of a mask (rows, cols), row-major, non-zero = inside: lengths of alternating
 // runs in column-major order, starting with zeros (0 if the first pixel is inside). Throws Error
@@ -25,9 +19,5 @@ std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::
 
 // Pixels inside. Throws as decode_rle does.
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols);
-
-// Smallest box around the pixels that are inside; nullopt for an empty mask.
-std::optional<PixelBox> mask_box(std::span<const std::uint8_t> mask, std::int64_t rows,
-                                 std::int64_t cols);
 
 }  // namespace biplane

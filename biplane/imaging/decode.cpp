@@ -95,11 +95,6 @@ GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
   return decode_image(bytes, name, options).image;
 }
 
-GreyImage read_grey_image(const std::filesystem::path& path, const DecodeLimits& limits) {
-  const std::string content = read_encoded(path, limits);
-  return decode_grey(as_bytes(content), path.string(), limits);
-}
-
 FloatImage decode_float(std::span<const std::byte> bytes, const std::string& name,
                         const DecodeLimits& limits) {
   const EncodedImage source{bytes, name, limits};
@@ -111,11 +106,6 @@ FloatImage decode_float(std::span<const std::byte> bytes, const std::string& nam
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = static_cast<float>(wide.pixels[i]) / 65535.0F;
   return image;
-}
-
-FloatImage read_float_image(const std::filesystem::path& path, const DecodeLimits& limits) {
-  const std::string content = read_encoded(path, limits);
-  return decode_float(as_bytes(content), path.string(), limits);
 }
 
 ImageInfo probe_image(std::span<const std::byte> bytes, const std::string& name,

@@ -50,8 +50,6 @@ struct DecodedImage {
 // display pipeline (see dicom.h) to 0 .. 255.
 GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
                       const DecodeLimits& limits = {});
-GreyImage read_grey_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
-
 // The same with a JPEG possibly reduced.
 DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
                           const DecodeOptions& options);
@@ -61,7 +59,6 @@ DecodedImage read_image(const std::filesystem::path& path, const DecodeOptions& 
 // 255.
 FloatImage decode_float(std::span<const std::byte> bytes, const std::string& name,
                         const DecodeLimits& limits = {});
-FloatImage read_float_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
 ImageInfo probe_image(std::span<const std::byte> bytes, const std::string& name,
                       const DecodeLimits& limits = {});

@@ -1,12 +1,13 @@
 #include "biplane/imaging/dicom_display.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
+#include <numeric>
+
+#include "biplane/core/md5.h"
 
 namespace biplane {
 namespace {
@@ -59,17 +60,10 @@ void apply_voi(const DisplayRule& rule, std::vector<double>& values) {
 }
 
 static_assert(std::endian::native == std::endian::little,
-              "the MD5 below is of little-endian values");
+              "the MD5 of stored values is of little-endian ones");
 
-std::string md5_hex(const std::vector<std::int32_t>& values) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  if (EVP_Digest(values.data(), values.size() * sizeof(std::int32_t), digest.data(), &size,
-                 EVP_md5(), nullptr) != 1)
-    return {};  // a system may forbid MD5
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+double mean_of(const auto& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 }  // namespace
@@ -110,20 +104,19 @@ DicomStatistics dicom_statistics(std::span<const std::byte> bytes, const std::st
   const DecodedDicom decoded = decode_dicom(bytes, name, limits);
   const FloatImage display = apply_display(decoded.pixels, decoded.rule);
   const std::vector<std::int32_t>& values = decoded.pixels.values;
-  const auto count = static_cast<double>(values.size());
   DicomStatistics statistics;
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   statistics.minimum = *least;
   statistics.maximum = *most;
-  for (const std::int32_t value : values) statistics.stored_mean += value / count;
-  statistics.stored_md5 = md5_hex(values);
+  statistics.stored_mean = mean_of(values);
+  statistics.stored_md5 = md5_hex(std::as_bytes(std::span(values)));
   statistics.lossless = decoded.lossless;
   statistics.display_rule = decoded.rule.text();
-  for (const float value : display.pixels) statistics.display_mean += value / count;
-  double variance = 0;
-  for (const float value : display.pixels)
-    variance += (value - statistics.display_mean) * (value - statistics.display_mean) / count;
-  statistics.display_std = std::sqrt(variance);
+  const double mean = mean_of(display.pixels);
+  statistics.display_mean = mean;
+  double squares = 0;
+  for (const float value : display.pixels) squares += (value - mean) * (value - mean);
+  statistics.display_std = std::sqrt(squares / static_cast<double>(display.pixels.size()));
   return statistics;
 }
 

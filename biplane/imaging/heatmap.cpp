@@ -139,21 +139,6 @@ RgbImage overlay_heatmap(const GreyImage& image, const FloatImage& map,
   return result;
 }
 
-void draw_box(RgbImage& image, const PixelBox& box, Colour colour, int thickness) {
-  // Clipped first, so that a box far outside costs nothing.
-  const std::int64_t top = std::max<std::int64_t>(box.y, 0);
-  const std::int64_t left = std::max<std::int64_t>(box.x, 0);
-  const std::int64_t bottom = std::min<std::int64_t>(box.y + box.h, image.rows);
-  const std::int64_t right = std::min<std::int64_t>(box.x + box.w, image.cols);
-  for (std::int64_t y = top; y < bottom; ++y) {
-    for (std::int64_t x = left; x < right; ++x) {
-      const std::int64_t edge = std::min(std::min(y - box.y, box.y + box.h - 1 - y),
-                                         std::min(x - box.x, box.x + box.w - 1 - x));
-      if (edge < thickness) put(image, y, x, colour);
-    }
-  }
-}
-
 void draw_mask_outline(RgbImage& image, std::span<const std::uint8_t> mask, Colour colour) {
   const std::int64_t rows = image.rows, cols = image.cols;
   if (mask.size() != static_cast<std::size_t>(rows * cols))

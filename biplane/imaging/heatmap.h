@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <span>
 
-#include "biplane/formats/rle.h"
 #include "biplane/imaging/image.h"
 
 namespace biplane {
@@ -27,8 +26,6 @@ struct HeatmapOptions {
 RgbImage overlay_heatmap(const GreyImage& image, const FloatImage& map,
                          const HeatmapOptions& options = {});
 
-// Outline of a box, `thickness` pixels to the inside; parts outside the image are left out.
-void draw_box(RgbImage& image, const PixelBox& box, Colour colour, int thickness = 1);
 // Outer pixels of a mask (rows, cols) of the image's size: inside pixels with a 4-neighbour
 // outside. Throws Error kUsage for another size.
 void draw_mask_outline(RgbImage& image, std::span<const std::uint8_t> mask, Colour colour);

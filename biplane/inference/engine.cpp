@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "biplane/core/error.h"
@@ -18,11 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 TextPipeline make_text(const ModelDescription& description) {
-  TextPipeline text{WordPieceTokenizer(description.vocabulary, description.tokenizer),
-                    Lexicon::english(),
-                    {},
-                    description.config.max_tokens};
-  return text;
+  return {WordPieceTokenizer(description.vocabulary, description.tokenizer),
+          description.lexicon.empty() ? Lexicon::english()
+                                      : Lexicon::parse(description.lexicon, "the model's lexicon"),
+          {},
+          description.config.max_tokens};
 }
 
 std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
@@ -63,7 +62,7 @@ Engine::Engine(ModelPackage package, const EngineOptions& options)
   if (threads_ < 0)
     throw Error(ErrorKind::kUsage,
                 "threads: " + std::to_string(threads_) + " is neither 0 (one a core) nor more");
-  if (threads_ == 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  threads_ = resolve_threads(threads_);
   check_preprocess(package_.description.preprocess);
   model_ = make_model(package_);
 }
@@ -89,7 +88,7 @@ Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int
     try {
       samples.push_back(dataset.sample(place, 0));
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::kUsage) throw;
+      if (!is_broken_content(error)) throw;
       features.broken.push_back({dataset.study(place).study_id, error.what(), {}});
       continue;
     }

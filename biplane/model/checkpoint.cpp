@@ -60,6 +60,13 @@ std::string state_text(const Checkpoint& checkpoint) {
   return state.dump(1) + "\n";
 }
 
+std::int64_t count_of(const json& state, const char* key, const fs::path& path) {
+  const json& value = state.at(key);
+  if (value.is_number_unsigned()) return value.get<std::int64_t>();
+  throw Error(ErrorKind::kBadContent,
+              path.string() + ": " + key + " is " + value.dump() + ", not a count");
+}
+
 void read_state(const fs::path& path, Checkpoint& checkpoint) {
   try {
     const json state = json::parse(read_file(path));
@@ -68,8 +75,8 @@ void read_state(const fs::path& path, Checkpoint& checkpoint) {
       throw Error(ErrorKind::kBadContent, path.string() + ": format " + std::to_string(format) +
                                               " is not known to this version");
     }
-    state.at("step").get_to(checkpoint.step);
-    state.at("batches").get_to(checkpoint.batches);
+    checkpoint.step = count_of(state, "step", path);
+    checkpoint.batches = count_of(state, "batches", path);
     state.at("epoch").get_to(checkpoint.epoch);
     state.at("seed").get_to(checkpoint.seed);
     state.at("threads").get_to(checkpoint.threads);
@@ -122,9 +129,12 @@ std::vector<fs::path> list_checkpoints(const fs::path& run) {
 
 fs::path save_checkpoint(const fs::path& run, const Checkpoint& checkpoint, std::int64_t keep,
                          const CheckpointCompanions& companions) {
+  const std::string name = kPrefix + std::to_string(checkpoint.step);
+  // The last whole checkpoint must not give way to one that nothing can be done with.
+  refuse_not_finite(checkpoint.model, name, ErrorKind::kFailure);
+  refuse_not_finite(checkpoint.optimizer, name, ErrorKind::kFailure);
   const fs::path parent = checkpoints_folder(run);
   make_folder(parent);
-  const std::string name = kPrefix + std::to_string(checkpoint.step);
   const fs::path unfinished = parent / (kUnfinished + name);
   const fs::path folder = parent / name;
   try {
@@ -151,8 +161,14 @@ Checkpoint load_checkpoint(const fs::path& folder) {
   verify_checksums(folder);
   Checkpoint checkpoint;
   read_state(folder / "state.json", checkpoint);
+  if (step_of(folder).value_or(checkpoint.step) != checkpoint.step) {
+    throw Error(ErrorKind::kBadContent, (folder / "state.json").string() + ": is of step " +
+                                            std::to_string(checkpoint.step));
+  }
   checkpoint.model = load_safetensors(folder / "model.safetensors");
   checkpoint.optimizer = load_safetensors(folder / "optimizer.safetensors");
+  refuse_not_finite(checkpoint.model, folder / "model.safetensors", ErrorKind::kBadContent);
+  refuse_not_finite(checkpoint.optimizer, folder / "optimizer.safetensors", ErrorKind::kBadContent);
   return checkpoint;
 }
 

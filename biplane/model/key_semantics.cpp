@@ -128,22 +128,25 @@ std::int64_t slot_count(double rho, double alpha, std::int64_t candidates) {
       std::floor(rho * alpha * static_cast<double>(candidates) + kRounding));
 }
 
-SlotDiagnostics slot_diagnostics(const KeySet& set) {
+torch::Tensor slot_sums(const KeySet& set) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor used = set.slot_used.to(torch::kFloat64);
   const torch::Tensor count = used.sum(1);
-  if (count.sum().item<double>() == 0.0) return {};
   const torch::Tensor slots = set.keys.narrow(1, 0, used.size(1)).to(torch::kFloat64);
-  const torch::Tensor unit = slots / length(slots).unsqueeze(2) * used.unsqueeze(2);
+  const torch::Tensor unit =
+      (slots / length(slots).unsqueeze(2)).masked_fill(set.slot_used.logical_not().unsqueeze(2), 0);
   // The cosines of all ordered pairs of n unit vectors sum to |sum|^2 - n.
   const torch::Tensor pairs = count * (count - 1.0);
   const torch::Tensor cosine_sum = unit.sum(1).square().sum(1) - count;
   const torch::Tensor weights = set.aggregation.to(torch::kFloat64);
   const torch::Tensor entropy = -at::xlogy(weights, weights).sum(2);
-  SlotDiagnostics result;
-  result.slot_cosine = cosine_sum.sum().item<double>() / std::max(1.0, pairs.sum().item<double>());
-  result.slot_support = (entropy.exp() * used).sum().item<double>() / count.sum().item<double>();
-  return result;
+  return torch::stack({cosine_sum.sum(), pairs.sum(), (entropy.exp() * used).sum(), count.sum()});
+}
+
+SlotDiagnostics slot_diagnostics(const torch::Tensor& sums) {
+  const torch::Tensor host = sums.to(torch::kCPU).contiguous();
+  const double* value = host.const_data_ptr<double>();
+  return {value[0] / std::max(1.0, value[1]), value[2] / std::max(1.0, value[3])};
 }
 
 KeySemantics::KeySemantics(const KeySemanticsConfig& config, std::int64_t width,

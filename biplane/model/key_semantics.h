@@ -51,13 +51,15 @@ struct KeySet {
   Scores scores;
 };
 
-// The two numbers logged about a key set: means over all used slots of the batch, no gradient.
+// The two numbers logged about key sets: means over all used slots of the batch, no gradient.
 struct SlotDiagnostics {
   double slot_cosine = 0.0;  // mean cosine of two different slots of a study ("ksm/slot_cosine")
   double slot_support =
       0.0;  // mean exp(entropy) of a slot's weights, in patches ("ksm/slot_support")
 };
-SlotDiagnostics slot_diagnostics(const KeySet& set);
+// What they are made of, (4) float64; the sums of ranks may be added.
+torch::Tensor slot_sums(const KeySet& set);
+SlotDiagnostics slot_diagnostics(const torch::Tensor& sums);
 
 // Selection, aggregation and fusion of the rest. Values carry a learned view vector; scores do not.
 class KeySemantics : public torch::nn::Module {

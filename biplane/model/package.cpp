@@ -23,6 +23,7 @@ constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kVocabulary = "vocab.txt";
 constexpr const char* kPreprocess = "preprocess.json";
 constexpr const char* kPrompts = "prompts";
+constexpr const char* kLexicon = "lexicon.yaml";
 constexpr const char* kModelCard = "model_card.md";
 constexpr std::int64_t kFormat = 1;
 constexpr const char* kArchitecture = "biplane-multiview";
@@ -130,9 +131,12 @@ ModelDescription read_description(const fs::path& folder) {
                                             " tokens, the model was built for " +
                                             std::to_string(config.model.text.bert.vocabulary));
   }
+  std::string lexicon;
+  if (fs::exists(folder / kLexicon)) lexicon = read_file(folder / kLexicon, 1 << 24);
   return {config.model,     read_struct<PreprocessOptions>(folder / kPreprocess),
           config.tokenizer, config.provenance,
-          vocabulary,       prompt_files(folder)};
+          vocabulary,       prompt_files(folder),
+          lexicon};
 }
 
 // Moves a finished folder to its place; what was there goes first.
@@ -157,6 +161,7 @@ void write_model_description(const fs::path& folder, const ModelDescription& des
   write_file_atomically(folder / kConfig, JsonWriter::to_json(config).dump(2) + "\n");
   write_file_atomically(folder / kPreprocess, JsonWriter::to_json(preprocess).dump(2) + "\n");
   description.vocabulary.write(folder / kVocabulary);
+  if (!description.lexicon.empty()) write_file_atomically(folder / kLexicon, description.lexicon);
   make_folder(folder / kPrompts);
   for (const fs::path& file : description.prompts) {
     write_file_atomically(folder / kPrompts / file.filename(), read_file(file, 1 << 24));
@@ -212,14 +217,11 @@ namespace {
 // A sum can be right of weights that went wrong before it was taken.
 void check_weights(const TensorMap& weights, const fs::path& file) {
   for (const auto& [name, tensor] : weights) {
-    if (!tensor.is_floating_point() && tensor.dim() == 0) continue;  // a counter of the objective
-    if (!tensor.is_floating_point())
+    if (!tensor.is_floating_point() && tensor.dim() > 0)  // a number alone counts for the objective
       throw Error(ErrorKind::kBadContent,
                   file.string() + ": tensor " + name + " does not hold floating-point numbers");
-    if (!tensor.isfinite().all().item<bool>())
-      throw Error(ErrorKind::kBadContent,
-                  file.string() + ": tensor " + name + " holds a number that is not finite");
   }
+  refuse_not_finite(weights, file, ErrorKind::kBadContent);
 }
 
 }  // namespace

@@ -44,11 +44,13 @@ struct ModelDescription {
   Vocabulary vocabulary;
   std::vector<std::filesystem::path>
       prompts;  // YAML files (text/prompts.h): copied when written, those found when read
+  std::string
+      lexicon;  // YAML (text/lexicon.h) that the model was trained with; empty: the shipped one
 };
 
-// Writes config.json, vocab.txt, preprocess.json, prompts/ and model_card.md into an existing
-// folder. With model.safetensors and SHA256SUMS beside them the folder is a model directory: what a
-// checkpoint's companions do.
+// Writes config.json, vocab.txt, preprocess.json, prompts/, model_card.md and, where it is not the
+// shipped one, lexicon.yaml into an existing folder. With model.safetensors and SHA256SUMS beside
+// them the folder is a model directory: what a checkpoint's companions do.
 void write_model_description(const std::filesystem::path& folder,
                              const ModelDescription& description);
 

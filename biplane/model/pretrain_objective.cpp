@@ -207,9 +207,9 @@ void PretrainObjective::add_mlm_diagnostics(Step& step, const MlmOutput& output)
   for (int c = 0; c < kWordClasses; ++c) {
     add(std::string("mlm/accuracy_") + word_class_name(static_cast<WordClass>(c)), counts[c]);
   }
-  const SlotDiagnostics slots = slot_diagnostics(output.keys);
-  step.add_common("ksm/slot_cosine", torch::full({}, slots.slot_cosine));
-  step.add_common("ksm/slot_support", torch::full({}, slots.slot_support));
+  const SlotDiagnostics slots = slot_diagnostics(step.collective.sum(slot_sums(output.keys)));
+  step.result.diagnostics.emplace_back("ksm/slot_cosine", slots.slot_cosine);
+  step.result.diagnostics.emplace_back("ksm/slot_support", slots.slot_support);
 }
 
 void PretrainObjective::add_fla(Step& step) const {

@@ -51,6 +51,14 @@ TensorMap load_safetensors(const std::filesystem::path& file) {
   return tensors;
 }
 
+void refuse_not_finite(const TensorMap& tensors, const std::filesystem::path& where,
+                       ErrorKind kind) {
+  for (const auto& [name, tensor] : tensors) {
+    if (!tensor.is_floating_point() || tensor.isfinite().all().item<bool>()) continue;
+    throw Error(kind, where.string() + ": tensor " + name + " holds a number that is not finite");
+  }
+}
+
 void save_safetensors(const std::filesystem::path& file, const TensorMap& tensors,
                       const std::map<std::string, std::string>& metadata) {
   std::vector<torch::Tensor> dense;  // keeps the memory that the views point into

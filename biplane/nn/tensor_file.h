@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "biplane/core/error.h"
+
 namespace biplane {
 
 using TensorMap = std::map<std::string, torch::Tensor>;
@@ -18,5 +20,10 @@ TensorMap load_safetensors(const std::filesystem::path& file);
 // "__metadata__".
 void save_safetensors(const std::filesystem::path& file, const TensorMap& tensors,
                       const std::map<std::string, std::string>& metadata = {});
+
+// Throws an Error of that kind, naming `where` and the tensor, where one holds a number that is not
+// finite.
+void refuse_not_finite(const TensorMap& tensors, const std::filesystem::path& where,
+                       ErrorKind kind);
 
 }  // namespace biplane

@@ -69,7 +69,6 @@ struct PhantomSummary {
   std::int64_t images = 0;
   std::int64_t patients = 0;
   std::map<std::string, std::int64_t> positives;  // finding -> studies that have it
-  double seconds = 0;
 };
 
 // Writes OUT/images/..., OUT/manifest.jsonl, OUT/funnel.json (and OUT/studies.csv for layout pairs)

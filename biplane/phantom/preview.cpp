@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
+#include "biplane/formats/rle.h"
 #include "biplane/imaging/heatmap.h"
 
 namespace biplane {
@@ -52,10 +52,7 @@ RgbImage phantom_preview(const PhantomOptions& options, const PreviewOptions& pr
   const int side = static_cast<int>(options.size), cell = 2 * side + kGap;
   RgbImage sheet =
       make_rgb(static_cast<int>(rows) * (side + kGap), static_cast<int>(columns) * cell);
-  const int threads = options.threads > 0
-                          ? static_cast<int>(options.threads)
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  parallel_for(shown, threads, [&](std::int64_t i) {
+  parallel_for(shown, resolve_threads(options.threads), [&](std::int64_t i) {
     const PhantomStudy made = make_phantom_study(options, first + i);
     const int top = static_cast<int>(i / columns) * (side + kGap),
               left = static_cast<int>(i % columns) * cell;

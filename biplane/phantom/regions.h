@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "biplane/formats/rle.h"
-
 namespace biplane {
+
+// Whole pixels, 0-based corner; covers columns x .. x+w-1 and rows y .. y+h-1.
+struct PixelBox {
+  std::int64_t x = 0, y = 0, w = 0, h = 0;
+};
 
 // Boxes around the 4-connected regions of a square mask (size, size), row-major; in the order of
 // their first pixel. Regions smaller than a tenth of the largest one are crumbs at edges and left

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <fstream>
 #include <set>
-#include <thread>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -10,6 +9,7 @@
 #include "biplane/core/sha256.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/manifest.h"
+#include "biplane/formats/csv.h"
 #include "biplane/imaging/encode.h"
 #include "biplane/phantom/phantom.h"
 #include "biplane/phantom/study_maker.h"
@@ -42,24 +42,15 @@ Study write_study(const PhantomOptions& options, const std::filesystem::path& ou
   return std::move(made.study);
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 // Row of studies.csv, as `prepare pairs` reads it by default.
 std::string pairs_row(const Study& study) {
   std::string frontal, lateral, labels;
   for (const View& view : study.views) (is_frontal(view.view) ? frontal : lateral) = view.path;
   for (const auto& [label, value] : study.labels)
     if (value == 1) labels += (labels.empty() ? "" : ";") + label;
-  std::string row;
-  for (const std::string& field : {study.study_id, study.patient_id, frontal, lateral,
-                                   study.report.text, labels, std::string(split_name(study.split))})
-    row += (row.empty() ? "" : ",") + csv_field(field);
-  return row + "\n";
+  return csv_line({study.study_id, study.patient_id, frontal, lateral, study.report.text, labels,
+                   std::string(split_name(study.split))}) +
+         "\n";
 }
 
 void make_image_folders(const PhantomOptions& options, const std::filesystem::path& out) {
@@ -86,10 +77,7 @@ void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
 PhantomSummary write_phantom(const PhantomOptions& options, const std::filesystem::path& out,
                              Progress* progress) {
   check_phantom(options);
-  const double start = monotonic_seconds();
-  const int threads = options.threads > 0
-                          ? static_cast<int>(options.threads)
-                          : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  const int threads = resolve_threads(options.threads);
   phantom_grammar();  // a bad grammar stops here, before anything is written
   const FolderLock lock(out);
   // An older manifest must not stand beside images that are being written over.
@@ -127,7 +115,6 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
   }
   write_funnel(options, summary, out);
   manifest.finish();
-  summary.seconds = monotonic_seconds() - start;
   return summary;
 }
 

@@ -5,7 +5,6 @@
 #include <ATen/ops/_fused_adamw.h>
 
 #include <algorithm>
-#include <cmath>
 #include <unordered_map>
 
 #include "biplane/core/error.h"
@@ -98,16 +97,6 @@ void AdamW::step(double lr, double gradient_scale, Shard shard) {
                       options_.beta2, key.second, options_.eps,
                       /*amsgrad=*/false, /*maximize=*/false);
   }
-}
-
-double AdamW::gradient_norm() const {
-  double sum = 0;
-  for (const OptimizedParameter& parameter : parameters_) {
-    if (!parameter.value.grad().defined()) continue;
-    const double norm = parameter.value.grad().norm().item<double>();
-    sum += norm * norm;
-  }
-  return std::sqrt(sum);
 }
 
 TensorMap AdamW::state() const {

@@ -49,10 +49,6 @@ class AdamW {
   // number of shards. The gradients are scaled in place.
   void step(double lr, double gradient_scale = 1.0, Shard shard = {});
 
-  // Global L2 norm of the gradients of all parameters, summed in float64 in the order of the
-  // parameters.
-  double gradient_norm() const;
-
   // First index and one past the last of the parameters of a shard (about equal numbers of
   // elements).
   std::pair<std::size_t, std::size_t> range(Shard shard) const;

@@ -11,14 +11,13 @@
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
-#include "biplane/core/sha256.h"
 #include "biplane/core/share.h"
-#include "biplane/corpus/manifest.h"
 #include "biplane/data/loader.h"
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
 #include "biplane/nn/weights.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/run_data.h"
 
 namespace biplane {
 namespace {
@@ -26,44 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBrokenNamed = 5;  // broken studies named in a line of the log
-
-// What a run reads: the studies, as text and images.
-struct RunData {
-  std::shared_ptr<const Manifest> manifest;
-  std::vector<std::int64_t> chosen;
-  std::shared_ptr<StudyDataset> dataset;
-};
-
-RunData read_data(const PretrainConfig& config) {
-  RunData data;
-  data.manifest =
-      std::make_shared<Manifest>(Manifest::read(config.data.manifest, config.data.root));
-  data.chosen = select_studies(data.manifest->studies(), config.data.filter());
-  if (data.chosen.empty()) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
-                            config.data.manifest, config.data.split, config.data.views));
-  }
-  const auto seed = static_cast<std::uint64_t>(config.seed);
-  data.dataset = std::make_shared<StudyDataset>(
-      data.manifest, data.chosen,
-      make_text_pipeline(config.data, data.manifest->studies(), data.chosen),
-      DatasetOptions::from(config.data, seed, /*training=*/true));
-  return data;
-}
-
-// Changes with every study, report and entry of the vocabulary, but not with the place they lie at.
-std::string fingerprint(const RunData& data) {
-  std::string text;
-  for (const std::int64_t index : data.chosen) {
-    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
-    text += study.study_id + '\n' + sha256_hex(study.report.text) + '\n';
-    for (const View& view : study.views) text += view.path + '\n';
-  }
-  const Vocabulary& vocabulary = data.dataset->text().tokenizer.vocabulary();
-  for (std::int64_t id = 0; id < vocabulary.size(); ++id) text += vocabulary.token(id) + '\n';
-  return sha256_hex(text);
-}
 
 // Batches from the loader, which starts with the first batch that is asked for. Says at the end of
 // each epoch which studies could not be read.
@@ -146,8 +107,13 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
   provenance.alignment_trained = config.loss.fla.weight > 0;
   provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
   provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
-  return {config.model, config.data.image,      tokenizer.options(),
-          provenance,   tokenizer.vocabulary(), shipped_prompts()};
+  return {config.model,
+          config.data.image,
+          tokenizer.options(),
+          provenance,
+          tokenizer.vocabulary(),
+          shipped_prompts(),
+          config.data.lexicon.empty() ? std::string() : lexicon_text(config.data)};
 }
 
 // The weights of the network alone, without what the objective keeps beside them.
@@ -173,11 +139,16 @@ std::optional<ModelPackage> read_initial_model(PretrainConfig& config) {
   return package;
 }
 
+// Keys of the model that say how it is trained, not what it is.
+bool is_of_training(const std::string& key) {
+  return key.ends_with("frozen") || key.ends_with("block_lr") || key.starts_with("view_dropout.");
+}
+
 void check_same_architecture(const ModelPackage& package, const PretrainConfig& config) {
   const auto there = config_keys(package.description.config);
   for (const auto& [key, value] : config_keys(config.model)) {
     const auto found = there.find(key);
-    if (found != there.end() && found->second == value) continue;
+    if (is_of_training(key) || (found != there.end() && found->second == value)) continue;
     throw Error(
         ErrorKind::kUsage,
         fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
@@ -213,7 +184,8 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   PretrainConfig config = given;
   check_pretrain_config(config);
   const std::optional<ModelPackage> initial = read_initial_model(config);
-  const RunData data = read_data(config);
+  const RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));
+  for (const std::string& line : report_warnings(data, config.data)) hooks.log(line);
   config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
   if (initial) check_same_architecture(*initial, config);
   check_frozen_towers(config.model,
@@ -234,7 +206,7 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   job.config = config.train;
   job.seed = static_cast<std::uint64_t>(config.seed);
   job.run = out;
-  job.identity = {print_config(config), config_keys(config), fingerprint(data)};
+  job.identity = {print_config(config), config_keys(config), data_fingerprint(data, config.data)};
   const std::int64_t steps = total_steps(config.train, source.batches_per_epoch());
   const ModelDescription description = describe(config, data, steps);
   job.companions = [&](const fs::path& folder) { write_model_description(folder, description); };

@@ -42,6 +42,12 @@ std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkp
 
 void check_same_run(const Checkpoint& checkpoint, const TrainJob& job) {
   check_same_config(checkpoint.config, job.identity.config, job.run);
+  const std::int64_t total = total_steps(job.config, job.batches.batches_per_epoch);
+  if (checkpoint.step > total) {
+    throw Error(ErrorKind::kBadContent,
+                fmt::format("{}: its newest checkpoint is of step {}, but the run has {} steps",
+                            job.run.string(), checkpoint.step, total));
+  }
   if (checkpoint.data_fingerprint != job.identity.data_fingerprint) {
     throw Error(ErrorKind::kUsage,
                 job.run.string() +

@@ -7,13 +7,13 @@ import shutil
 import signal
 import subprocess
 import time
-import unittest
 from pathlib import Path
 
-from program import PROGRAM, ProgramTest, grey_png
+from program import PROGRAM, ProgramTest, grey_png, run_tests
 
 TINY = Path("tests/configs/tiny.yaml")
 KILLS = 10
+LATE_KILLS = 3  # of them, at least, with a checkpoint to go on from
 WORDS = ["small", "large", "left", "right", "no", "effusion", "opacity", "pneumonia", "nodule", "clear", "lungs", "heart", "normal"]
 
 
@@ -61,31 +61,47 @@ class PretrainTest(ProgramTest):
 
 
 class Interrupted(PretrainTest):
+    SETTINGS = ("train.checkpoint_every=3", "train.steps=100")
+
     def test_killed_at_any_moment_it_ends_with_the_same_weights(self):
-        settings = ("train.checkpoint_every=3", "train.steps=100")
         seconds = []
         for _ in range(2):  # the second time all steps are done: what it takes to start and end
             started = time.monotonic()
-            self.expect_ok(*self.command("whole", *settings))
+            self.expect_ok(*self.command("whole", *self.SETTINGS))
             seconds.append(time.monotonic() - started)
-        whole, start = seconds
         seed = random.randrange(10**6)
-        moments = random.Random(seed)
-        killed = 0
+        with self.subTest(seed=seed):
+            late = self.kill_again_and_again(*seconds, random.Random(seed))
+            self.expect_ok(*self.command("run", *self.SETTINGS))
+            self.expect_same("run", "whole")
+            self.assertGreaterEqual(late, LATE_KILLS, "too few kills fell after the first checkpoint")
+
+    def kill_again_and_again(self, whole, start, moments):
+        """Half of the kills fall at any moment from the start on, half of them once training goes on. Returns how many found a checkpoint."""
+        killed = late = 0
         while killed < KILLS:
-            process = self.start("run", *settings)
+            process = self.start("run", *self.SETTINGS)
             try:
-                process.wait(timeout=moments.uniform(0.2 * start, start + 0.2 * max(whole - start, start)))
+                if killed % 2 == 1:
+                    self.wait_for_training(process)
+                process.wait(timeout=moments.uniform(0, start + 0.2 * max(whole - start, start)))
                 self.assertEqual(process.returncode, 0, process.stderr.read())
                 self.expect_same("run", "whole")
                 shutil.rmtree(self.folder / "run")  # done before it was killed often enough: once more
             except subprocess.TimeoutExpired:
-                process.kill()
+                late += any((self.folder / "run").glob("checkpoints/step-*"))
                 killed += 1
-            process.communicate()
-        self.expect_ok(*self.command("run", *settings))
-        with self.subTest(seed=seed):
-            self.expect_same("run", "whole")
+            finally:
+                process.kill()
+                process.communicate()
+        return late
+
+    def wait_for_training(self, process):
+        """Until this start has said in the log what it trains, or has ended."""
+        log = self.folder / "run" / "out.log"
+        before = log.stat().st_size if log.exists() else 0
+        while process.poll() is None and (log.stat().st_size if log.exists() else 0) == before:
+            time.sleep(0.002)
 
     def test_stopped_by_a_signal_it_leaves_a_checkpoint_and_goes_on(self):
         self.expect_ok(*self.command("whole"))
@@ -172,23 +188,6 @@ class Refused(PretrainTest):
 
 
 class FullOrReadOnly(PretrainTest):
-    """Mounts of their own in a namespace of their own, where the right to make them exists."""
-
-    def run_mounted(self, script):
-        probe = subprocess.run(["unshare", "-m", "true"], capture_output=True)
-        if probe.returncode != 0:
-            self.skipTest("no right to mount here (unshare -m)")
-        return subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=120)
-
-    def quoted(self, *arguments):
-        return " ".join(f"'{part}'" for part in (PROGRAM, *arguments))
-
-    def expect_io_error(self, result):
-        self.assertEqual(result.returncode, 74, result.stderr)
-        errors = [line for line in result.stderr.splitlines() if line.startswith("biplane: error: ")]
-        self.assertEqual(len(errors), 1, result.stderr)
-        return errors[0]
-
     def test_a_full_disk_keeps_the_checkpoints_there_are(self):
         whole = self.folder / "whole"
         self.expect_ok(*self.command("whole"))
@@ -197,9 +196,10 @@ class FullOrReadOnly(PretrainTest):
         run.mkdir()
         kept = self.folder / "kept"
         # Room for two checkpoints: the third one fails while it is written, after which all is copied out of the mount.
-        script = (f"mount -t tmpfs -o size={int(2.6 * one)} tmpfs '{run}' || exit 99; {self.quoted(*self.command('run', 'train.keep=9'))}; "
-                  f"code=$?; cp -a '{run}' '{kept}'; exit $code")
-        self.assertIn("No space left", self.expect_io_error(self.run_mounted(script)))
+        script = ('run=$1; kept=$2; size=$3; shift 3; mount -t tmpfs -o "size=$size" none "$run" || exit 99; "$@"; '
+                  'code=$?; cp -a "$run" "$kept"; exit $code')
+        self.check_error(74, "No space left", self.run_mounted(script, run, kept, int(2.6 * one), PROGRAM,
+                                                               *self.command("run", "train.keep=9")))
         self.assertEqual(sorted(os.listdir(kept / "checkpoints")), ["step-10", "step-20"])
         self.expect_ok(*self.command("kept", "train.keep=9"))
         self.expect_same("kept", "whole")
@@ -207,9 +207,9 @@ class FullOrReadOnly(PretrainTest):
     def test_a_read_only_folder_is_one_line(self):
         run = self.folder / "run"
         run.mkdir()
-        script = f"mount -t tmpfs -o ro tmpfs '{run}' || exit 99; {self.quoted(*self.command('run'))}"
-        self.assertIn("Read-only", self.expect_io_error(self.run_mounted(script)))
+        script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
+        self.check_error(74, "Read-only", self.run_mounted(script, run, PROGRAM, *self.command("run")))
 
 
 if __name__ == "__main__":
-    unittest.main()
+    run_tests()

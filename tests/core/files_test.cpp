@@ -9,6 +9,7 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
 #include "biplane/core/folder_lock.h"
 #include "biplane/core/sha256.h"
@@ -64,9 +65,9 @@ TEST(Files, FullDiskIsAnIoError) {
 TEST(Files, ErrorsHaveTheirKinds) {
   const testing::TemporaryFolder folder;
   EXPECT_EQ(kind_of([&] { read_file(folder / "none"); }), ErrorKind::kMissingInput);
-  EXPECT_EQ(kind_of([&] { read_file(folder.path()); }), ErrorKind::kUsage);
+  EXPECT_EQ(kind_of([&] { read_file(folder.path()); }), ErrorKind::kBadContent);
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
-  EXPECT_EQ(kind_of([&] { read_file(folder / "pipe"); }), ErrorKind::kUsage);
+  EXPECT_EQ(kind_of([&] { read_file(folder / "pipe"); }), ErrorKind::kBadContent);
   write_file_atomically(folder / "big", std::string(1000, 'x'));
   EXPECT_EQ(kind_of([&] { read_file(folder / "big", 999); }), ErrorKind::kBadContent);
   EXPECT_EQ(kind_of([&] { write_file_atomically(folder / "no/such/folder", "x"); }),
@@ -82,6 +83,24 @@ TEST(Files, AppenderGoesOnOrStartsEmpty) {
   EXPECT_EQ(read_file(folder / "log"), "one\ntwo\n");
   LineAppender(folder / "log", true).append("three");
   EXPECT_EQ(read_file(folder / "log"), "three\n");
+}
+
+TEST(Files, AppenderRemovesALastLineThatWasTorn) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "log", "one\ntw");
+  LineAppender(folder / "log").append("three");
+  EXPECT_EQ(read_file(folder / "log"), "one\nthree\n");
+  write_file_atomically(folder / "log", "on");
+  LineAppender(folder / "log").append("two");
+  EXPECT_EQ(read_file(folder / "log"), "two\n");
+}
+
+TEST(Checksums, DoNotLeaveTheirFolder) {
+  const testing::TemporaryFolder folder;
+  make_folder(folder / "model");
+  write_file_atomically(folder / "secret", "x");
+  write_file_atomically(folder / "model/SHA256SUMS", sha256_hex("x") + "  ../secret\n");
+  EXPECT_EQ(kind_of([&] { verify_checksums(folder / "model"); }), ErrorKind::kBadContent);
 }
 
 TEST(Sha256, AgreesWithThePublishedTestVectors) {

@@ -32,5 +32,10 @@ TEST(ParallelFor, ThrowsTheFirstFailureAgain) {
   }
 }
 
+TEST(ResolveThreads, ZeroIsOneACore) {
+  EXPECT_EQ(resolve_threads(3), 3);
+  EXPECT_GE(resolve_threads(0), 1);
+}
+
 }  // namespace
 }  // namespace biplane

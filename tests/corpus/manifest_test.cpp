@@ -71,6 +71,11 @@ TEST(StudyJson, NamesKeyAndValueOfABadOne) {
       {R"({"study_id": "a", "boxes": [{"view": 0, "label": "m"}]})", "boxes[0].view is 0"},
       {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rle": [1, -2]}]})",
        "masks[0].rle[1] is -2"},
+      {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rows": 0, "cols": 0, "rle": []}]})",
+       "masks[0].rows and .cols is 0 x 0"},
+      {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rows": 2, "cols": 3, "rle": [5]}]})",
+       "masks[0].rle is 5 pixels"},
+      {R"({"study_id": "a", "views": [{"path": "x\u0000y"}]})", "views[0].path"},
       {R"({"study_id": "a", "format": 2})", "format is 2"},
       {R"({"study_id": "a", "patient": {"sex": "x"}})", "patient.sex is 'x'"},
       {R"(["study_id"])", "must be an object"},
@@ -106,7 +111,7 @@ TEST(Manifest, IsWrittenWholeOrNotAtAll) {
   EXPECT_EQ(manifest.image_path(manifest.studies()[0].views[0]), folder / "out/images/a.png");
 }
 
-TEST(Manifest, TakesImagesFromTheRootWhereTheyAreThere) {
+TEST(Manifest, TakesImagesFromTheRootThatIsGiven) {
   const testing::TemporaryFolder folder;
   write_file_atomically(folder / "manifest.jsonl",
                         R"({"study_id": "a", "views": [{"path": "x.png"}]})"
@@ -115,10 +120,13 @@ TEST(Manifest, TakesImagesFromTheRootWhereTheyAreThere) {
   write_file_atomically(folder / "images/x.png", "here");
   const Manifest manifest = Manifest::read(folder / "manifest.jsonl", folder / "images");
   EXPECT_EQ(manifest.image_path(manifest.studies()[0].views[0]), folder / "images/x.png");
-  make_folder(folder / "elsewhere");
-  write_file_atomically(folder / "x.png", "beside the manifest");
-  const Manifest beside = Manifest::read(folder / "manifest.jsonl", folder / "elsewhere");
-  EXPECT_EQ(beside.image_path(beside.studies()[0].views[0]), folder / "x.png");
+  try {
+    Manifest::read(folder / "manifest.jsonl", folder / "elsewhere");
+    ADD_FAILURE() << "a root that is not there was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kMissingInput);
+    EXPECT_THAT(error.what(), HasSubstr("elsewhere"));
+  }
 }
 
 void expect_refused(const std::string& content, ErrorKind kind, const std::string& message) {

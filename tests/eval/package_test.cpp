@@ -104,6 +104,16 @@ TEST(ModelPackage, ReplacesAnOlderOneButNothingElse) {
   EXPECT_TRUE(fs::exists(small.manifest_path()));
 }
 
+TEST(ModelPackage, KeepsALexiconThatIsNotTheShippedOne) {
+  const SmallEvaluation small(3);
+  ModelDescription description = small.description();
+  EXPECT_FALSE(fs::exists(small.model_path() / "lexicon.yaml"));
+  description.lexicon = "classes:\n  entity: [Erguss]\n";
+  save_model_package(small.model_path(), description,
+                     SmallEvaluation::random_weights(description.config));
+  EXPECT_EQ(load_model_package(small.model_path()).description.lexicon, description.lexicon);
+}
+
 TEST(ModelPackage, FindsTheNewestWholeCheckpointOfARun) {
   const SmallEvaluation small(3);
   const fs::path run = small.root() / "unfinished";

@@ -87,7 +87,7 @@ class SmallEvaluation {
     provenance.steps = 12;
     provenance.corpora = {"small"};
     return {config,     {.size = kSide, .crop = kSide}, {}, provenance,
-            vocabulary, {folder_ / "small.yaml"}};
+            vocabulary, {folder_ / "small.yaml"},       {}};
   }
 
   static TensorMap random_weights(const ModelConfig& config) {

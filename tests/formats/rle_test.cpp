@@ -57,18 +57,5 @@ TEST(Rle, RunsThatDoNotFitAreRefused) {
   EXPECT_THROW(encode_rle(std::vector<std::uint8_t>(5), 2, 3), Error);
 }
 
-TEST(Rle, TheBoxTouchesTheOutermostPixels) {
-  std::vector<std::uint8_t> mask(20, 0);  // 4 x 5
-  EXPECT_FALSE(mask_box(mask, 4, 5).has_value());
-  mask[1 * 5 + 3] = 1;
-  mask[2 * 5 + 1] = 1;
-  const auto box = mask_box(mask, 4, 5);
-  ASSERT_TRUE(box.has_value());
-  EXPECT_EQ(box->x, 1);
-  EXPECT_EQ(box->y, 1);
-  EXPECT_EQ(box->w, 3);
-  EXPECT_EQ(box->h, 2);
-}
-
 }  // namespace
 }  // namespace biplane

@@ -1,7 +1,6 @@
 #include "tests/guards/supervised_network.h"
 
 #include <algorithm>
-#include <thread>
 #include <vector>
 
 #include "biplane/core/parallel.h"
@@ -36,8 +35,7 @@ Tensors make_tensors(const SupervisedOptions& options, std::int64_t first, std::
   const auto& names = finding_names();
   Tensors data{torch::zeros({count, views, options.size, options.size}),
                torch::zeros({count, static_cast<std::int64_t>(names.size())})};
-  const int threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  parallel_for(count, threads, [&](std::int64_t i) {
+  parallel_for(count, resolve_threads(0), [&](std::int64_t i) {
     const PhantomStudy study = make_phantom_study(phantom, first + i);
     std::int64_t view = 0;
     if (options.use_frontal) data.images[i][view++].copy_(to_tensor(study.frontal));

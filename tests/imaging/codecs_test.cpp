@@ -154,7 +154,7 @@ TEST(Codecs, WhatIsNoImageSaysSo) {
   EXPECT_THAT(refusal("<html>not found</html>"), HasSubstr("not a JPEG, PNG or DICOM"));
   testing::TemporaryFolder folder;
   try {
-    read_grey_image(folder / "gone.png");
+    read_image(folder / "gone.png", {});
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kMissingInput);

@@ -95,6 +95,18 @@ TEST(Dicom, WindowsFollowTheirFunction) {
   EXPECT_THAT(display(windowed("250", "0", "")), ElementsAre(0, 0.2F, 0.4F, 0.6F, 0.8F, 1));
 }
 
+TEST(Dicom, StatisticsNameTheRuleThatThePixelsFollow) {
+  const auto rule = [](const DicomBuilder& builder) {
+    return dicom_statistics(bytes_of(builder.file()), "x").display_rule;
+  };
+  EXPECT_EQ(rule(windowed("250", "201", "")), "window 250/201 LINEAR");
+  EXPECT_EQ(rule(windowed("250", "0", "")), "min-max");  // no window of that width
+  DicomBuilder builder;
+  builder.image({.photometric = "MONOCHROME1"}).text(0x20500020, "CS", "IDENTITY").pixels(kRamp);
+  EXPECT_EQ(rule(builder), "min-max, inverted");
+  EXPECT_EQ(display(builder)[0], 1);
+}
+
 TEST(Dicom, RescaleComesBeforeTheWindow) {
   DicomBuilder builder;
   builder.image({}).text(0x00281050, "DS", "0").text(0x00281051, "DS", "1000");

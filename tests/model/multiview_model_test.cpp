@@ -275,7 +275,7 @@ TEST(MultiviewModel, SlotsDifferAndFocusAtTheStart) {
   Batch batch;
   batch.frontal = noise({3, 3, 96, 96}, 1, torch::kFloat32).sigmoid();
   batch.lateral = noise({3, 3, 96, 96}, 2, torch::kFloat32).sigmoid();
-  const SlotDiagnostics diagnostics = slot_diagnostics(run(model, batch).mlm.keys);
+  const SlotDiagnostics diagnostics = slot_diagnostics(slot_sums(run(model, batch).mlm.keys));
   EXPECT_LT(diagnostics.slot_cosine, 0.9);
   EXPECT_LT(diagnostics.slot_support, 36.0 / 4);
 }

@@ -145,6 +145,13 @@ TEST(Narrative, DoubtfulFindingsAreStatedWithUncertainty) {
       const FindingPhrases& p = phantom_grammar().findings[static_cast<std::size_t>(finding.kind)];
       for (const Phrase* phrase : narrative.phrases)
         EXPECT_FALSE(is_among(phrase, p.present) || is_among(phrase, p.present_both));
+      const bool both = finding.side == Side::kBoth && !p.uncertain_both.empty();
+      const std::vector<Phrase>& uncertain = both ? p.uncertain_both : p.uncertain;
+      EXPECT_EQ(std::count_if(narrative.phrases.begin(), narrative.phrases.end(),
+                              [&](const Phrase* phrase) { return is_among(phrase, uncertain); }),
+                1)
+          << finding_names()[static_cast<std::size_t>(finding.kind)] << " in "
+          << narrative.report.text;
     }
   }
 }

@@ -73,7 +73,7 @@ TEST(Phantom, ManifestHoldsWhatWasWritten) {
     EXPECT_FALSE(study.report.text.empty());
     for (const View& view : study.views) {
       ++images;
-      const GreyImage image = read_grey_image(manifest.image_path(view));
+      const GreyImage image = read_image(manifest.image_path(view), {}).image;
       EXPECT_EQ(image.rows, 64);
       EXPECT_EQ(image.cols, 64);
       EXPECT_EQ(view.sha256, sha256_file(manifest.image_path(view)));
@@ -103,7 +103,7 @@ TEST(Phantom, PngHoldsTheExactPixels) {
   const Manifest manifest = Manifest::read(out.path());
   const PhantomStudy made = make_phantom_study(options, 1);
   const View& view = manifest.studies()[1].views.front();
-  EXPECT_EQ(read_grey_image(manifest.image_path(view)).pixels,
+  EXPECT_EQ(read_image(manifest.image_path(view), {}).image.pixels,
             (made.has_frontal ? made.frontal : made.lateral).pixels);
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -260,16 +261,26 @@ TEST(Trainer, AccumulationAveragesMicroBatches) {
   accumulated.config.accumulate = 3;
   accumulated.config.steps = 1;
   accumulated(folder / "accumulated");
-  // The three micro-batches by hand, each a batch of its own at the same weights.
-  double sum = 0;
+  // The three micro-batches by hand, each a batch of its own at the same weights; backward() sums
+  // their gradients.
+  ToyObjective objective;
+  const Collective alone;
+  const StepContext context{.step = 0, .seed = 3, .collective = &alone};
+  double sum = 0, squares = 0;
   for (std::int64_t micro = 0; micro < 3; ++micro) {
-    ToyObjective objective;
-    const Collective alone;
-    StepContext context{.step = 0, .seed = 3, .collective = &alone};
-    sum += objective.compute(testing::toy_batch(0, 6).rows(2 * micro, 2 * micro + 2), context)
-               .total.item<double>();
+    const torch::Tensor total =
+        objective.compute(testing::toy_batch(0, 6).rows(2 * micro, 2 * micro + 2), context).total;
+    total.backward();
+    sum += total.item<double>();
   }
-  EXPECT_NEAR(metrics_of(folder / "accumulated")[0]["loss"].get<double>(), sum / 3, 1e-6);
+  for (const torch::Tensor& parameter : objective.module().parameters()) {
+    if (parameter.grad().defined())
+      squares += (parameter.grad() / 3).to(torch::kFloat64).square().sum().item<double>();
+  }
+  const nlohmann::json step = metrics_of(folder / "accumulated")[0];
+  EXPECT_NEAR(step["loss"].get<double>(), sum / 3, 1e-6);
+  EXPECT_GT(squares, 1e-4);
+  EXPECT_NEAR(step["grad_norm"].get<double>(), std::sqrt(squares), 1e-5 * std::sqrt(squares));
 }
 
 TEST(Trainer, ALossThatIsNotFiniteStopsAndNamesTheStudies) {

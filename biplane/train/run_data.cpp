@@ -1,0 +1,104 @@
+#include "biplane/train/run_data.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/sha256.h"
+#include "biplane/core/share.h"
+
+namespace biplane {
+namespace {
+
+// Studies by what is wrong with their reports: how many, and the first.
+struct Count {
+  std::int64_t studies = 0;
+  std::string first;
+  void add(const Study& study) {
+    if (studies++ == 0) first = study.study_id;
+  }
+};
+
+Count without_report(const RunData& data, const DataConfig& config) {
+  StudyFilter all = config.filter();
+  all.require_report = false;
+  Count count;
+  for (const std::int64_t index : select_studies(data.manifest->studies(), all)) {
+    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
+    if (study.report.text.empty()) count.add(study);
+  }
+  return count;
+}
+
+// What a view's file holds where that is known, else its name.
+std::string content_of(const View& view) {
+  return view.sha256.empty() ? std::filesystem::path(view.path).filename().string() : view.sha256;
+}
+
+}  // namespace
+
+RunData read_run_data(const DataConfig& config, std::uint64_t seed) {
+  RunData data;
+  data.manifest = std::make_shared<Manifest>(Manifest::read(config.manifest, config.root));
+  data.chosen = select_studies(data.manifest->studies(), config.filter());
+  if (data.chosen.empty()) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
+                            config.manifest, config.split, config.views));
+  }
+  data.dataset = std::make_shared<StudyDataset>(
+      data.manifest, data.chosen, make_text_pipeline(config, data.manifest->studies(), data.chosen),
+      DatasetOptions::from(config, seed, /*training=*/true));
+  return data;
+}
+
+std::string lexicon_text(const DataConfig& config) {
+  return read_file(config.lexicon.empty() ? share_file("lexicon/en.yaml")
+                                          : std::filesystem::path(config.lexicon));
+}
+
+std::string data_fingerprint(const RunData& data, const DataConfig& config) {
+  std::string text = sha256_hex(lexicon_text(config)) + '\n';
+  for (const std::int64_t index : data.chosen) {
+    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
+    text += std::to_string(index) + ' ' + study.study_id + '\n';
+    text += sha256_hex(study.report.text) + '\n';
+    for (const View& view : study.views) text += content_of(view) + '\n';
+  }
+  const Vocabulary& vocabulary = data.dataset->text().tokenizer.vocabulary();
+  for (std::int64_t id = 0; id < vocabulary.size(); ++id) text += vocabulary.token(id) + '\n';
+  return sha256_hex(text);
+}
+
+std::vector<std::string> report_warnings(const RunData& data, const DataConfig& config) {
+  const WordPieceTokenizer& tokenizer = data.dataset->text().tokenizer;
+  const std::int64_t unknown = tokenizer.vocabulary().unk_id();
+  Count wordless, cut;
+  for (const std::int64_t index : data.chosen) {
+    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
+    const Encoding report = tokenizer.encode(study.report.text);
+    bool known = false;
+    for (std::size_t i = 0; i < report.size(); ++i)
+      known = known || (report.special[i] == 0 && report.ids[i] != unknown);
+    if (!known) wordless.add(study);
+    if (static_cast<std::int64_t>(report.size()) > config.max_tokens) cut.add(study);
+  }
+  std::vector<std::string> lines;
+  const auto warn = [&](const Count& count, const std::string& what) {
+    if (count.studies == 0) return;
+    lines.push_back(fmt::format("warning: {} of {} studies {} (first: {})", count.studies,
+                                data.chosen.size(), what, count.first));
+  };
+  const Count missing = without_report(data, config);
+  if (missing.studies > 0) {
+    lines.push_back(fmt::format("warning: {} studies have no report and are left out (first: {})",
+                                missing.studies, missing.first));
+  }
+  warn(wordless, "have a report without any word of the vocabulary");
+  warn(cut, fmt::format("have a report that is cut at data.max_tokens = {}", config.max_tokens));
+  return lines;
+}
+
+}  // namespace biplane

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "biplane/corpus/manifest.h"
+#include "biplane/data/config.h"
+#include "biplane/data/dataset.h"
+
+namespace biplane {
+
+// What a run reads: the studies, as text and images. Free of LibTorch.
+struct RunData {
+  std::shared_ptr<const Manifest> manifest;
+  std::vector<std::int64_t> chosen;
+  std::shared_ptr<StudyDataset> dataset;
+};
+
+// Throws Error as Manifest::read and make_text_pipeline do, and kUsage where no study is left.
+RunData read_run_data(const DataConfig& config, std::uint64_t seed);
+
+// Text of the lexicon in effect: data.lexicon, or the shipped one.
+std::string lexicon_text(const DataConfig& config);
+
+// Changes with everything that batches are made of: the studies and their places in the manifest,
+// reports, images, vocabulary and lexicon; but not with the folder that the corpus lies in.
+std::string data_fingerprint(const RunData& data, const DataConfig& config);
+
+// One line for each kind of report that training cannot use or reads in part only: missing, without
+// any known word, cut at data.max_tokens.
+std::vector<std::string> report_warnings(const RunData& data, const DataConfig& config);
+
+}  // namespace biplane

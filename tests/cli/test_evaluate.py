@@ -1,0 +1,123 @@
+"""Evaluation as users meet it: a table, results.jsonl and report.html; chosen studies; damaged models and images."""
+
+import json
+import shutil
+from pathlib import Path
+
+from program import ProgramTest, run_tests
+
+TINY = Path("tests/configs/tiny.yaml")
+TEST_STUDIES = 12
+
+
+class Help(ProgramTest):
+    def test_verbs_that_need_tensors_have_examples(self):
+        for verb in ("pretrain", "evaluate", "demo"):
+            text = self.expect_ok(verb, "--help")
+            self.assertRegex(text, rf"(?mi)^examples:?\n  biplane {verb} ")
+            self.assertEqual(self.expect_ok("help", verb), text)
+
+
+class EvaluateTest(ProgramTest):
+    """A small phantom and the run of four steps on it."""
+
+    def setUp(self):
+        super().setUp()
+        self.phantom = self.folder / "phantom"
+        self.expect_ok("phantom", "--out", self.phantom, "--studies", 30, "--size", 32, "--test", TEST_STUDIES, "--validate", 0)
+        self.run_folder = self.folder / "run"
+        self.expect_ok("pretrain", "--config", TINY, "--out", self.run_folder, "--set", f"data.manifest={self.phantom}/manifest.jsonl",
+                       "--set", "train.steps=4")
+        self.out = self.folder / "evaluation"
+
+    def command(self, *more, model=None):
+        return ["evaluate", "--model", model or self.run_folder, "--manifest", self.phantom, "--out", self.out, "--pool", 4,
+                "--bootstrap", 10, *more]
+
+    def rows(self, *more):
+        """What an evaluation of the given studies writes."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.expect_ok(*self.command(*more))
+        return [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+
+    def studies(self, *more):
+        """Number of studies behind the zero-shot figures."""
+        rows = self.rows("--tasks", "zero_shot", *more)
+        return max(row["n"] for row in rows if row["metric"] == "auroc")
+
+    def break_image(self, number=0):
+        """Makes the first image of a test study unreadable. Returns its path."""
+        studies = [json.loads(line) for line in (self.phantom / "manifest.jsonl").read_text().splitlines()]
+        view = [study for study in studies if study["split"] == "test"][number]["views"][0]
+        (self.phantom / view["path"]).write_text("this is text")
+        return view["path"]
+
+
+class Figures(EvaluateTest):
+    def test_a_table_results_and_a_report(self):
+        text = self.expect_ok(*self.command())
+        for part in ("Zero-shot classification, AUROC", "Retrieval, pools of 4", "Phrase grounding", "  macro  ", "cardiomegaly"):
+            self.assertIn(part, text)
+        self.assertIn(f"results  {self.out}/results.jsonl\nreport   {self.out}/report.html\n", text)
+        rows = [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+        self.assertEqual({row["task"] for row in rows}, {"zero_shot", "retrieval", "grounding"})
+        self.assertEqual({(row["run"], row["corpus"], row["split"]) for row in rows}, {("run", "phantom", "test")})
+        self.assertTrue((self.out / "report.html").read_text().startswith("<!DOCTYPE html>"))
+
+    def test_json_prints_the_lines_of_the_results(self):
+        text = self.expect_ok(*self.command("--json", "--quiet"))
+        self.assertEqual(text, (self.out / "results.jsonl").read_text())
+
+    def test_a_model_evaluates_as_its_run_and_its_checkpoint_do(self):
+        def figures(model):
+            text = self.expect_ok(*self.command("--json", "--tasks", "retrieval", model=model))
+            return [(row["value"], row["low"], row["high"]) for row in map(json.loads, text.splitlines())]
+
+        whole = figures(self.run_folder)
+        self.assertEqual(figures(self.run_folder / "model"), whole)
+        self.assertEqual(figures(self.run_folder / "checkpoints" / "step-4"), whole)
+
+    def test_selection_changes_the_studies_that_count(self):
+        self.assertEqual(self.studies(), TEST_STUDIES)
+        self.assertEqual(self.studies("--split", "train"), 30 - TEST_STUDIES)
+        self.assertEqual(self.studies("--split", "all"), 30)
+        self.assertEqual(self.studies("--select", "limit=7"), 7)
+        self.assertEqual(self.studies("--exclude", "limit=7"), TEST_STUDIES - 7)
+        self.assertEqual(self.studies("--select", "split=train,limit=9"), 9)
+
+
+class Refused(EvaluateTest):
+    def test_wrong_options_are_named(self):
+        self.expect_error(2, "'vews'; did you mean 'views'", *self.command("--select", "vews=both"))
+        self.expect_error(2, "views is 'two'", *self.command("--exclude", "views=two"))
+        self.expect_error(2, "cannot stand together", *self.command("--select", "limit=3", "--exclude", "limit=3"))
+        self.expect_error(2, "'retrival'", *self.command("--tasks", "retrival"))
+        self.expect_error(2, "--pool", *self.command("--pool", 1))
+        self.expect_error(2, "--max-bad", *self.command("--max-bad", 2))
+        self.expect_error(2, "no study of split 'validate'", *self.command("--split", "validate"))
+        self.expect_error(2, "split is 'dev'", *self.command("--split", "dev"))
+
+    def test_what_does_not_exist_is_named(self):
+        self.expect_error(66, "nothing", *self.command(model=self.folder / "nothing"))
+        self.expect_error(66, "nowhere", *self.command("--root", self.folder / "nowhere"))
+        shutil.rmtree(self.phantom)
+        self.expect_error(66, "no such", *self.command())
+
+    def test_a_truncated_model_is_damaged(self):
+        weights = self.run_folder / "model" / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1000])
+        self.expect_error(65, "model.safetensors", *self.command())
+        self.assertFalse((self.out / "results.jsonl").exists())
+
+    def test_unreadable_images_are_counted_up_to_max_bad(self):
+        broken = self.break_image()
+        result = self.expect_error(65, f"1 of {TEST_STUDIES} studies", *self.command("--tasks", "zero_shot"))
+        self.assertIn("note: 1 studies were left out", result.stdout)
+        self.assertIn(Path(broken).name, result.stdout)
+        self.assertEqual(self.studies("--max-bad", "0.1"), TEST_STUDIES - 1)
+        self.break_image(1)
+        self.expect_error(65, f"2 of {TEST_STUDIES} studies", *self.command("--max-bad", "0.1"))
+
+
+if __name__ == "__main__":
+    run_tests()
