@@ -35,9 +35,9 @@ struct Checkpoint {
 using CheckpointCompanions = std::function<void(const std::filesystem::path& folder)>;
 
 // Writes RUN/checkpoints/step-N: first under a temporary name, every file and the folder flushed to
-// the disk, then renamed; afterwards removes all but the last `keep`. A crash, a full disk (Error kIo)
-// or a tensor with a number that is not finite (kFailure) leaves the older ones as they are. Returns
-// the folder.
+// the disk, then renamed; afterwards removes all but the last `keep`. A crash, a full disk (Error
+// kIo) or a tensor with a number that is not finite (kFailure) leaves the older ones as they are.
+// Returns the folder.
 std::filesystem::path save_checkpoint(const std::filesystem::path& run,
                                       const Checkpoint& checkpoint, std::int64_t keep,
                                       const CheckpointCompanions& companions = {});

@@ -184,7 +184,18 @@ class Refused(PretrainTest):
         studies[0]["report"]["text"] = ""
         studies[1]["report"]["text"] = "\u2603 \u2603\u2603"
         manifest.write_text("".join(json.dumps(study) + "\n" for study in studies))
-        self.expect_ok(*self.command("run", "train.steps=4"))
+        vocabulary = self.folder / "vocab.txt"
+        vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *WORDS]) + "\n")
+        result = self.run_program(*self.command("run", "train.steps=4", f"data.vocabulary={vocabulary}"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("1 studies have no report and are left out (first: s00)", result.stderr)
+        self.assertIn("a report without any word of the vocabulary (first: s01)", result.stderr)
+
+    def test_weights_that_are_not_finite_are_never_a_result(self):
+        self.expect_error(1, "not finite", *self.command("run", "train.steps=1", "train.lr=1e39"))
+        self.assertEqual(self.state("run"), "failed")
+        self.assertFalse((self.folder / "run" / "model").exists())
+        self.assertEqual(list((self.folder / "run").glob("checkpoints/step-*")), [])
 
 
 class FullOrReadOnly(PretrainTest):

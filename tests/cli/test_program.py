@@ -28,6 +28,12 @@ class Verbs(ProgramTest):
         self.expect_error(2, "--studies", "phantom", "--out", self.folder / "x", "--studies", "many")
         self.expect_error(2, "unknown corpus 'pears'", "prepare", "pears", "--root", ".", "--out", "x")
 
+    def test_empty_values_are_named_and_nothing_steers_the_terminal(self):
+        self.expect_error(2, "--root: the value must not be empty", "prepare", "pairs", "--root", "", "--out", "x")
+        self.expect_error(2, "--config: the value must not be empty", "pretrain", "--config", "", "--out", "x")
+        result = self.expect_error(66, "no such file", "info", "a\x1b[31m\x07\rb")
+        self.assertNotRegex(result.stderr, r"[\x00-\x09\x0b-\x1f]")
+
     def test_a_verb_that_needs_tensors_is_another_program_in_the_same_process(self):
         (self.folder / "bin").mkdir()
         program = self.folder / "bin" / "biplane"
