@@ -156,6 +156,7 @@ class Refused(PretrainTest):
         self.expect_error(66, "no such file", *self.command("run", "data.manifest=nowhere.jsonl"))
         self.expect_error(66, "nowhere.yaml", *self.command("run", config="nowhere.yaml"))
         self.expect_error(2, "--out", "pretrain", "--config", TINY)
+        self.expect_error(2, "--config: the value must not be empty", "pretrain", "--config", "", "--out", self.folder / "run")
         self.assertFalse((self.folder / "run").exists())
 
     def test_a_checkpoint_of_another_architecture_is_refused(self):

@@ -30,7 +30,6 @@ class Verbs(ProgramTest):
 
     def test_empty_values_are_named_and_nothing_steers_the_terminal(self):
         self.expect_error(2, "--root: the value must not be empty", "prepare", "pairs", "--root", "", "--out", "x")
-        self.expect_error(2, "--config: the value must not be empty", "pretrain", "--config", "", "--out", "x")
         result = self.expect_error(66, "no such file", "info", "a\x1b[31m\x07\rb")
         self.assertNotRegex(result.stderr, r"[\x00-\x09\x0b-\x1f]")
 
