@@ -4,6 +4,7 @@
 
 #include "biplane/core/files.h"
 #include "biplane/nn/bert.h"
+#include "biplane/nn/published_names.h"
 #include "biplane/nn/vision_transformer.h"
 #include "biplane/nn/weights.h"
 #include "tests/nn/tensor_checks.h"
@@ -49,8 +50,8 @@ void check_clip(const TensorMap& weights, torch::ScalarType dtype, const TensorM
   VisionTransformer tower(vit_config(read_json("golden/models/clip_vision/config.json"), "clip"));
   tower.to(dtype);
   TensorMap own = weights;
-  const torch::Tensor projection = own.at("proj.weight");
-  own.erase("proj.weight");
+  const torch::Tensor projection = own.at("projection.weight");
+  own.erase("projection.weight");
   assign_weights(tower, own);
   const torch::NoGradGuard no_grad;
   for (const auto& [name, pixels] : inputs) {
@@ -69,9 +70,9 @@ TEST_P(GoldenNetworks, ClipVisionTowerAgreesUnderBothNamingSchemes) {
   BIPLANE_NEEDS_TEST_DATA("golden/models/clip_vision");
   const TensorMap inputs = load("clip_vision/inputs.safetensors");
   const TensorMap expected = load("clip_vision/outputs.safetensors");
-  check_clip(clip_vision_weights(load("clip_vision/weights_openai.safetensors")), GetParam(),
+  check_clip(only_tower(load("clip_vision/weights_openai.safetensors"), "vit"), GetParam(),
              inputs, expected);
-  check_clip(clip_vision_library_weights(load("clip_vision/weights.safetensors")), GetParam(),
+  check_clip(only_tower(load("clip_vision/weights.safetensors"), "vit"), GetParam(),
              inputs, expected);
 }
 
@@ -82,7 +83,7 @@ TEST_P(GoldenNetworks, TimmVisionTransformerAgrees) {
       vit_config(read_json("golden/models/vit_timm/config.json"), "timm");
   VisionTransformer tower(config);
   tower.to(GetParam());
-  assign_weights(tower, timm_weights(load("vit_timm/weights.safetensors")));
+  assign_weights(tower, only_tower(load("vit_timm/weights.safetensors"), "vit"));
   const torch::NoGradGuard no_grad;
   const TensorMap inputs = load("vit_timm/inputs.safetensors");
   for (const auto& [name, pixels] : inputs) {
@@ -95,7 +96,7 @@ TEST_P(GoldenNetworks, TimmVisionTransformerAgrees) {
   config.pooling = "mean";
   VisionTransformer pooling(config);
   pooling.to(GetParam());
-  assign_weights(pooling, timm_weights(load("vit_timm/weights_fc_norm.safetensors")));
+  assign_weights(pooling, only_tower(load("vit_timm/weights_fc_norm.safetensors"), "vit"));
   expect_near(pooling.forward(inputs.at("pixels")).pooled, expected.at("pixels.fc_norm_of_mean"),
               2e-5, "fc_norm");
 }
@@ -118,7 +119,7 @@ TEST_P(GoldenNetworks, BertAgreesInAllHiddenStates) {
   BIPLANE_NEEDS_TEST_DATA("golden/models/bert");
   Bert bert(bert_config());
   bert.to(GetParam());
-  assign_weights(bert, bert_weights(load("bert/weights.safetensors")));
+  assign_weights(bert, only_tower(load("bert/weights.safetensors"), "bert"));
   const TensorMap inputs = load("bert/inputs.safetensors");
   const TensorMap expected = load("bert/outputs.safetensors");
   const torch::Tensor mask = inputs.at("attention_mask").to(torch::kBool);
@@ -141,7 +142,7 @@ TEST_P(GoldenNetworks, BertGradientsAgree) {
   BIPLANE_NEEDS_TEST_DATA("golden/models/bert");
   Bert bert(bert_config());
   bert.to(GetParam());
-  assign_weights(bert, bert_weights(load("bert/weights.safetensors")));
+  assign_weights(bert, only_tower(load("bert/weights.safetensors"), "bert"));
   const TensorMap inputs = load("bert/inputs.safetensors");
   TensorMap expected = load("bert/grads.safetensors");
   const torch::Tensor mask = inputs.at("attention_mask").to(torch::kBool);
@@ -159,7 +160,7 @@ TEST_P(GoldenNetworks, BertGradientsAgree) {
   for (const auto& [name, tensor] : expected) {
     if (name.starts_with("grad.")) named.at(name.substr(5)) = tensor;
   }
-  const TensorMap own = bert_weights(named);
+  const TensorMap own = only_tower(named, "bert");
   double largest = 0.0;
   for (const auto& [name, tensor] : expected) {
     if (name != "loss") largest = std::max(largest, tensor.abs().max().item<double>());
