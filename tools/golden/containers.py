@@ -55,20 +55,24 @@ def save_script(module, path):
         with zipfile.ZipFile(whole) as archive:
             entries = [entry for entry in archive.infolist()
                        if not entry.filename.endswith((".debug_pkl", "/serialization_id"))]
+    Path(path).write_bytes(zip_of(entries, data))
+
+
+def zip_of(entries, data):
+    """A zip archive of those entries of the archive `data`, with their bytes as they are."""
     local, central = bytearray(), bytearray()
     for entry in entries:
-        name = entry.filename.encode()
-        start = entry.header_offset + 30 + sum(
-            struct.unpack_from("<HH", data, entry.header_offset + 26))
-        offset = len(local)
+        name, offset = entry.filename.encode(), len(local)
         padding = -(offset + 30 + len(name) + 4) % 64
         extra = b"FB" + struct.pack("<H", padding) + b"Z" * padding
+        # Version, flags, method, time and date (1980), then sizes.
         common = (20, 0, entry.compress_type, 0, 0x21, entry.CRC, entry.compress_size,
                   entry.file_size, len(name))
+        start = entry.header_offset + 30 + sum(
+            struct.unpack_from("<HH", data, entry.header_offset + 26))
         local += struct.pack("<4sHHHHHIIIHH", b"PK\3\4", *common, len(extra)) + name + extra
         local += data[start:start + entry.compress_size]
         central += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, *common, 0, 0, 0, 0, 0, offset)
         central += name
-    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, len(entries), len(entries), len(central),
-                      len(local), 0)
-    Path(path).write_bytes(local + central + end)
+    return local + central + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, len(entries), len(entries),
+                                         len(central), len(local), 0)
