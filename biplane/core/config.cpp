@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -75,8 +76,75 @@ std::string double_text(double value) {
 struct ConfigTree::Impl {
   YAML::Node root;
   std::string source;
-  std::map<std::string, std::string> overrides;  // dotted key -> where it came from ("--set a.b=c")
+  // dotted key -> where it came from, if not from `source`: "--set a.b=c", or an extended file
+  std::map<std::string, std::string> overrides;
+
+  const std::string& source_of(const std::string& key) const {
+    const auto found = overrides.find(key);
+    return found != overrides.end() ? found->second : source;
+  }
 };
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kExtends = "extends";
+
+void note_source(const YAML::Node& node, const std::string& key, const ConfigTree::Impl& from,
+                 ConfigTree::Impl& to) {
+  to.overrides[key] = from.source_of(key);
+  if (!node.IsMap()) return;
+  for (const auto& entry : node) {
+    if (entry.first.IsScalar())
+      note_source(entry.second, key + "." + entry.first.Scalar(), from, to);
+  }
+}
+
+// Puts into the group `own` (its keys begin with `prefix`) what only `base` has.
+void inherit(YAML::Node own, const YAML::Node& base, const std::string& prefix,
+             const ConfigTree::Impl& from, ConfigTree::Impl& to) {
+  for (const auto& entry : base) {
+    if (!entry.first.IsScalar()) {  // the reader names it
+      own[entry.first] = entry.second;
+      continue;
+    }
+    const std::string& name = entry.first.Scalar();
+    const YAML::Node& group = own;  // const: operator[] must not create the key
+    const YAML::Node value = group[name];
+    if (value.IsDefined() && value.IsMap() && entry.second.IsMap()) {
+      inherit(value, entry.second, prefix + name + ".", from, to);
+    } else if (!value.IsDefined() || value.IsNull()) {
+      own[name] = entry.second;
+      note_source(entry.second, prefix + name, from, to);
+    }
+  }
+}
+
+// `above`: the files that led here.
+ConfigTree read_extended(const fs::path& file, std::vector<fs::path> above) {
+  const fs::path place = fs::weakly_canonical(file);
+  if (std::find(above.begin(), above.end(), place) != above.end())
+    throw_usage(file.string() + ": is reached again: configurations extend each other in a circle");
+  above.push_back(place);
+  ConfigTree tree = ConfigTree::parse(read_file(file, 1 << 20), file.string());
+  ConfigTree::Impl& own = tree.impl();
+  const YAML::Node& root = own.root;
+  const YAML::Node base_name = root[kExtends];
+  if (!base_name.IsDefined()) return tree;
+  const std::string key = file.string() + ": " + kExtends;
+  if (!base_name.IsScalar() || base_name.Scalar().empty())
+    throw_usage(key + " must be the path of a file, got " + describe(base_name));
+  const fs::path base_file = file.parent_path() / base_name.Scalar();
+  if (!fs::exists(base_file))
+    throw Error(ErrorKind::kMissingInput, key + ": " + base_file.string() + ": no such file");
+  own.root.remove(kExtends);
+  const ConfigTree base = read_extended(base_file, std::move(above));
+  inherit(own.root, base.impl().root, "", base.impl(), own);
+  return tree;
+}
+
+}  // namespace
 
 ConfigTree::ConfigTree() : impl_(std::make_unique<Impl>()) {
   impl_->root = YAML::Node(YAML::NodeType::Map);
@@ -104,9 +172,7 @@ ConfigTree ConfigTree::parse(const std::string& yaml, const std::string& source)
   return tree;
 }
 
-ConfigTree ConfigTree::read(const std::filesystem::path& file) {
-  return parse(read_file(file, 1 << 20), file.string());
-}
+ConfigTree ConfigTree::read(const fs::path& file) { return read_extended(file, {}); }
 
 void ConfigTree::set(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
@@ -146,11 +212,6 @@ struct ConfigReader::Impl {
 
   std::string path(std::string_view name) const { return levels.back().prefix + std::string(name); }
 
-  std::string source(const std::string& key) const {
-    const auto found = tree->overrides.find(key);
-    return found != tree->overrides.end() ? found->second : tree->source;
-  }
-
   // The node of a field, or an undefined/null one; remembers that the key is known.
   YAML::Node find(std::string_view name) {
     Level& level = levels.back();
@@ -164,7 +225,8 @@ struct ConfigReader::Impl {
   [[noreturn]] void bad(std::string_view name, const YAML::Node& node,
                         const std::string& wanted) const {
     const std::string key = path(name);
-    throw_usage(source(key) + ": " + key + " must be " + wanted + ", got " + describe(node));
+    throw_usage(tree->source_of(key) + ": " + key + " must be " + wanted + ", got " +
+                describe(node));
   }
 
   template <class T>
@@ -275,7 +337,7 @@ void ConfigReader::finish() const {
       const std::string name = entry.first.IsScalar() ? entry.first.Scalar() : "(not a name)";
       if (level->known.count(name) > 0) continue;
       const std::string key = level->prefix + name;
-      throw_usage(impl_->source(key) + ": unknown key " + key +
+      throw_usage(impl_->tree->source_of(key) + ": unknown key " + key +
                   did_you_mean(key, all_keys, "; --print-config shows all keys"));
     }
   }

@@ -21,7 +21,10 @@ struct DataConfig {
   // Evaluation takes the first.
   std::string view_sampling = "random";
   PreprocessOptions image;
-  bool random_crop = true;        // false: the centred crop in training too
+  bool random_crop = true;  // false: the centred crop in training too
+  // Random crops of a study's frontal and lateral start at the same height: both show one body, so
+  // what lies at a height of one view lies at that height of the other.
+  bool shared_crop = false;
   std::int64_t max_tokens = 128;  // longest report, [CLS] and [SEP] among them; the rest is cut off
   std::string vocabulary;         // vocab.txt; empty: trained on the reports that are trained on
   std::int64_t vocabulary_size = 2000;  // of a trained vocabulary
@@ -45,6 +48,7 @@ struct DataConfig {
     v.field("view_sampling", view_sampling);
     v.field("image", image);
     v.field("random_crop", random_crop);
+    v.field("shared_crop", shared_crop);
     v.field("max_tokens", max_tokens);
     v.field("vocabulary", vocabulary);
     v.field("vocabulary_size", vocabulary_size);

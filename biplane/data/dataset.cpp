@@ -102,6 +102,7 @@ DatasetOptions DatasetOptions::from(const DataConfig& config, std::uint64_t seed
   options.image = config.image;
   options.training = training;
   options.random_crop = config.random_crop;
+  options.shared_crop = config.shared_crop;
   options.random_views = config.view_sampling == "random";
   options.seed = seed;
   options.cache_mib = config.cache_mib;
@@ -132,6 +133,13 @@ const Study& StudyDataset::study(std::int64_t place) const {
       ->studies()[static_cast<std::size_t>(chosen_.at(static_cast<std::size_t>(place)))];
 }
 
+// Which of `tops` places a study's crops begin at: the same part of the way down in both views,
+// also where "shortest" leaves them unequally high.
+int StudyDataset::shared_top(std::uint64_t study, std::int64_t epoch, int tops) const {
+  CounterRandom random(options_.seed, "crop height", {static_cast<std::uint64_t>(epoch), study});
+  return static_cast<int>(random.uniform() * tops);
+}
+
 FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool frontal) const {
   const Study& study = this->study(place);
   const std::vector<std::size_t> views = views_of(study, frontal);
@@ -148,10 +156,11 @@ FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool front
     return read_fitted(manifest_->image_path(chosen), options_.image);
   });
   const int side = static_cast<int>(options_.image.crop);
-  const bool moved = options_.training && options_.random_crop;
-  return image->crop(moved ? random_crop(image->rows(), image->cols(), side, random)
-                           : centre_crop(image->rows(), image->cols(), side),
-                     side);
+  if (!options_.training || !options_.random_crop)
+    return image->crop(centre_crop(image->rows(), image->cols(), side), side);
+  CropOffset offset = random_crop(image->rows(), image->cols(), side, random);
+  if (options_.shared_crop) offset.top = shared_top(key, epoch, image->rows() - side + 1);
+  return image->crop(offset, side);
 }
 
 std::shared_ptr<const EncodedReport> StudyDataset::report(std::int64_t place) const {

@@ -26,6 +26,7 @@ struct DatasetOptions {
   bool training = true;  // random crops and views, as configured; false: centred crop, first view,
                          // and no masks drawn per epoch (those of epoch 0 always)
   bool random_crop = true;
+  bool shared_crop = false;  // the same height for both views of a study, where random_crop
   bool random_views = true;
   std::uint64_t seed = 0;
   std::int64_t cache_mib = 0;
@@ -59,6 +60,7 @@ class StudyDataset {
  private:
   class Cache;
   FloatImage view(std::int64_t place, std::int64_t epoch, bool frontal) const;
+  int shared_top(std::uint64_t study, std::int64_t epoch, int tops) const;
   std::shared_ptr<const EncodedReport> report(std::int64_t place) const;
 
   std::shared_ptr<const Manifest> manifest_;

@@ -4,9 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "tests/test_data.h"
 
 namespace biplane {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Corpus {
   std::string path;
@@ -102,6 +108,73 @@ TEST(Config, WrongTypeNamesKeyAndValue) {
   EXPECT_THAT(failure("sizes: 3"), ::testing::HasSubstr("list"));
   EXPECT_THAT(failure("", {"train.steps"}), ::testing::HasSubstr("key=value"));
   EXPECT_THAT(failure("name: x", {"name.a=3"}), ::testing::HasSubstr("name is a value"));
+}
+
+class ConfigFiles : public ::testing::Test {
+ protected:
+  void write(const std::string& name, const std::string& text) const {
+    make_folder((folder_ / name).parent_path());
+    write_file_atomically(folder_ / name, text);
+  }
+  Example read(const std::string& name, const std::vector<std::string>& sets = {}) const {
+    ConfigTree tree = ConfigTree::read(folder_ / name);
+    for (const std::string& set : sets) tree.set(set);
+    Example example;
+    load_config(tree, example);
+    return example;
+  }
+  Error refusal(const std::string& name, const std::vector<std::string>& sets = {}) const {
+    try {
+      read(name, sets);
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "nothing was thrown";
+    return Error(ErrorKind::kFailure, "");
+  }
+
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(ConfigFiles, AFileStandsOnTheOneItExtends) {
+  write("base.yaml", "name: base\nfrozen: true\ntrain: {lr: 0.5, steps: 3}\nsizes: [7, 8, 9]\n");
+  write("sub/middle.yaml", "extends: ../base.yaml\ntrain:\n  steps: 4\ncorpora: [{path: a}]\n");
+  write("top.yaml", "sizes: [5]\nextends: sub/middle.yaml\nname: top\n");
+  write("flat.yaml",
+        "name: top\nfrozen: true\ntrain: {lr: 0.5, steps: 4}\nsizes: [5]\ncorpora: [{path: a}]\n");
+  EXPECT_EQ(print_config(read("top.yaml")), print_config(read("flat.yaml")));
+  EXPECT_EQ(read("top.yaml", {"train.lr=2"}).train.lr, 2) << "--set comes last";
+  write("nothing.yaml", "extends: base.yaml\ntrain:\n");
+  EXPECT_EQ(print_config(read("nothing.yaml")), print_config(read("base.yaml")));
+}
+
+TEST_F(ConfigFiles, ErrorsNameTheFileThatAKeyStandsIn) {
+  write("base.yaml", "train: {stesp: 3}\nfrozen: 1\n");
+  write("top.yaml", "extends: base.yaml\ntrain: {lr: fast}\n");
+  EXPECT_THAT(refusal("top.yaml", {"frozen=true"}).what(),
+              AllOf(HasSubstr("top.yaml"), HasSubstr("train.lr")));
+  EXPECT_THAT(refusal("top.yaml", {"train.lr=1", "frozen=true"}).what(),
+              AllOf(HasSubstr("base.yaml: unknown key train.stesp"), Not(HasSubstr("top.yaml"))));
+  write("top.yaml", "extends: base.yaml\n");
+  EXPECT_THAT(refusal("top.yaml").what(), HasSubstr("base.yaml: frozen must be"));
+}
+
+TEST_F(ConfigFiles, FilesThatCannotBeExtendedAreNamed) {
+  write("a.yaml", "extends: b.yaml\n");
+  write("b.yaml", "extends: ./a.yaml\n");
+  EXPECT_EQ(refusal("a.yaml").kind(), ErrorKind::kUsage);
+  EXPECT_THAT(refusal("a.yaml").what(), HasSubstr("a.yaml: is reached again"));
+  write("c.yaml", "extends: nowhere.yaml\n");
+  EXPECT_EQ(refusal("c.yaml").kind(), ErrorKind::kMissingInput);
+  EXPECT_THAT(refusal("c.yaml").what(),
+              AllOf(HasSubstr("c.yaml: extends: "), HasSubstr("nowhere.yaml")));
+  write("d.yaml", "extends: [a.yaml]\n");
+  EXPECT_THAT(refusal("d.yaml").what(),
+              HasSubstr("extends must be the path of a file, got a list"));
+  write("e.yaml", "train: {extends: a.yaml}\n");
+  EXPECT_THAT(refusal("e.yaml").what(), HasSubstr("unknown key train.extends"));
+  EXPECT_THAT(refusal("e.yaml", {"train.extends=", "extends=a.yaml"}).what(),
+              HasSubstr("unknown key"));
 }
 
 TEST(Config, BrokenYamlNamesTheLine) {

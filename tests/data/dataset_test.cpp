@@ -71,6 +71,41 @@ TEST(StudyDataset, CropsAtRandomInTrainingAndInTheCentreOtherwise) {
   EXPECT_EQ(sample.frontal.pixels[17], static_cast<float>(original.pixels[5 * 24 + 5]) / 255.0F);
 }
 
+// Where a crop of 16 px lies in a test image of 24 px.
+std::pair<int, int> place_of(const FloatImage& crop, int image) {
+  const GreyImage original = testing::test_image(image);
+  for (int top = 0; top <= 8; ++top) {
+    for (int left = 0; left <= 8; ++left) {
+      if (crop_image(to_float(original), {top, left}, 16).pixels == crop.pixels) return {top, left};
+    }
+  }
+  ADD_FAILURE() << "the crop is no part of the image";
+  return {-1, -1};
+}
+
+TEST(StudyDataset, SharedCropsAreAtTheSameHeightOfBothViewsAndAnywhereAcross) {
+  const SmallData data(8);
+  DatasetOptions options = data.options(true);
+  options.shared_crop = true;
+  const auto shared = data.dataset(options), again = data.dataset(options),
+             apart = data.dataset(true);
+  std::set<int> heights, distances;
+  bool other_height = false;
+  for (int epoch = 0; epoch < 24; ++epoch) {
+    const StudySample sample = shared->sample(1, epoch), free = apart->sample(1, epoch);
+    const auto frontal = place_of(sample.frontal, 10), lateral = place_of(sample.lateral, 11);
+    EXPECT_EQ(frontal.first, lateral.first) << epoch;
+    heights.insert(frontal.first);
+    distances.insert(frontal.second - lateral.second);
+    EXPECT_EQ(again->sample(1, epoch).frontal.pixels, sample.frontal.pixels);
+    EXPECT_EQ(place_of(free.frontal, 10).second, frontal.second);
+    other_height = other_height || place_of(free.frontal, 10) != frontal;
+  }
+  EXPECT_GT(heights.size(), 4u);
+  EXPECT_GT(distances.size(), 4u);
+  EXPECT_TRUE(other_height);
+}
+
 TEST(StudyDataset, AMissingLateralIsEmpty) {
   const SmallData data(8);
   const auto dataset = data.dataset(false);
