@@ -16,6 +16,11 @@ using TensorMap = std::map<std::string, torch::Tensor>;
 // naming the file.
 TensorMap load_safetensors(const std::filesystem::path& file);
 
+// All tensors of a WeightFile (published weights in any container, or a folder with them), on the
+// CPU, in the element types of the file; tied weights are separate copies. Throws Error
+// kMissingInput, kIo or kBadContent naming the file.
+TensorMap load_tensors(const std::filesystem::path& path);
+
 // Writes atomically, tensors in order of their names; `metadata` goes to the header's
 // "__metadata__".
 void save_safetensors(const std::filesystem::path& file, const TensorMap& tensors,
