@@ -28,6 +28,7 @@ class ZipError {
   ZipError(const ZipError&) = delete;
   ZipError& operator=(const ZipError&) = delete;
   zip_error_t* get() { return &error_; }
+  bool is(int code) const { return zip_error_code_zip(&error_) == code; }
   std::string text() { return zip_error_strerror(&error_); }
 
  private:
@@ -61,14 +62,16 @@ struct ZipArchive::Impl {
 };
 
 void ZipArchive::Impl::open() {
+  if (file.text().empty()) bad("the file is empty");  // libzip takes it for an archive
   ZipError error;
   zip_source_t* source =
       zip_source_buffer_create(file.text().data(), file.text().size(), 0, error.get());
   if (source == nullptr) bad(error.text());
-  archive.reset(zip_open_from_source(source, ZIP_RDONLY, error.get()));
+  // Checked are the name, size and CRC-32 at each entry against the directory's, and duplicates.
+  archive.reset(zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
   if (archive == nullptr) {
     zip_source_free(source);
-    bad(error.text());
+    bad(error.is(ZIP_ER_EXISTS) ? "the name of an entry occurs twice" : error.text());
   }
 }
 
@@ -116,8 +119,7 @@ void ZipArchive::Impl::list() {
   std::uint64_t stored_bytes = 0;
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(count); ++i) {
     entries.push_back(check(i, stored_bytes));
-    if (!index.emplace(entries.back().name, i).second)
-      bad_entry(entries.back().name, "occurs twice");
+    index.emplace(entries.back().name, i);
   }
 }
 

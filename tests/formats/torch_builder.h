@@ -24,12 +24,13 @@ std::string little(T value) {
 // ---- zip ----
 
 struct ZipRecord {
-  std::string name, content;            // the content as it stands in the file
-  std::uint16_t method = 0;             // 8: deflate
-  std::uint16_t flags = 0;              // 1: encrypted
-  std::optional<std::uint32_t> crc;     // of the content where it is not given
-  std::optional<std::uint32_t> bytes;   // of the inflated content; the content's where not given
-  std::optional<std::uint32_t> offset;  // of the local header; its true place where not given
+  std::string name, content;                 // the content as it stands in the file
+  std::uint16_t method = 0;                  // 8: deflate
+  std::uint16_t flags = 0;                   // 1: encrypted
+  std::optional<std::uint32_t> crc = {};     // of the inflated content; the content's if not given
+  std::optional<std::uint32_t> bytes = {};   // of the inflated content; the content's if not given
+  std::optional<std::uint32_t> packed = {};  // size in the file; the content's if not given
+  std::optional<std::uint32_t> offset = {};  // of the header; its true place if not given
 };
 
 inline std::string zip_fields(const ZipRecord& record) {
@@ -38,8 +39,8 @@ inline std::string zip_fields(const ZipRecord& record) {
                                        static_cast<uInt>(record.content.size())));
   const auto size = static_cast<std::uint32_t>(record.content.size());
   return little<std::uint16_t>(20) + little(record.flags) + little(record.method) +
-         little<std::uint32_t>(0x00210000) + little(record.crc.value_or(crc)) + little(size) +
-         little(record.bytes.value_or(size)) +
+         little<std::uint32_t>(0x00210000) + little(record.crc.value_or(crc)) +
+         little(record.packed.value_or(size)) + little(record.bytes.value_or(size)) +
          little(static_cast<std::uint16_t>(record.name.size())) + little<std::uint16_t>(0);
 }
 
@@ -76,7 +77,7 @@ inline ZipRecord deflated(const std::string& name, const std::string& content) {
   deflate(&stream, Z_FINISH);
   packed.resize(stream.total_out);
   deflateEnd(&stream);
-  ZipRecord record{name, packed, 8, 0, {}, static_cast<std::uint32_t>(content.size()), {}};
+  ZipRecord record{name, packed, 8, 0, {}, static_cast<std::uint32_t>(content.size())};
   record.crc = static_cast<std::uint32_t>(
       crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size())));
   return record;
