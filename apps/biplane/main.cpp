@@ -23,6 +23,7 @@ constexpr Verb kVerbs[] = {
     {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
     {"pretrain", "train a model on a manifest", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},
+    {"explain", "draw what a model does with one study", nullptr},
     {"info", "say what a file or folder is: image, DICOM, manifest, run, checkpoint, model",
      run_info},
 };

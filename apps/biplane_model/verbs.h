@@ -17,6 +17,7 @@ struct Verb {
 };
 
 VerbRun define_evaluate(CLI::App& app);
+VerbRun define_explain(CLI::App& app);
 VerbRun define_demo(CLI::App& app);
 VerbRun define_pretrain(CLI::App& app);
 

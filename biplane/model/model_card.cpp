@@ -8,7 +8,7 @@ namespace {
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "not recorded" : text;
+  return text;
 }
 
 std::string tower_line(const char* name, const TowerConfig& tower) {
@@ -37,10 +37,11 @@ std::string model_card(const ModelDescription& description) {
                   config.width, config.image_size, description.vocabulary.size());
   card += "## Training\n\n";
   card += fmt::format("- corpora: {}\n- studies: {}\n- optimizer steps: {}\n- seed: {}\n",
-                      joined(provenance.corpora), provenance.studies, provenance.steps,
-                      provenance.seed);
+                      provenance.corpora.empty() ? "not recorded" : joined(provenance.corpora),
+                      provenance.studies, provenance.steps, provenance.seed);
   card += fmt::format(
-      "- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      "- masked words: {}\n- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      provenance.mlm_trained ? "trained" : "not trained, so the patches it selects mean nothing",
       provenance.alignment_trained ? "trained" : "not trained, so its attention maps mean nothing",
       provenance.absent_lateral_trained
           ? "seen in training"
@@ -55,6 +56,12 @@ std::string model_card(const ModelDescription& description) {
       "must not guide the care of "
       "patients.\n";
   return card;
+}
+
+std::string training_summary(const ModelProvenance& provenance) {
+  const std::string corpora = joined(provenance.corpora);
+  return fmt::format("{}{}{} studies, {} steps", corpora, corpora.empty() ? "" : ", ",
+                     provenance.studies, provenance.steps);
 }
 
 }  // namespace biplane

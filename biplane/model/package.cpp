@@ -64,6 +64,7 @@ ModelDescription read_description(const fs::path& folder) {
   const auto config = read_json_struct<ConfigFile>(folder / kConfig);
   try {
     check_config(config.model);
+    check_masking_options(config.provenance.masking, "provenance.masking.");
   } catch (const Error& error) {
     throw Error(ErrorKind::kBadContent, (folder / kConfig).string() + ": " + error.what());
   }

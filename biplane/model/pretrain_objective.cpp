@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "biplane/model/mlm_input.h"
 #include "biplane/model/view_alignment.h"
 #include "biplane/model/view_dropout.h"
 #include "biplane/text/lexicon.h"
@@ -42,14 +43,6 @@ StudyBatch trim(StudyBatch batch) {
     *field = field->narrow(1, 0, length).contiguous();
   }
   return batch;
-}
-
-// Words that score the patches: without punctuation, and for selection.text "visible" without what
-// the masked copy hides.
-torch::Tensor score_words(const StudyBatch& batch, const std::string& selection) {
-  const torch::Tensor words = batch.word_mask.logical_and(
-      batch.word_class.ne(static_cast<std::int64_t>(WordClass::kPunctuation)));
-  return selection == "visible" ? words.logical_and(batch.mlm_labels.lt(0)) : words;
 }
 
 }  // namespace
@@ -178,15 +171,8 @@ void PretrainObjective::add_mlm(Step& step) const {
       step.collective.sum(batch.mlm_labels.ge(0).sum()).item<std::int64_t>();
   if (places == 0) return;
   step.dropout.pass = 1;
-  MlmInput input;
-  input.frontal = step.frontal;
-  input.lateral = step.lateral;
-  input.has_frontal = batch.has_frontal;
-  input.has_lateral = batch.has_lateral;
-  input.masked_ids = batch.masked_ids;
-  input.attention_mask = batch.attention_mask;
-  input.mlm_labels = batch.mlm_labels;
-  input.score_words = score_words(batch, settings_.model.key_semantics.selection.text);
+  MlmInput input =
+      mlm_input(batch, step.frontal, step.lateral, settings_.model.key_semantics.selection);
   input.report_tokens = step.report.tokens;
   input.dropout = step.dropout.rate > 0.0 ? &step.dropout : nullptr;
   const MlmOutput output = model_->mlm(input);

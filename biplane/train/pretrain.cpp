@@ -105,6 +105,8 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
   provenance.studies = data.dataset->size();
   provenance.corpora = {corpus_name(data)};
   provenance.alignment_trained = config.loss.fla.weight > 0;
+  provenance.mlm_trained = config.loss.mlm.weight > 0;
+  provenance.masking = config.data.masking;
   provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
   provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
   return {config.model,
