@@ -72,6 +72,7 @@ void check_config(const ModelConfig& config, const std::string& prefix) {
   check_tower(config.frontal, config.image_size, prefix + "frontal");
   check_tower(config.lateral, config.image_size, prefix + "lateral");
   check_text(config.text, config.max_tokens, prefix);
+  require_one_of(config.fusion, prefix + "fusion", {"linear", "mean"});
   check_key_semantics(config, prefix);
   check_decoders(config, prefix);
   require(config.prototypes.count >= 2, prefix + "prototypes.count", "must be 2 or more");

@@ -132,6 +132,8 @@ struct ModelConfig {
       128;  // T, tokens of a report with [CLS] and [SEP]; at most text.bert.max_positions
   TowerConfig frontal, lateral;
   TextTowerConfig text;
+  std::string fusion = "linear";  // of both views' globals. linear: learned, of both concatenated;
+                                  // mean: of the normalised ones that exist, nothing learned
   KeySemanticsConfig key_semantics;
   DecoderConfig decoder;
   AlignmentConfig alignment;
@@ -146,6 +148,7 @@ struct ModelConfig {
     v.field("frontal", frontal);
     v.field("lateral", lateral);
     v.field("text", text);
+    v.field("fusion", fusion);
     v.field("key_semantics", key_semantics);
     v.field("decoder", decoder);
     v.field("alignment", alignment);

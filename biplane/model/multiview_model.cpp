@@ -83,7 +83,8 @@ MultiviewModel::MultiviewModel(const ModelConfig& config, std::uint64_t seed)
   text_ = register_module("text", std::make_shared<Bert>(config.text.bert));
   text_projection_ = register_module(
       "text_projection", std::make_shared<Linear>(config.text.bert.width, config.width, false));
-  fusion_ = register_module("fusion", std::make_shared<Fusion>(config.width));
+  fusion_ =
+      register_module("fusion", std::make_shared<Fusion>(config.width, config.fusion == "linear"));
   key_semantics_ = register_module(
       "key_semantics", std::make_shared<KeySemantics>(config.key_semantics, config.width,
                                                       frontal.patches() + lateral.patches()));
@@ -162,20 +163,24 @@ ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels,
 }
 
 torch::Tensor MultiviewModel::encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
-                                          const KeyedDropout* dropout) const {
+                                          const KeyedDropout* dropout,
+                                          torch::Tensor* class_attention) const {
   const KeyedDropout* used = config_.text.frozen ? nullptr : dropout;
-  return text_projection_->forward(text_->forward({ids, {}, used}, layout));
+  return text_projection_->forward(text_->forward({ids, {}, used, class_attention}, layout));
 }
 
 TextFeatures MultiviewModel::encode_text(const torch::Tensor& ids,
                                          const torch::Tensor& attention_mask,
-                                         const KeyedDropout* dropout) const {
+                                         const KeyedDropout* dropout, bool class_attention) const {
   TORCH_CHECK(ids.dim() == 2, "ids must be (B,T), not ", ids.sizes());
   const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), attention_mask);
-  const torch::Tensor tokens = layout.unflatten(encode_rows(ids, layout, dropout));
-  if (config_.text.pooling == "class") return {tokens.select(1, 0), tokens};
+  TextFeatures features;
+  features.tokens = layout.unflatten(
+      encode_rows(ids, layout, dropout, class_attention ? &features.class_attention : nullptr));
   const torch::Tensor counts = attention_mask.sum(1, true).clamp_min(1);
-  return {tokens.sum(1) / counts, tokens};
+  features.global = config_.text.pooling == "class" ? features.tokens.select(1, 0)
+                                                    : features.tokens.sum(1) / counts;
+  return features;
 }
 
 torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,

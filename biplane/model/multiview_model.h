@@ -24,8 +24,9 @@ struct ViewFeatures {
 };
 
 struct TextFeatures {
-  torch::Tensor global;  // (B,D), [CLS] or the mean of the valid tokens, not normalised
-  torch::Tensor tokens;  // (B,T,D), 0 at padding
+  torch::Tensor global;             // (B,D), [CLS] or the mean of the valid tokens, not normalised
+  torch::Tensor tokens;             // (B,T,D), 0 at padding
+  torch::Tensor class_attention{};  // (B,T) of [CLS] in the last layer, no gradient; if asked for
 };
 
 struct MlmInput {
@@ -70,9 +71,10 @@ class MultiviewModel : public torch::nn::Module {
   // are. Undefined = all.
   ViewFeatures encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
   ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
-  // ids (B,T) i64, attention_mask (B,T) bool.
+  // ids (B,T) i64, attention_mask (B,T) bool. `class_attention`: fill that field too.
   TextFeatures encode_text(const torch::Tensor& ids, const torch::Tensor& attention_mask,
-                           const KeyedDropout* dropout = nullptr) const;
+                           const KeyedDropout* dropout = nullptr,
+                           bool class_attention = false) const;
   // (B,D), not normalised; has_* (B) bool say which views count (view dropout is the caller's: hide
   // a view by its flag).
   torch::Tensor fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,
@@ -94,7 +96,8 @@ class MultiviewModel : public torch::nn::Module {
   ViewFeatures run_frontal(const torch::Tensor& pixels) const;
   ViewFeatures run_lateral(const torch::Tensor& pixels) const;
   torch::Tensor encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
-                            const KeyedDropout* dropout) const;
+                            const KeyedDropout* dropout,
+                            torch::Tensor* class_attention = nullptr) const;
   KeySet select_keys(const MlmInput& input, const torch::Tensor& masked) const;
   // Decoder output (P,D) at the masked places.
   torch::Tensor decode_places(const MlmInput& input, const TokenLayout& layout,

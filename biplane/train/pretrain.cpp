@@ -107,8 +107,13 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
   provenance.alignment_trained = config.loss.fla.weight > 0;
   provenance.mlm_trained = config.loss.mlm.weight > 0;
   provenance.masking = config.data.masking;
-  provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
-  provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
+  const bool fused = config.loss.uses_fused(), mean = config.model.fusion == "mean";
+  provenance.absent_frontal_trained =
+      mean || (fused && (config.model.view_dropout.frontal > 0 || lacks(has_frontal) ||
+                         config.loss.views == "lateral"));
+  provenance.absent_lateral_trained =
+      mean || (fused && (config.model.view_dropout.lateral > 0 || lacks(has_lateral) ||
+                         config.loss.views == "frontal"));
   return {config.model,
           config.data.image,
           tokenizer.options(),
