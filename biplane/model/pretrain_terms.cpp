@@ -9,6 +9,7 @@
 #include "biplane/text/lexicon.h"
 
 namespace biplane {
+
 ItcOptions PretrainObjective::itc_options(const Step& step) const {
   const ItcConfig& config = settings_.loss.itc;
   ItcOptions options;
