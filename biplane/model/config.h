@@ -4,14 +4,16 @@
 #include <string>
 
 #include "biplane/nn/bert.h"
+#include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 
 namespace biplane {
 
 // One image tower. `kind` names the family; each family has a section of its own.
 struct TowerConfig {
-  std::string kind = "vit";  // vit
+  std::string kind = "vit";  // vit | swin
   VisionTransformerConfig vit;
+  SwinTransformerConfig swin;
   bool frozen = false;               // evaluation mode, no gradient, not in the optimizer
   bool allow_random_frozen = false;  // accept `frozen` without imported weights
 
@@ -19,6 +21,7 @@ struct TowerConfig {
   void visit(V& v) {
     v.field("kind", kind);
     v.field("vit", vit);
+    v.field("swin", swin);
     v.field("frozen", frozen);
     v.field("allow_random_frozen", allow_random_frozen);
   }

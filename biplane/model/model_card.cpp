@@ -1,6 +1,7 @@
 #include "biplane/model/model_card.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace biplane {
 namespace {
@@ -12,6 +13,11 @@ std::string joined(const std::vector<std::string>& names) {
 }
 
 std::string tower_line(const char* name, const TowerConfig& tower) {
+  if (tower.kind == "swin") {
+    return fmt::format("| {} | swin, patch {}, width {}, stages of {} layers, window {}{} |\n",
+                       name, tower.swin.patch, tower.swin.width, fmt::join(tower.swin.depths, ", "),
+                       tower.swin.window, tower.frozen ? ", frozen" : "");
+  }
   return fmt::format("| {} | {}, {}patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind,
                      tower.vit.stem.empty() ? "" : "convolutional stem, ", tower.vit.patch,
                      tower.vit.width, tower.vit.layers, tower.vit.heads,

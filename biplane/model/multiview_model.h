@@ -9,9 +9,9 @@
 #include "biplane/model/config.h"
 #include "biplane/model/cross_decoder.h"
 #include "biplane/model/heads.h"
+#include "biplane/model/image_tower.h"
 #include "biplane/model/key_semantics.h"
 #include "biplane/nn/bert.h"
-#include "biplane/nn/vision_transformer.h"
 
 namespace biplane {
 
@@ -65,6 +65,7 @@ struct AlignInput {
 class MultiviewModel : public torch::nn::Module {
  public:
   // Throws Error kUsage for a configuration that cannot be. Parameters are initialised from `seed`.
+  // Those of a frozen tower need no gradient, and its passes keep no graph and drop nothing.
   MultiviewModel(const ModelConfig& config, std::uint64_t seed);
 
   // pixels (B,3,H,W) in [0,1]; has (B) bool: rows that are false are skipped, whatever their pixels
@@ -106,7 +107,7 @@ class MultiviewModel : public torch::nn::Module {
   void freeze(torch::nn::Module& tower) const;
 
   ModelConfig config_;
-  std::shared_ptr<VisionTransformer> frontal_, lateral_;
+  ImageTower frontal_, lateral_;
   std::shared_ptr<Linear> frontal_projection_, text_projection_;  // no bias
   std::shared_ptr<LateralAdapter> lateral_adapter_;
   std::shared_ptr<Bert> text_;
@@ -118,7 +119,8 @@ class MultiviewModel : public torch::nn::Module {
 
 // Whether weight decay applies to a parameter of MultiviewModel (section 6): matrices of linear
 // layers and patch kernels only; not biases, norms, positions, word embeddings, class token,
-// aggregation scale, absent and view vectors, prototypes.
+// registers, LayerScale, relative position biases, aggregation scale, absent and view vectors,
+// prototypes.
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter);
 
 // "frontal", "lateral" or "text" for the parameters of an encoder (imported weights may exist), ""

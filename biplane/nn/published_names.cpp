@@ -80,6 +80,7 @@ const std::vector<NamingScheme>& naming_schemes() {
         {"cls_token", "class_embedding", Turn::kVector},
         {"pos_embed", "positional_embedding", Turn::kRows},
         {"register_tokens", "registers", Turn::kRows},
+        {"reg_token", "registers", Turn::kRows},
         {"norm.*", "ln_post.*"},
         {"fc_norm.*", "ln_post.*"},
         {"blocks.#.norm1.*", "blocks.#.ln_1.*"},
@@ -133,8 +134,7 @@ const std::vector<NamingScheme>& naming_schemes() {
         {"encoder.layers.#.blocks.#.attention.self.value.*", "stages.#.blocks.#.attn.v.*"},
         {"encoder.layers.#.blocks.#.attention.self.relative_position_bias_table",
          "stages.#.blocks.#.relative_position_bias"},
-        {"encoder.layers.#.blocks.#.attention.output.dense.*",
-         "stages.#.blocks.#.attn.out_proj.*"},
+        {"encoder.layers.#.blocks.#.attention.output.dense.*", "stages.#.blocks.#.attn.out_proj.*"},
         {"encoder.layers.#.blocks.#.intermediate.dense.*", "stages.#.blocks.#.mlp.c_fc.*"},
         {"encoder.layers.#.blocks.#.output.dense.*", "stages.#.blocks.#.mlp.c_proj.*"},
         // The names that newer versions of transformers use in memory.
@@ -249,7 +249,8 @@ torch::Tensor turned(const torch::Tensor& tensor, Turn turn) {
 std::string modern_name(std::string name) {
   for (const auto& [old, now] : {std::pair("LayerNorm.gamma", "LayerNorm.weight"),
                                  std::pair("LayerNorm.beta", "LayerNorm.bias")}) {
-    if (name.ends_with(old)) return name.substr(0, name.size() - std::string_view(old).size()) + now;
+    if (name.ends_with(old))
+      return name.substr(0, name.size() - std::string_view(old).size()) + now;
   }
   return name;
 }
@@ -301,6 +302,17 @@ void move_merging_to_its_stage(std::map<std::string, MappedTensor>& tensors) {
   }
 }
 
+// With registers timm adds the class token's position to the token and keeps those of the patches
+// only.
+void add_class_position(std::map<std::string, MappedTensor>& tensors) {
+  const auto registers = tensors.find("registers");
+  const auto positions = tensors.find("positional_embedding");
+  if (registers == tensors.end() || positions == tensors.end()) return;
+  torch::Tensor& table = positions->second.tensor;
+  if (!registers->second.sources[0].ends_with("reg_token") || table.dim() != 2) return;
+  table = at::cat({torch::zeros({1, table.size(1)}, table.options()), table});
+}
+
 MappedTower map_tower(const TensorMap& source, const NamingScheme& scheme,
                       const std::string& prefix) {
   MappedTower tower{scheme.description, scheme.kind, scheme.style, prefix, {}};
@@ -314,12 +326,13 @@ MappedTower map_tower(const TensorMap& source, const NamingScheme& scheme,
     for (auto at = source.lower_bound(std::string(before));
          at != source.end() && at->first.starts_with(before); ++at) {
       const auto ours = apply_rule(at->first.substr(before.size()), theirs, rule.ours);
-      if (ours) tower.tensors.try_emplace(*ours, MappedTensor{turned(at->second, rule.turn),
-                                                              {at->first}});
+      if (ours)
+        tower.tensors.try_emplace(*ours, MappedTensor{turned(at->second, rule.turn), {at->first}});
     }
   }
   join_projections(tower.tensors);
   if (tower.kind == "swin") move_merging_to_its_stage(tower.tensors);
+  if (tower.kind == "vit") add_class_position(tower.tensors);
   if (tower.tensors.contains("blocks.0.scale_1")) tower.style = "dinov2";
   return tower;
 }
@@ -332,9 +345,8 @@ std::set<std::string> prefixes_of(const TensorMap& source, const NamingScheme& s
     if (!name.ends_with(first)) continue;
     const std::string prefix = name.substr(0, name.size() - first.size());
     if (!prefix.empty() && prefix.back() != '.') continue;
-    const bool all = std::all_of(scheme.anchors.begin(), scheme.anchors.end(), [&](const char* a) {
-      return source.contains(prefix + a);
-    });
+    const bool all = std::all_of(scheme.anchors.begin(), scheme.anchors.end(),
+                                 [&](const char* a) { return source.contains(prefix + a); });
     if (all) prefixes.insert(prefix);
   }
   return prefixes;
