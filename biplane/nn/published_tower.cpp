@@ -20,7 +20,10 @@ const std::vector<double> kImageNetStd{0.229, 0.224, 0.225};
 
 std::string shape_text(at::IntArrayRef sizes) {
   std::string text;
-  for (const std::int64_t size : sizes) text += (text.empty() ? "" : "x") + std::to_string(size);
+  for (const std::int64_t size : sizes) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(size);
+  }
   return text.empty() ? "scalar" : text;
 }
 
