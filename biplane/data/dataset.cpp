@@ -128,6 +128,12 @@ StudyDataset::StudyDataset(std::shared_ptr<const Manifest> manifest,
 
 StudyDataset::~StudyDataset() = default;
 
+std::shared_ptr<const StudyDataset> StudyDataset::at_size(const PreprocessOptions& image) const {
+  DatasetOptions options = options_;
+  options.image = image;
+  return std::make_shared<const StudyDataset>(manifest_, chosen_, text_, options);
+}
+
 const Study& StudyDataset::study(std::int64_t place) const {
   return manifest_
       ->studies()[static_cast<std::size_t>(chosen_.at(static_cast<std::size_t>(place)))];

@@ -49,6 +49,9 @@ class StudyDataset {
   StudyDataset(const StudyDataset&) = delete;
   StudyDataset& operator=(const StudyDataset&) = delete;
 
+  // The same studies, reports and random numbers with images of another size; its cache is empty.
+  std::shared_ptr<const StudyDataset> at_size(const PreprocessOptions& image) const;
+
   std::int64_t size() const { return static_cast<std::int64_t>(chosen_.size()); }
   const Study& study(std::int64_t place) const;
   const Manifest& manifest() const { return *manifest_; }

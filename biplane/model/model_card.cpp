@@ -40,7 +40,7 @@ std::string model_card(const ModelDescription& description) {
                       config.text.bert.layers, config.text.bert.heads);
   card +=
       fmt::format("| shared width | {} |\n| image size | {} px |\n| vocabulary | {} tokens |\n\n",
-                  config.width, config.image_size, description.vocabulary.size());
+                  config.width, description.preprocess.crop, description.vocabulary.size());
   card += "## Training\n\n";
   card += fmt::format("- corpora: {}\n- studies: {}\n- optimizer steps: {}\n- seed: {}\n",
                       provenance.corpora.empty() ? "not recorded" : joined(provenance.corpora),

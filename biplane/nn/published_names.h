@@ -33,8 +33,8 @@ struct MappedTower {
 // where one of the q, k and v projections of a layer is missing.
 //
 // Schemes: CLIP of OpenAI and open_clip; CLIP of transformers; ViT of timm, MAE and MRM; DINOv2
-// under its own, timm's and transformers' names; ViT of transformers; Swin under its own, timm's and
-// transformers' names; BERT of transformers, also with the old gamma and beta.
+// under its own, timm's and transformers' names; ViT of transformers; Swin under its own, timm's
+// and transformers' names; BERT of transformers, also with the old gamma and beta.
 std::vector<MappedTower> map_towers(const TensorMap& source);
 
 // The tensors of the one tower of that kind ("vit", "swin", "bert"), without their sources. Throws

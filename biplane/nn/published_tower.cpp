@@ -51,8 +51,8 @@ std::int64_t count_numbers(const MappedTower& tower, const std::string& before) 
   std::set<std::string> numbers;
   for (auto at = tower.tensors.lower_bound(before);
        at != tower.tensors.end() && at->first.starts_with(before); ++at)
-    numbers.insert(at->first.substr(before.size(), at->first.find('.', before.size()) -
-                                                       before.size()));
+    numbers.insert(
+        at->first.substr(before.size(), at->first.find('.', before.size()) - before.size()));
   return static_cast<std::int64_t>(numbers.size());
 }
 
@@ -151,8 +151,8 @@ void describe_bert(const MappedTower& mapped, const TowerHints& hints, Published
 }
 
 void refuse_other_arithmetic(const MappedTower& mapped, const TowerHints& hints) {
-  for (const char* type : {"roberta", "camembert", "electra", "albert", "distilbert", "deit",
-                           "swinv2", "dinov3"}) {
+  for (const char* type :
+       {"roberta", "camembert", "electra", "albert", "distilbert", "deit", "swinv2", "dinov3"}) {
     if (hints.model_type.find(type) != std::string::npos)
       bad("config.json: model_type \"" + hints.model_type + "\" has the tensors of " +
           mapped.scheme + " but computes differently; it is not supported");

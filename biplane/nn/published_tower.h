@@ -34,8 +34,8 @@ struct TensorRow {
 
 // What tensors alone do not tell; taken from the files beside them or from the user.
 struct TowerHints {
-  std::string model_type{};       // as config.json of transformers has it; empty: unknown
-  std::int64_t heads = 0;         // of attention; 0: unknown, then width / 64
+  std::string model_type{};  // as config.json of transformers has it; empty: unknown
+  std::int64_t heads = 0;    // of attention; 0: unknown, then width / 64
   // Pixel statistics in [0,1], one value or three; empty: unknown.
   std::vector<double> mean{}, std{};
 };

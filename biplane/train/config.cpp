@@ -29,6 +29,9 @@ void check_train_config(const TrainConfig& c) {
           "0 to below 1 is needed");
   require(c.clip >= 0, "clip", c.clip, "0 (off) or more is needed");
   require(c.ema >= 0 && c.ema < 1, "ema", c.ema, "0 (off) to below 1 is needed");
+  require(c.late_size >= 0, "late_size", c.late_size, "0 (off) or more is needed");
+  require(c.late_fraction > 0 && c.late_fraction <= 1, "late_fraction", c.late_fraction,
+          "above 0, to 1 is needed");
   require(c.checkpoint_every >= 1, "checkpoint_every", c.checkpoint_every, "1 or more is needed");
   require(c.keep >= 1, "keep", c.keep, "1 or more is needed");
   require(c.threads >= 0, "threads", c.threads, "0 (one per core) or more is needed");

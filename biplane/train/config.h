@@ -22,6 +22,9 @@ struct TrainConfig {
   double warmup_fraction = 0.1;  // of the steps
   double clip = 1.0;             // bound of the global gradient norm; 0: off
   double ema = 0.0;  // decay of the average of the weights that becomes the model; 0: off
+  // The last part of the run sees larger images (see late_size.h).
+  std::int64_t late_size = 0;  // pixels, side of the crop then; 0: the same size to the end
+  double late_fraction = 0.2;  // of the steps, where late_size is set
   std::int64_t checkpoint_every = 500;  // steps; the last step is always kept
   std::int64_t keep = 3;                // newest checkpoints kept
   // Threads that share a step, each with its part of the batch (0: one per core, at most one per
@@ -45,6 +48,8 @@ struct TrainConfig {
     v.field("warmup_fraction", warmup_fraction);
     v.field("clip", clip);
     v.field("ema", ema);
+    v.field("late_size", late_size);
+    v.field("late_fraction", late_fraction);
     v.field("checkpoint_every", checkpoint_every);
     v.field("keep", keep);
     v.field("threads", threads);

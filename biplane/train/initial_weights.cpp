@@ -176,6 +176,7 @@ void check_vocabulary(const InitialWeights& initial, const PretrainConfig& confi
 }
 
 void load_initial_weights(Objective& objective, const InitialWeights& initial) {
+  if (initial.weights.empty()) return;
   TensorMap all = module_state(objective.module());
   for (const auto& [name, tensor] : initial.weights) all.insert_or_assign(name, tensor);
   assign_weights(objective.module(), all);

@@ -3,81 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
-#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/share.h"
-#include "biplane/data/loader.h"
+#include "biplane/model/checkpoint.h"
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
-#include "biplane/nn/weights.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/initial_weights.h"
+#include "biplane/train/late_size.h"
+#include "biplane/train/loader_source.h"
 #include "biplane/train/run_data.h"
 
 namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kBrokenNamed = 5;  // broken studies named in a line of the log
-
-// Batches from the loader, which starts with the first batch that is asked for. Says at the end of
-// each epoch which studies could not be read.
-class LoaderSource {
- public:
-  LoaderSource(std::shared_ptr<StudyDataset> dataset, const PretrainConfig& config,
-               std::function<void(const std::string&)> log)
-      : dataset_(std::move(dataset)),
-        sampler_({.studies = dataset_->size(),
-                  .batch = config.train.batch,
-                  .seed = static_cast<std::uint64_t>(config.seed)}),
-        options_{.workers = config.data.workers, .prefetch = config.data.prefetch},
-        log_(std::move(log)) {}
-
-  std::int64_t batches_per_epoch() const { return sampler_.batches_per_epoch(); }
-
-  StudyBatch batch(std::int64_t index) {
-    if (!loader_) {
-      loader_.emplace(*dataset_, sampler_, options_, index);
-      epoch_ = index / batches_per_epoch();
-    }
-    std::optional<LoadedBatch> loaded = loader_->next();
-    TORCH_CHECK(loaded && loaded->step == index, "the loader is not at batch ", index);
-    if (loaded->epoch != epoch_) report();
-    epoch_ = loaded->epoch;
-    for (const BrokenStudy& study : loaded->broken) broken_.emplace(study.study_id, study.reason);
-    return std::move(loaded->batch);
-  }
-
-  // One line about the studies of the epoch that were replaced, if any.
-  void report() {
-    if (broken_.empty()) return;
-    std::string line =
-        fmt::format("warning: epoch {}: {} studies could not be read and were replaced:", epoch_,
-                    broken_.size());
-    std::size_t named = 0;
-    for (const auto& [id, reason] : broken_) {
-      if (named++ == kBrokenNamed) break;
-      line += fmt::format(" {} ({})", id, reason);
-    }
-    log_(line + (broken_.size() > kBrokenNamed ? " ..." : ""));
-    broken_.clear();
-  }
-
- private:
-  std::shared_ptr<StudyDataset> dataset_;
-  BatchSampler sampler_;
-  LoaderOptions options_;
-  std::function<void(const std::string&)> log_;
-  std::optional<StudyLoader> loader_;
-  std::int64_t epoch_ = 0;
-  std::map<std::string, std::string> broken_;  // study id -> reason
-};
 
 std::vector<fs::path> shipped_prompts() {
   std::vector<fs::path> files;
@@ -92,7 +38,8 @@ std::string corpus_name(const RunData& data) {
   return fs::weakly_canonical(data.manifest->path()).parent_path().filename().string();
 }
 
-ModelDescription describe(const PretrainConfig& config, const RunData& data, std::int64_t steps) {
+ModelDescription describe(const PretrainConfig& config, const RunData& data,
+                          const std::vector<std::string>& initial_corpora) {
   const auto lacks = [&](bool (*has)(const Study&)) {
     return std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
       return !has(data.manifest->studies()[static_cast<std::size_t>(index)]);
@@ -101,9 +48,9 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
   const WordPieceTokenizer& tokenizer = data.dataset->text().tokenizer;
   ModelProvenance provenance;
   provenance.seed = config.seed;
-  provenance.steps = steps;
   provenance.studies = data.dataset->size();
-  provenance.corpora = {corpus_name(data)};
+  provenance.corpora = initial_corpora;
+  provenance.corpora.push_back(corpus_name(data));
   provenance.alignment_trained = config.loss.fla.weight > 0;
   provenance.mlm_trained = config.loss.mlm.weight > 0;
   provenance.masking = config.data.masking;
@@ -123,45 +70,20 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data, std
           config.data.lexicon.empty() ? std::string() : lexicon_text(config.data)};
 }
 
+// The description of the model after `step` of `total` updates: it is used at the image size that
+// the last of them saw.
+ModelDescription after_step(ModelDescription description, const PretrainConfig& config,
+                            std::int64_t total, std::int64_t step) {
+  description.provenance.steps = step;
+  description.preprocess = image_of_step(config, total, std::max<std::int64_t>(step, 1) - 1);
+  return description;
+}
+
 // The weights of the network alone, without what the objective keeps beside them.
 TensorMap network_weights(Objective& objective) {
   TensorMap weights = module_state(objective.module());
   std::erase_if(weights, [](const auto& item) { return !is_model_state(item.first); });
   return weights;
-}
-
-void load_initial_weights(Objective& objective, const TensorMap& weights) {
-  TensorMap all = weights;
-  for (const auto& [name, tensor] : module_state(objective.module())) {
-    if (!is_model_state(name)) all.emplace(name, tensor);
-  }
-  assign_weights(objective.module(), all);
-}
-
-std::optional<ModelPackage> read_initial_model(PretrainConfig& config) {
-  if (config.init.model.empty()) return std::nullopt;
-  ModelPackage package = load_model_package(config.init.model);
-  if (config.data.vocabulary.empty())
-    config.data.vocabulary = (package.folder / "vocab.txt").string();
-  return package;
-}
-
-// Keys of the model that say how it is trained, not what it is.
-bool is_of_training(const std::string& key) {
-  return key.ends_with("frozen") || key.ends_with("block_lr") || key.starts_with("view_dropout.");
-}
-
-void check_same_architecture(const ModelPackage& package, const PretrainConfig& config) {
-  const auto there = config_keys(package.description.config);
-  for (const auto& [key, value] : config_keys(config.model)) {
-    const auto found = there.find(key);
-    if (is_of_training(key) || (found != there.end() && found->second == value)) continue;
-    throw Error(
-        ErrorKind::kUsage,
-        fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
-                    config.init.model, key, found == there.end() ? "not set" : found->second,
-                    value));
-  }
 }
 
 }  // namespace
@@ -180,6 +102,7 @@ void check_pretrain_config(const PretrainConfig& config) {
                 fmt::format("model.image_size = {} but data.image.crop = {}: they must be equal",
                             config.model.image_size, config.data.image.crop));
   }
+  check_late_size(config);
   if (config.model.max_tokens != config.data.max_tokens) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("model.max_tokens = {} but data.max_tokens = {}: they must be equal",
@@ -190,22 +113,28 @@ void check_pretrain_config(const PretrainConfig& config) {
 PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
   PretrainConfig config = given;
   check_pretrain_config(config);
-  const std::optional<ModelPackage> initial = read_initial_model(config);
-  const RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));
+  InitialWeights initial = read_initial_weights(config);
+  for (const std::string& note : initial.notes) hooks.log(note);
+  RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));
   for (const std::string& line : report_warnings(data, config.data)) hooks.log(line);
   config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
-  if (initial) check_same_architecture(*initial, config);
-  check_frozen_towers(config.model,
-                      {initial.has_value(), initial.has_value(), initial.has_value()});
+  check_vocabulary(initial, config);
+  check_frozen_towers(config.model, initial.imported);
 
-  LoaderSource source(data.dataset, config, hooks.log);
-  const PretrainSettings settings{
-      config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  const ModelDescription description = describe(config, data, initial.corpora);
+  const std::string fingerprint = data_fingerprint(data, config.data);
+  // The source alone keeps the data set, and lets it go with its cache where the size changes.
+  LoaderSource source(std::move(data.dataset), config, hooks.log);
+  // A whole model goes on at one learning rate; beside imported towers the rest learns faster.
+  const ImportedTowers towers = config.init.model.empty() ? initial.imported : ImportedTowers{};
+  const PretrainSettings settings{config.model, config.loss,
+                                  static_cast<std::uint64_t>(config.seed), towers};
   PretrainResult result;
   TrainJob job;
   job.make_objective = [&]() -> std::unique_ptr<Objective> {
     auto objective = std::make_unique<PretrainObjective>(settings);
-    if (initial) load_initial_weights(*objective, initial->weights);
+    load_initial_weights(*objective, initial);
+    initial.weights.clear();  // the first objective's parameters are those of all
     return objective;
   };
   job.batches = {[&](std::int64_t index) { return source.batch(index); },
@@ -213,13 +142,15 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   job.config = config.train;
   job.seed = static_cast<std::uint64_t>(config.seed);
   job.run = out;
-  job.identity = {print_config(config), config_keys(config), data_fingerprint(data, config.data)};
-  const std::int64_t steps = total_steps(config.train, source.batches_per_epoch());
-  const ModelDescription description = describe(config, data, steps);
-  job.companions = [&](const fs::path& folder) { write_model_description(folder, description); };
+  job.identity = {print_config(config), config_keys(config), fingerprint};
+  job.companions = [&](const fs::path& folder, std::int64_t step) {
+    write_model_description(folder, after_step(description, config, source.steps(), step));
+  };
   job.finish = [&](Objective& objective) {
     source.report();
-    save_model_package(out / "model", description, network_weights(objective));
+    save_model_package(out / "model",
+                       after_step(description, config, source.steps(), source.steps()),
+                       network_weights(objective));
     result.model = out / "model";
   };
   TrainResult trained = train(job, hooks);

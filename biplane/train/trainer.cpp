@@ -247,8 +247,11 @@ void Trainer::save() {
     checkpoint.optimizer[kTrainedWeights + name] = checkpoint.model.at(name);
     checkpoint.model[name] = average_[i];
   }
+  CheckpointCompanions companions;
+  if (job_.companions)
+    companions = [this](const std::filesystem::path& folder) { job_.companions(folder, done_); };
   const std::filesystem::path saved =
-      save_checkpoint(job_.run, checkpoint, job_.config.keep, job_.companions);
+      save_checkpoint(job_.run, checkpoint, job_.config.keep, companions);
   saved_ = done_;
   folder_.log(fmt::format("step {}/{}: checkpoint {}", done_, total_, saved.filename().string()));
 }

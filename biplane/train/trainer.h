@@ -48,7 +48,8 @@ struct TrainJob {
   std::uint64_t seed = 0;
   std::filesystem::path run;  // folder; made where absent
   RunIdentity identity;
-  CheckpointCompanions companions;  // further files of every checkpoint; may be empty
+  // Writes further files of the checkpoint after `step` updates; may be empty.
+  std::function<void(const std::filesystem::path& folder, std::int64_t step)> companions;
   // Called once all steps are done and the final weights are in place, before the run counts as
   // done; may be empty.
   std::function<void(Objective&)> finish;

@@ -1,5 +1,6 @@
 """Evaluation as users meet it: a table, results.jsonl and report.html; chosen studies; damaged models and images."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -84,6 +85,25 @@ class Figures(EvaluateTest):
         self.assertEqual(self.studies("--select", "limit=7"), 7)
         self.assertEqual(self.studies("--exclude", "limit=7"), TEST_STUDIES - 7)
         self.assertEqual(self.studies("--select", "split=train,limit=9"), 9)
+
+    def test_a_model_of_a_late_size_is_evaluated_at_that_size(self):
+        late = self.folder / "late"
+        self.expect_ok("pretrain", "--config", TINY, "--out", late, "--set", f"data.manifest={self.phantom}/manifest.jsonl",
+                       "--set", "train.steps=4", "--set", "train.late_size=48")
+        text = self.expect_ok(*self.command("--json", model=late))
+        self.assertEqual({json.loads(line)["task"] for line in text.splitlines()}, {"zero_shot", "retrieval", "grounding"})
+        model = late / "model"
+        sums = (model / "SHA256SUMS").read_text()
+        preprocess = model / "preprocess.json"
+        before = hashlib.sha256(preprocess.read_bytes()).hexdigest()
+        preprocess.write_text(preprocess.read_text().replace("48", "32"))  # the same weights at the first size
+        (model / "SHA256SUMS").write_text(sums.replace(before, hashlib.sha256(preprocess.read_bytes()).hexdigest()))
+        small = self.expect_ok(*self.command("--json", model=late))
+
+        def maps(rows):
+            return [row["value"] for row in map(json.loads, rows.splitlines()) if row["task"] == "grounding"]
+
+        self.assertNotEqual(maps(text), maps(small))
 
 
 class Refused(EvaluateTest):

@@ -146,6 +146,44 @@ class Repeatable(PretrainTest):
         self.expect_error(2, "model.width", *self.command("third", f"init.model={model}", "model.width=64"))
 
 
+class LateSize(PretrainTest):
+    """The last three of ten steps see images of 48 px instead of 32."""
+
+    SETTINGS = ("train.steps=10", "train.checkpoint_every=1", "train.keep=99", "train.late_size=48", "train.late_fraction=0.3")
+
+    def crop(self, folder):
+        return json.loads((self.folder / folder / "preprocess.json").read_text())["crop"]
+
+    def test_a_run_goes_on_exactly_from_either_side_of_the_switch(self):
+        self.expect_ok(*self.command("whole", *self.SETTINGS))
+        for step in (3, 6, 7, 8, 9):
+            run = self.folder / f"from{step}"
+            shutil.copytree(self.folder / "whole", run)
+            shutil.rmtree(run / "model")
+            for later in range(step + 1, 11):
+                shutil.rmtree(run / "checkpoints" / f"step-{later}")
+            result = self.run_program(*self.command(run.name, *self.SETTINGS))
+            self.assertIn(f"going on after step {step}", result.stderr)
+            self.expect_same(run.name, "whole")
+        self.expect_ok(*self.command("small", *self.SETTINGS[:3]))
+        same, late = ([self.metrics(run)[step]["loss"] for run in ("whole", "small")] for step in (6, 7))
+        self.assertEqual(same[0], same[1], "the steps before the switch see the same images")
+        self.assertNotEqual(late[0], late[1])
+
+    def test_losses_do_not_depend_on_the_number_of_loader_workers(self):
+        for workers in (0, 1, 3):
+            self.expect_ok(*self.command(f"w{workers}", f"data.workers={workers}", *self.SETTINGS))
+        for workers in (1, 3):
+            self.expect_same(f"w{workers}", "w0")
+
+    def test_a_model_is_used_at_the_size_its_last_step_saw(self):
+        self.expect_ok(*self.command("run", *self.SETTINGS))
+        self.assertEqual([self.crop(f"run/checkpoints/step-{step}") for step in (1, 7, 8, 10)], [32, 32, 48, 48])
+        self.assertEqual(self.crop("run/model"), 48)
+        config = json.loads((self.folder / "run" / "model" / "config.json").read_text())
+        self.assertEqual(config["model"]["image_size"], 32, "the grid that positions are learned for")
+
+
 class Refused(PretrainTest):
     def test_wrong_keys_and_values_are_named(self):
         self.expect_error(2, "did you mean 'train.steps'", *self.command("run", "train.stps=4"))
@@ -153,6 +191,9 @@ class Refused(PretrainTest):
         self.expect_error(2, "train.batch", *self.command("run", "train.batch=0"))
         self.expect_error(2, "only 12 studies", *self.command("run", "train.batch=13"))
         self.expect_error(2, "model.image_size", *self.command("run", "model.image_size=64"))
+        self.expect_error(2, "train.late_size = 32: more than data.image.crop", *self.command("run", "train.late_size=32"))
+        self.expect_error(2, "train.late_size = 44: model.frontal.vit.patch", *self.command("run", "train.late_size=44"))
+        self.expect_error(2, "train.late_fraction", *self.command("run", "train.late_size=48", "train.late_fraction=0"))
         self.expect_error(66, "no such file", *self.command("run", "data.manifest=nowhere.jsonl"))
         self.expect_error(66, "nowhere.yaml", *self.command("run", config="nowhere.yaml"))
         self.expect_error(2, "--out", "pretrain", "--config", TINY)
