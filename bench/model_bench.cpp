@@ -1,5 +1,6 @@
 // Forward and backward pass of the network at the size of configs/demo.yaml, one batch of 16
-// studies, one thread. The losses are plain sums: what is measured is the network.
+// studies, one thread. The losses are plain sums: what is measured is the network. And Swin-T at
+// its full size, forward only, as where it is frozen.
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
@@ -112,11 +113,22 @@ void whole_step(benchmark::State& state) {
   });
 }
 
+void frozen_swin_t(benchmark::State& state) {
+  at::set_num_threads(1);
+  const torch::NoGradGuard no_grad;
+  SwinTransformer tower{SwinTransformerConfig{}};
+  tower.initialise(Initializer(1));
+  const torch::Tensor pixels = torch::rand({4, 3, 224, 224});
+  for (auto _ : state) benchmark::DoNotOptimize(tower.forward(pixels).tokens);
+  state.SetItemsProcessed(state.iterations() * pixels.size(0));
+}
+
 BENCHMARK(images)->Unit(benchmark::kMillisecond);
 BENCHMARK(text)->Unit(benchmark::kMillisecond);
 BENCHMARK(masked_words)->Unit(benchmark::kMillisecond);
 BENCHMARK(alignment)->Unit(benchmark::kMillisecond);
 BENCHMARK(whole_step)->Unit(benchmark::kMillisecond);
+BENCHMARK(frozen_swin_t)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace biplane

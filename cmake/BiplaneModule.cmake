@@ -1,6 +1,7 @@
 # biplane_module(NAME [TORCH] SOURCES ... DEPENDS ... PRIVATE ...): one static library a module.
 #   DEPENDS: other modules (names without prefix) and public libraries; PRIVATE: libraries kept inside the .cpp files.
-# biplane_test(NAME [TORCH] SOURCES ... DEPENDS ...): one ctest entry per test binary.
+# biplane_test(NAME [TORCH] [OWN_GOLDEN] SOURCES ... DEPENDS ...): one ctest entry per test binary.
+#   OWN_GOLDEN: its golden tests run a second time, as NAME_own, on the values in tests/golden, which every clone has.
 set(BIPLANE_WARNINGS -Wall -Wextra -Wpedantic)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   list(APPEND BIPLANE_WARNINGS -Wno-restrict)  # false alarms on std::string operator+ (GCC bug 105651)
@@ -58,7 +59,7 @@ function(biplane_module name)
 endfunction()
 
 function(biplane_test name)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;OWN_GOLDEN" "" "SOURCES;DEPENDS" ${ARGN})
   set(target test_${name})
   add_executable(${target} ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/main.cpp)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -73,4 +74,10 @@ function(biplane_test name)
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     ENVIRONMENT "BIPLANE_BUILD_DIR=${CMAKE_BINARY_DIR}"
     SKIP_RETURN_CODE 77)
+  if(ARG_OWN_GOLDEN)
+    add_test(NAME ${name}_own COMMAND ${target})
+    set_tests_properties(${name}_own PROPERTIES
+      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+      ENVIRONMENT "BIPLANE_BUILD_DIR=${CMAKE_BINARY_DIR};BIPLANE_TEST_DATA=${PROJECT_SOURCE_DIR}/tests;BIPLANE_REQUIRE_TEST_DATA=1")
+  endif()
 endfunction()

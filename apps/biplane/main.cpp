@@ -21,8 +21,10 @@ constexpr Verb kVerbs[] = {
     {"phantom", "make radiographic phantom studies with known truth", run_phantom},
     {"prepare", "turn a corpus into a manifest", run_prepare},
     {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
+    {"import", "turn published weights into the start of a tower", nullptr},
     {"pretrain", "train a model on a manifest", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},
+    {"explain", "draw what a model does with one study", nullptr},
     {"info", "say what a file or folder is: image, DICOM, manifest, run, checkpoint, model",
      run_info},
 };

@@ -11,7 +11,9 @@ namespace {
 
 constexpr Verb kVerbs[] = {
     {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", define_evaluate},
+    {"explain", "Draw what a model does with one study", define_explain},
     {"demo", "Phantom, training, evaluation and report in one go", define_demo},
+    {"import", "Turn published weights into the start of a tower", define_import},
     {"pretrain", "Pre-train the two-view model on a manifest", define_pretrain},
 };
 

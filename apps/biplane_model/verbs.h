@@ -17,7 +17,9 @@ struct Verb {
 };
 
 VerbRun define_evaluate(CLI::App& app);
+VerbRun define_explain(CLI::App& app);
 VerbRun define_demo(CLI::App& app);
+VerbRun define_import(CLI::App& app);
 VerbRun define_pretrain(CLI::App& app);
 
 }  // namespace biplane

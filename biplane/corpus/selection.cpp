@@ -50,16 +50,19 @@ void check_filter(const StudyFilter& filter) {
   if (filter.limit < 0) throw_bad("limit", std::to_string(filter.limit), "0 (all) or more");
 }
 
-bool has_view(const Study& study, bool frontal) {
-  return std::any_of(study.views.begin(), study.views.end(), [frontal](const View& view) {
-    return frontal ? is_frontal(view.view) : view.view == ViewPosition::kLateral;
-  });
-}
-
 }  // namespace
 
-bool has_frontal(const Study& study) { return has_view(study, true); }
-bool has_lateral(const Study& study) { return has_view(study, false); }
+bool has_frontal(const Study& study) { return first_view(study, false).has_value(); }
+bool has_lateral(const Study& study) { return first_view(study, true).has_value(); }
+
+std::optional<std::int64_t> first_view(const Study& study, bool lateral) {
+  for (std::size_t i = 0; i < study.views.size(); ++i) {
+    const ViewPosition position = study.views[i].view;
+    if (lateral ? position == ViewPosition::kLateral : is_frontal(position))
+      return static_cast<std::int64_t>(i);
+  }
+  return std::nullopt;
+}
 
 StudyFilter StudyFilter::parse(const std::string& text) {
   StudyFilter filter;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,10 @@ struct StudyFilter {
 
 bool has_frontal(const Study& study);
 bool has_lateral(const Study& study);
+
+// Place in study.views of the image that evaluation shows a model: the first frontal or the first
+// lateral. Nothing if there is none.
+std::optional<std::int64_t> first_view(const Study& study, bool lateral);
 
 // Indices into `studies`, ascending. Throws Error kUsage for an unknown split or a negative limit.
 std::vector<std::int64_t> select_studies(const std::vector<Study>& studies,

@@ -7,6 +7,8 @@
 namespace biplane {
 namespace {
 
+static_assert(kStudyLabels == kChexpertLabels.size());
+
 constexpr std::int64_t kTokenMultiple =
     8;  // keeps the number of different T small, which memory allocators like
 
@@ -54,6 +56,9 @@ class TokenRows {
     batch.word_ids = torch::full({count, length}, -1, whole);
     batch.word_class = torch::zeros({count, length}, whole);
     batch.word_key = torch::zeros({count, length}, whole);
+    batch.sentence_ids = torch::full({count, length}, -1, whole);
+    batch.sentence_key = torch::zeros({count, length}, whole);
+    batch.report_key = torch::zeros({count}, whole);
   }
 
   // masked: as mask_report gives it; with nothing in it the row is not masked.
@@ -73,12 +78,17 @@ class TokenRows {
     std::int64_t* word_ids = batch_.word_ids.data_ptr<std::int64_t>() + offset;
     std::int64_t* word_class = batch_.word_class.data_ptr<std::int64_t>() + offset;
     std::int64_t* word_key = batch_.word_key.data_ptr<std::int64_t>() + offset;
+    std::int64_t* sentence_ids = batch_.sentence_ids.data_ptr<std::int64_t>() + offset;
+    std::copy(report.sentences.sentence_key.begin(), report.sentences.sentence_key.end(),
+              batch_.sentence_key.data_ptr<std::int64_t>() + offset);
+    batch_.report_key.data_ptr<std::int64_t>()[row] = report.sentences.report_key;
     for (std::size_t t = 0; t < size; ++t) {
       attention[t] = true;
       word_mask[t] = encoding.special[t] == 0;
       word_ids[t] = report.words.word_ids[t];
       word_class[t] = static_cast<std::int64_t>(report.words.word_class[t]);
       word_key[t] = report.words.word_key[t];
+      sentence_ids[t] = report.sentences.sentence_ids[t];
     }
   }
 
@@ -102,9 +112,12 @@ StudyBatch collate(const std::vector<StudySample>& samples, const TextPipeline& 
   TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens),
                  text.tokenizer.vocabulary().pad_id());
   batch.study_index = torch::empty({count}, torch::kInt64);
+  batch.labels = torch::empty({count, kStudyLabels});
   for (std::int64_t b = 0; b < count; ++b) {
     const StudySample& sample = samples[static_cast<std::size_t>(b)];
     rows.fill(b, *sample.report, sample.masked);
+    std::copy(sample.labels.begin(), sample.labels.end(),
+              batch.labels.data_ptr<float>() + b * kStudyLabels);
     batch.study_index.data_ptr<std::int64_t>()[b] = sample.study_index;
     batch.study_ids.push_back(sample.study_id);
   }

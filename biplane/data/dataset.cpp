@@ -185,6 +185,7 @@ StudySample StudyDataset::sample(std::int64_t place, std::int64_t epoch) const {
   sample.frontal = view(place, epoch, true);
   sample.lateral = view(place, epoch, false);
   sample.report = report(place);
+  sample.labels = chexpert_values(study);
   const std::uint64_t mask_epoch = options_.training ? static_cast<std::uint64_t>(epoch) : 0;
   CounterRandom random(options_.seed, "mask",
                        {mask_epoch, static_cast<std::uint64_t>(sample.study_index)});

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "biplane/corpus/chexpert.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/data/config.h"
 #include "biplane/data/reports.h"
@@ -18,6 +19,7 @@ struct StudySample {
   std::string study_id;
   FloatImage frontal, lateral;  // (crop, crop) in [0, 1]; empty (0 rows) for a missing view
   std::shared_ptr<const EncodedReport> report;
+  ChexpertValues labels = {};
   MaskedReport masked;
 };
 

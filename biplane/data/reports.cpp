@@ -31,7 +31,7 @@ TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Stud
 
 std::size_t EncodedReport::bytes() const {
   constexpr std::size_t kTokenBytes =
-      sizeof(std::int64_t) * 3 + sizeof(std::int32_t) * 3 + sizeof(WordClass) + 1;
+      sizeof(std::int64_t) * 4 + sizeof(std::int32_t) * 4 + sizeof(WordClass) + 1;
   return sizeof(EncodedReport) + encoding.size() * kTokenBytes;
 }
 
@@ -39,6 +39,7 @@ EncodedReport encode_report(const std::string& text, const TextPipeline& pipelin
   EncodedReport report;
   report.encoding = pipeline.tokenizer.encode(text, pipeline.max_tokens);
   report.words = pipeline.lexicon.annotate(text, report.encoding);
+  report.sentences = annotate_sentences(text, report.encoding, report.words);
   return report;
 }
 

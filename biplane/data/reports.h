@@ -9,6 +9,7 @@
 #include "biplane/data/config.h"
 #include "biplane/text/lexicon.h"
 #include "biplane/text/masking.h"
+#include "biplane/text/sentences.h"
 #include "biplane/text/wordpiece.h"
 
 namespace biplane {
@@ -30,6 +31,7 @@ TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Stud
 struct EncodedReport {
   Encoding encoding;
   WordAnnotation words;
+  SentenceAnnotation sentences;
 
   std::size_t bytes() const;  // of memory, about
 };

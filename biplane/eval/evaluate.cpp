@@ -12,6 +12,7 @@
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
 #include "biplane/eval/zero_shot.h"
+#include "biplane/model/model_card.h"
 
 namespace biplane {
 namespace {
@@ -118,9 +119,6 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
   std::set<std::string> patients;
   for (const std::int64_t index : input.features.studies)
     patients.insert(input.manifest.studies()[static_cast<std::size_t>(index)].patient_id);
-  std::string corpora;
-  for (const std::string& corpus : model.provenance.corpora)
-    corpora += (corpora.empty() ? "" : ", ") + corpus;
   report.title = run_of(options.model).filename().string() + " on " + corpus_name(options);
   report.facts = {
       {"Model", run_of(options.model).filename().string()},
@@ -130,9 +128,7 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
        std::to_string(
            (input.features.has_frontal & input.features.has_lateral).sum().item<std::int64_t>())},
       {"Patients", std::to_string(patients.size())},
-      {"Trained on", corpora + (corpora.empty() ? "" : ", ") +
-                         std::to_string(model.provenance.studies) + " studies, " +
-                         std::to_string(model.provenance.steps) + " steps"},
+      {"Trained on", training_summary(model.provenance)},
       {"Intervals", std::to_string(options.bootstrap) + " bootstrap repeats over patients, 95 %"}};
   if (input.prompts != nullptr) {
     report.facts.emplace_back(

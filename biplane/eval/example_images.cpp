@@ -1,5 +1,10 @@
 #include "biplane/eval/example_images.h"
 
+#include <optional>
+
+#include "biplane/corpus/selection.h"
+#include "biplane/imaging/preprocess.h"
+
 namespace biplane {
 namespace {
 
@@ -15,29 +20,13 @@ FloatImage read_view(const EvaluationInput& input, const Study& study, bool late
 
 }  // namespace
 
-std::optional<std::int64_t> first_view(const Study& study, bool lateral) {
-  for (std::size_t i = 0; i < study.views.size(); ++i) {
-    const ViewPosition position = study.views[i].view;
-    if (lateral ? position == ViewPosition::kLateral : is_frontal(position))
-      return static_cast<std::int64_t>(i);
-  }
-  return std::nullopt;
-}
-
 FloatImage model_input(const EvaluationInput& input, const Study& study, bool lateral) {
   return read_view(input, study, lateral, input.engine.description().preprocess);
 }
 
-PreprocessOptions display_options(const PreprocessOptions& model) {
-  PreprocessOptions options = model;
-  options.size = model.size * kDisplaySide / model.crop;
-  options.crop = kDisplaySide;
-  return options;
-}
-
 GreyImage example_image(const EvaluationInput& input, const Study& study, bool lateral) {
-  return to_grey(
-      read_view(input, study, lateral, display_options(input.engine.description().preprocess)));
+  return to_grey(read_view(input, study, lateral,
+                           display_options(input.engine.description().preprocess, kDisplaySide)));
 }
 
 }  // namespace biplane

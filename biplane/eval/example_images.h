@@ -1,17 +1,12 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 
 #include "biplane/corpus/study.h"
 #include "biplane/eval/evaluator.h"
 #include "biplane/imaging/image.h"
-#include "biplane/imaging/preprocess.h"
 
 namespace biplane {
-
-// Place in study.views of the image the model sees of this kind: the first. Nothing if there is
-// none.
-std::optional<std::int64_t> first_view(const Study& study, bool lateral);
 
 // The image of a study as the model sees it, (crop, crop) in [0, 1]; empty where the study has no
 // such view. Throws as read_fitted_image.
@@ -20,7 +15,6 @@ FloatImage model_input(const EvaluationInput& input, const Study& study, bool la
 // What the model sees, in the resolution of the report: the same part of the image, kDisplaySide
 // pixels wide.
 inline constexpr std::int64_t kDisplaySide = 288;
-PreprocessOptions display_options(const PreprocessOptions& model);
 GreyImage example_image(const EvaluationInput& input, const Study& study, bool lateral);
 
 }  // namespace biplane

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "biplane/corpus/selection.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/example_images.h"
 #include "biplane/eval/metrics.h"
@@ -228,7 +229,7 @@ GroundingView example_view(const EvaluationInput& input, const Study& study,
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
   view.hit = pointing_hit(stretched(map_of(maps, kind), static_cast<int>(options.crop)), truth);
   const std::vector<std::uint8_t> outline =
-      truth_mask(study, place, finding, display_options(options));
+      truth_mask(study, place, finding, display_options(options, kDisplaySide));
   draw_mask_outline(view.image, outline, kTruthColour);
   draw_mask_outline(view.overlay, outline, kTruthColour);
   return view;

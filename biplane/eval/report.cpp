@@ -9,30 +9,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "biplane/core/files.h"
-#include "biplane/core/share.h"
 #include "biplane/eval/report_html.h"
 #include "biplane/eval/report_plots.h"
 #include "biplane/eval/report_tables.h"
 
 namespace biplane {
 namespace {
-
-std::string section(const std::string& id, const std::string& title, const std::string& lead,
-                    const std::string& content) {
-  if (content.empty()) return {};
-  return fmt::format("<section id=\"{}\"><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id,
-                     title, lead, content);
-}
-
-std::string page_head(const ReportContent& content) {
-  std::string html = "<header><p class=\"brand\">biplane evaluation</p><h1>" +
-                     html_escape(content.data.title) + "</h1><dl class=\"facts\">";
-  for (const auto& [name, value] : content.data.facts) {
-    html += "<div><dt>" + html_escape(name) + "</dt><dd>" + html_escape(value) + "</dd></div>";
-  }
-  return html + "</dl></header>\n";
-}
 
 std::string legend(std::span<const ResultRow> rows) {
   std::string html = "<p class=\"legend\">";
@@ -54,10 +36,10 @@ std::string roc_section(const ReportContent& content) {
         label_text(finding.finding), finding.positives, finding.studies, roc_plot(finding));
   }
   if (plots.empty()) return {};
-  return section("roc", "ROC curves",
-                 "True positive rate (up) against false positive rate (across). The dotted "
-                 "diagonal is chance.",
-                 legend(content.rows) + "<div class=\"grid4\">" + plots + "</div>");
+  return html_section("roc", "ROC curves",
+                      "True positive rate (up) against false positive rate (across). The dotted "
+                      "diagonal is chance.",
+                      legend(content.rows) + "<div class=\"grid4\">" + plots + "</div>");
 }
 
 std::string image_or_gap(const GreyImage& image, const char* view) {
@@ -98,10 +80,10 @@ std::string retrieval_section(const ReportContent& content) {
         "cosine similarity. The studies were drawn by chance, not picked.</p>";
   }
   for (const RetrievalExample& example : content.data.retrieval) html += retrieval_example(example);
-  return section("retrieval", "Image-text retrieval",
-                 "How often a study finds its own report, and a report its study, among the "
-                 "candidates of a pool. Ties count against the model.",
-                 html);
+  return html_section("retrieval", "Image-text retrieval",
+                      "How often a study finds its own report, and a report its study, among the "
+                      "candidates of a pool. Ties count against the model.",
+                      html);
 }
 
 std::string grounding_example(const GroundingExample& example) {
@@ -128,7 +110,7 @@ std::string grounding_section(const ReportContent& content) {
   std::string html;
   for (const GroundingExample& example : content.data.grounding) html += grounding_example(example);
   html += "<details><summary>Figures per finding and view</summary>" + table + "</details>";
-  return section(
+  return html_section(
       "grounding", "Where the model looks",
       "The map of a finding's prompts over both views. Truth is outlined in turquoise; bright is "
       "where the words and the image meet. The "
@@ -156,8 +138,8 @@ std::string learning_section(const ReportContent& content) {
   if (!others.empty())
     html += "<details><summary>Everything else that was logged</summary><div class=\"grid3\">" +
             others + "</div></details>";
-  return section("learning", "Training",
-                 "Loss terms and what was logged beside them, over optimizer steps.", html);
+  return html_section("learning", "Training",
+                      "Loss terms and what was logged beside them, over optimizer steps.", html);
 }
 
 std::string notes_section(const ReportContent& content) {
@@ -174,18 +156,13 @@ std::string notes_section(const ReportContent& content) {
       "means.</li>"
       "<li>For research. These figures do not show that the model is fit for clinical "
       "use.</li></ul>";
-  html += "<dl class=\"hashes\">";
   const ResultOrigin& origin = content.origin;
-  const std::pair<const char*, std::string> lines[] = {{"weights", origin.weights_sha256},
-                                                       {"prompts", origin.prompts_sha256},
-                                                       {"preprocessing", origin.preprocess_sha256},
-                                                       {"studies", origin.split_sha256},
-                                                       {"program", origin.code}};
-  for (const auto& [name, value] : lines) {
-    if (!value.empty())
-      html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, html_escape(value));
-  }
-  return section("notes", "Notes and provenance", "What was measured, with what.", html + "</dl>");
+  html += html_hashes({{"weights", origin.weights_sha256},
+                       {"prompts", origin.prompts_sha256},
+                       {"preprocessing", origin.preprocess_sha256},
+                       {"studies", origin.split_sha256},
+                       {"program", origin.code}});
+  return html_section("notes", "Notes and provenance", "What was measured, with what.", html);
 }
 
 // Learning curves worth a drawing: not the clock, not the position.
@@ -201,26 +178,20 @@ int order_of(const std::string& name) {
 }  // namespace
 
 std::string render_report(const ReportContent& content) {
-  std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\">"
-      "<meta name=\"color-scheme\" content=\"light dark\"><title>" +
-      html_escape(content.data.title) + "</title><style>\n" +
-      read_file(share_file("report/report.css")) + "</style></head><body>\n";
-  html += page_head(content) + "<main>\n" + headline_cards(content.rows);
-  html += section("summary", "What each view contributes",
-                  "The same studies in every line; only what the model was shown differs.",
-                  summary_table(content.rows));
-  html += section("population", "All studies",
-                  "Every study that has what the line needs, also those with one view only.",
-                  population_table(content.rows));
-  html += section("findings", "Zero-shot classification by finding",
-                  "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
-                  "which the finding can be seen in that view at all.",
-                  finding_table(content.rows, content.data.findings));
+  std::string html = headline_cards(content.rows);
+  html += html_section("summary", "What each view contributes",
+                       "The same studies in every line; only what the model was shown differs.",
+                       summary_table(content.rows));
+  html += html_section("population", "All studies",
+                       "Every study that has what the line needs, also those with one view only.",
+                       population_table(content.rows));
+  html += html_section("findings", "Zero-shot classification by finding",
+                       "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
+                       "which the finding can be seen in that view at all.",
+                       finding_table(content.rows, content.data.findings));
   html += roc_section(content) + retrieval_section(content) + grounding_section(content) +
           learning_section(content) + notes_section(content);
-  return html + "</main></body></html>\n";
+  return html_page({"biplane evaluation", content.data.title, content.data.facts}, html);
 }
 
 std::vector<CurveSeries> read_learning_curves(const std::filesystem::path& run) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "biplane/core/files.h"
+#include "biplane/core/share.h"
 #include "biplane/imaging/encode.h"
 
 namespace biplane {
@@ -116,6 +118,38 @@ std::string label_text(const std::string& name) {
     if (c == '_') c = ' ';
   }
   return html_escape(text);
+}
+
+std::string html_section(const std::string& id, const std::string& title, const std::string& lead,
+                         const std::string& content) {
+  if (content.empty()) return {};
+  return fmt::format("<section id=\"{}\"><h2>{}</h2><p class=\"lead\">{}</p>{}</section>\n", id,
+                     title, lead, content);
+}
+
+std::string html_hashes(const NamedTexts& values) {
+  std::string html = "<dl class=\"hashes\">";
+  for (const auto& [name, value] : values) {
+    if (!value.empty())
+      html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", name, html_escape(value));
+  }
+  return html + "</dl>";
+}
+
+std::string html_page(const PageHead& head, const std::string& content) {
+  const std::string title = html_escape(head.title);
+  std::string html =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\">"
+      "<meta name=\"color-scheme\" content=\"light dark\"><title>" +
+      title + "</title><style>\n" + read_file(share_file("report/report.css")) +
+      "</style></head><body>\n";
+  html += "<header><p class=\"brand\">" + html_escape(head.brand) + "</p><h1>" + title +
+          "</h1><dl class=\"facts\">";
+  for (const auto& [name, value] : head.facts) {
+    html += "<div><dt>" + html_escape(name) + "</dt><dd>" + html_escape(value) + "</dd></div>";
+  }
+  return html + "</dl></header>\n<main>\n" + content + "</main></body></html>\n";
 }
 
 }  // namespace biplane

@@ -1,38 +1,22 @@
 #include "biplane/formats/safetensors.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "biplane/core/error.h"
+#include "biplane/formats/file_bytes.h"
+#include "biplane/formats/guarded_json.h"
 
 namespace biplane {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
-constexpr int kMaxJsonDepth = 8;
 constexpr std::size_t kMaxRank = 64;
-
-struct Mapping {
-  void* address = nullptr;
-  std::size_t size = 0;
-  Mapping() = default;
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping() {
-    if (address != nullptr) munmap(address, size);
-  }
-};
 
 [[noreturn]] void bad(const std::string& file, const std::string& what) {
   throw Error(ErrorKind::kBadContent,
@@ -41,40 +25,7 @@ struct Mapping {
 
 [[noreturn]] void bad_tensor(const std::string& file, const std::string& tensor,
                              const std::string& what) {
-  bad(file, fmt::format("tensor '{}': {}", tensor, what));
-}
-
-// Stops at too deep nesting and at duplicate keys, which nlohmann::json would otherwise accept
-// silently.
-class HeaderGuard {
- public:
-  explicit HeaderGuard(const std::string& file) : file_(file) {}
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxJsonDepth) bad(file_, "its JSON header is nested too deeply");
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end) keys_.pop_back();
-    if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second)
-        bad(file_, fmt::format("the name '{}' occurs twice", key));
-    }
-    return true;
-  }
-
- private:
-  const std::string& file_;
-  std::vector<std::set<std::string>> keys_;
-};
-
-nlohmann::json parse_header(std::string_view text, const std::string& file) {
-  try {
-    // The guard is held by reference: the parser copies the callback it is given.
-    HeaderGuard guard(file);
-    return nlohmann::json::parse(text, std::ref(guard));
-  } catch (const nlohmann::json::exception& e) {
-    bad(file, fmt::format("its header is not JSON ({})", e.what()));
-  }
+  bad(file, fmt::format("tensor '{}': {}", shown(tensor), what));
 }
 
 std::uint64_t unsigned_value(const nlohmann::json& value, const std::string& file,
@@ -107,7 +58,7 @@ TensorEntry parse_entry(const std::string& name, const nlohmann::json& value,
   entry.end = unsigned_value((*offsets)[1], file, name, "second offset");
   if (entry.end < entry.begin) bad_tensor(file, name, "its data ends before it begins");
   if (!dtype_bytes(entry.dtype))
-    bad_tensor(file, name, fmt::format("unknown dtype '{}'", entry.dtype));
+    bad_tensor(file, name, fmt::format("unknown dtype '{}'", shown(entry.dtype)));
   const std::optional<std::uint64_t> expected = tensor_bytes(entry.dtype, entry.shape);
   if (!expected) bad_tensor(file, name, "its shape overflows");
   if (entry.end - entry.begin != *expected)
@@ -122,7 +73,7 @@ std::map<std::string, std::string> parse_metadata(const nlohmann::json& value,
   std::map<std::string, std::string> metadata;
   if (!value.is_object()) bad(file, "__metadata__ is not an object");
   for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) bad(file, fmt::format("__metadata__ '{}' is not a text", key));
+    if (!text.is_string()) bad(file, fmt::format("__metadata__ '{}' is not a text", shown(key)));
     metadata[key] = text.get<std::string>();
   }
   return metadata;
@@ -175,27 +126,29 @@ std::optional<std::uint64_t> tensor_bytes(std::string_view dtype,
 }
 
 struct SafetensorsFile::Impl {
-  std::string name;
-  std::string content;  // when parsed from memory
-  Mapping mapping;      // when opened from disk
+  FileBytes file;
+  const std::string& name;
   std::vector<TensorEntry> entries;
   std::map<std::string, std::size_t, std::less<>> index;
   std::map<std::string, std::string> metadata;
   std::span<const std::byte> data;
 
-  void load(std::string_view file);
+  explicit Impl(FileBytes given) : file(std::move(given)), name(file.name()) { load(file.text()); }
+  void load(std::string_view text);
 };
 
-void SafetensorsFile::Impl::load(std::string_view file) {
+void SafetensorsFile::Impl::load(std::string_view text) {
   std::uint64_t header_bytes = 0;
-  if (file.size() < sizeof header_bytes) bad(name, "it is shorter than 8 bytes");
-  std::memcpy(&header_bytes, file.data(), sizeof header_bytes);
+  if (text.size() < sizeof header_bytes) bad(name, "it is shorter than 8 bytes");
+  std::memcpy(&header_bytes, text.data(), sizeof header_bytes);
   if (header_bytes > kMaxSafetensorsHeader) bad(name, "its header would be larger than 100 MB");
-  if (header_bytes > file.size() - sizeof header_bytes)
+  if (header_bytes > text.size() - sizeof header_bytes)
     bad(name, fmt::format("its header would have {} bytes but the file ends before", header_bytes));
-  const nlohmann::json header = parse_header(file.substr(sizeof header_bytes, header_bytes), name);
+  const nlohmann::json header =
+      parse_guarded_json(text.substr(sizeof header_bytes, header_bytes), "its header",
+                         [this](const std::string& cause) { bad(name, cause); });
   if (!header.is_object()) bad(name, "its header is not a JSON object");
-  data = std::as_bytes(std::span(file.substr(sizeof header_bytes + header_bytes)));
+  data = std::as_bytes(std::span(text.substr(sizeof header_bytes + header_bytes)));
   for (const auto& [key, value] : header.items()) {
     if (key == "__metadata__") {
       metadata = parse_metadata(value, name);
@@ -207,42 +160,17 @@ void SafetensorsFile::Impl::load(std::string_view file) {
   for (std::size_t i = 0; i < entries.size(); ++i) index[entries[i].name] = i;
 }
 
-SafetensorsFile::SafetensorsFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SafetensorsFile::SafetensorsFile(FileBytes file) : impl_(std::make_unique<Impl>(std::move(file))) {}
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = default;
 SafetensorsFile::~SafetensorsFile() = default;
 
 SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
-  auto impl = std::make_unique<Impl>();
-  impl->name = path.string();
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    const bool missing = errno == ENOENT || errno == ENOTDIR;
-    throw Error(
-        missing ? ErrorKind::kMissingInput : ErrorKind::kIo,
-        fmt::format("{}: {}", impl->name, missing ? "does not exist" : std::strerror(errno)));
-  }
-  struct stat status {};
-  const bool regular = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  const auto size = regular ? static_cast<std::size_t>(status.st_size) : 0;
-  void* address = size > 0 ? mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
-  const int error = errno;
-  ::close(descriptor);
-  if (!regular) throw Error(ErrorKind::kIo, impl->name + ": not a regular file");
-  if (address == MAP_FAILED)
-    throw Error(ErrorKind::kIo, fmt::format("{}: {}", impl->name, std::strerror(error)));
-  impl->mapping.address = address;
-  impl->mapping.size = size;
-  impl->load({static_cast<const char*>(address), size});
-  return SafetensorsFile(std::move(impl));
+  return SafetensorsFile(FileBytes::open(path));
 }
 
 SafetensorsFile SafetensorsFile::parse(std::string content, const std::string& name) {
-  auto impl = std::make_unique<Impl>();
-  impl->name = name;
-  impl->content = std::move(content);
-  impl->load(impl->content);
-  return SafetensorsFile(std::move(impl));
+  return SafetensorsFile(FileBytes::keep(std::move(content), name));
 }
 
 const std::vector<TensorEntry>& SafetensorsFile::entries() const { return impl_->entries; }

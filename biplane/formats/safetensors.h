@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "biplane/formats/file_bytes.h"
+
 namespace biplane {
 
 // One tensor of a safetensors file. `begin` and `end` are byte offsets into the data part.
@@ -35,7 +37,9 @@ class SafetensorsFile {
  public:
   // Checks the whole header first: its size (at most 100 MB and the file), JSON depth, duplicate
   // names, dtypes, shapes that overflow, offsets that do not match the shape, overlap or leave
-  // holes. Throws Error: kMissingInput, kIo, and kBadContent naming the file and the tensor.
+  // holes. Throws Error kBadContent naming the file and the tensor.
+  explicit SafetensorsFile(FileBytes file);
+  // The same for a path; throws also Error kMissingInput and kIo.
   static SafetensorsFile open(const std::filesystem::path& path);
   // The same for a file's content in memory, which is kept; `name` stands for the path in errors.
   static SafetensorsFile parse(std::string content, const std::string& name);
@@ -57,7 +61,6 @@ class SafetensorsFile {
 
  private:
   struct Impl;
-  explicit SafetensorsFile(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "biplane/core/error.h"
+#include "biplane/imaging/drawing.h"
 
 namespace biplane {
 namespace {
@@ -58,18 +59,6 @@ std::array<Colour, kSteps> build_colours() {
                                             encode_srgb(rgb.blue)};
   }
   return colours;
-}
-
-std::uint8_t blend(std::uint8_t under, std::uint8_t over, double share) {
-  return static_cast<std::uint8_t>(std::lround(under + share * (over - under)));
-}
-
-void put(RgbImage& image, std::int64_t y, std::int64_t x, Colour colour) {
-  if (y < 0 || x < 0 || y >= image.rows || x >= image.cols) return;
-  const auto at = 3 * static_cast<std::size_t>(y * image.cols + x);
-  image.pixels[at] = colour.red;
-  image.pixels[at + 1] = colour.green;
-  image.pixels[at + 2] = colour.blue;
 }
 
 // Neighbours and weight for one output position of bilinear interpolation.
@@ -130,11 +119,9 @@ RgbImage overlay_heatmap(const GreyImage& image, const FloatImage& map,
   RgbImage result = to_rgb(image);
   for (std::size_t i = 0; i < large.pixels.size(); ++i) {
     const double value = std::clamp((large.pixels[i] - low) / range, 0.0F, 1.0F);
-    const Colour colour = heat_colour(value);
-    const double share = options.opacity * value;
-    result.pixels[3 * i] = blend(result.pixels[3 * i], colour.red, share);
-    result.pixels[3 * i + 1] = blend(result.pixels[3 * i + 1], colour.green, share);
-    result.pixels[3 * i + 2] = blend(result.pixels[3 * i + 2], colour.blue, share);
+    const auto at = static_cast<std::int64_t>(i);
+    paint_pixel(result, at / large.cols, at % large.cols, heat_colour(value),
+                options.opacity * value);
   }
   return result;
 }
@@ -152,7 +139,7 @@ void draw_mask_outline(RgbImage& image, std::span<const std::uint8_t> mask, Colo
     for (std::int64_t x = 0; x < cols; ++x)
       if (inside(y, x) &&
           !(inside(y - 1, x) && inside(y + 1, x) && inside(y, x - 1) && inside(y, x + 1)))
-        put(image, y, x, colour);
+        paint_pixel(image, y, x, colour);
 }
 
 }  // namespace biplane

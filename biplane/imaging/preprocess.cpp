@@ -162,4 +162,11 @@ CropOffset centre_crop(int original_rows, int original_cols, const PreprocessOpt
   return centre_crop(fit.rows, fit.cols, static_cast<int>(options.crop));
 }
 
+PreprocessOptions display_options(const PreprocessOptions& model, std::int64_t side) {
+  PreprocessOptions options = model;
+  options.size = model.size * side / model.crop;
+  options.crop = side;
+  return options;
+}
+
 }  // namespace biplane

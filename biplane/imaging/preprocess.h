@@ -86,4 +86,7 @@ InputMapping input_mapping(int original_rows, int original_cols, const Preproces
 // Offset of the centred crop for an image of this original size.
 CropOffset centre_crop(int original_rows, int original_cols, const PreprocessOptions& options);
 
+// The same part of an image for eyes: what the model sees becomes `side` pixels wide.
+PreprocessOptions display_options(const PreprocessOptions& model, std::int64_t side);
+
 }  // namespace biplane

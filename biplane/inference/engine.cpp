@@ -7,6 +7,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
 #include "biplane/model/losses.h"
+#include "biplane/model/mlm_input.h"
 #include "biplane/model/pretrain_objective.h"
 #include "biplane/nn/one_thread.h"
 #include "biplane/nn/weights.h"
@@ -20,8 +21,7 @@ TextPipeline make_text(const ModelDescription& description) {
   return {WordPieceTokenizer(description.vocabulary, description.tokenizer),
           description.lexicon.empty() ? Lexicon::english()
                                       : Lexicon::parse(description.lexicon, "the model's lexicon"),
-          {},
-          description.config.max_tokens};
+          description.provenance.masking, description.config.max_tokens};
 }
 
 std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
@@ -108,14 +108,23 @@ Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int
   return features;
 }
 
-StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
-                             Progress* progress) const {
+std::unique_ptr<StudyDataset> Engine::read_studies(const Manifest& manifest,
+                                                   std::vector<std::int64_t> studies,
+                                                   std::uint64_t seed) const {
   DatasetOptions options;
   options.image = package_.description.preprocess;
   options.training = false;
-  // The data set shares the manifest; here it is only lent for the time of this call.
-  const StudyDataset dataset(std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest),
-                             studies, text_, options);
+  options.seed = seed;
+  // The data set shares the manifest; here it is only lent.
+  return std::make_unique<StudyDataset>(
+      std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest), std::move(studies),
+      text_, options);
+}
+
+StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
+                             Progress* progress) const {
+  const std::unique_ptr<StudyDataset> lent = read_studies(manifest, studies);
+  const StudyDataset& dataset = *lent;
   const std::int64_t batches = (dataset.size() + batch_ - 1) / batch_;
   std::vector<BatchFeatures> parts(static_cast<std::size_t>(batches));
   for_each(batches, [&](std::int64_t index) {
@@ -149,6 +158,19 @@ StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::in
   features.has_lateral = torch::cat(has_lateral);
   features.has_report = torch::cat(has_report);
   return features;
+}
+
+MaskedReading Engine::read_masked(const StudyBatch& batch) const {
+  const torch::NoGradGuard no_grad;
+  MaskedReading reading;
+  reading.frontal = model_->encode_frontal(batch.frontal, batch.has_frontal);
+  reading.lateral = model_->encode_lateral(batch.lateral, batch.has_lateral);
+  const SelectionConfig& selection = package_.description.config.key_semantics.selection;
+  MlmInput input = mlm_input(batch, reading.frontal, reading.lateral, selection);
+  if (selection.text == "full")
+    input.report_tokens = model_->encode_text(batch.input_ids, batch.attention_mask).tokens;
+  reading.output = model_->mlm(input);
+  return reading;
 }
 
 torch::Tensor Engine::encode_texts(const std::vector<std::string>& texts) const {

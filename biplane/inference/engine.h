@@ -55,6 +55,13 @@ struct PhraseFeatures {
   torch::Tensor global;      // (D) normalised mean of the normalised globals
 };
 
+// What the masked-word decoder may see of a batch and what it reads at the masked places (method
+// section 3).
+struct MaskedReading {
+  ViewFeatures frontal, lateral;  // zeros for a missing view; the grids are those of the patches
+  MlmOutput output;
+};
+
 // A trained model ready for use: evaluation mode, no gradients, safe to call from many threads.
 class Engine {
  public:
@@ -66,6 +73,13 @@ class Engine {
   // each kind, in their order. Studies with a broken image are left out and listed.
   StudyFeatures encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                        Progress* progress = nullptr) const;
+  // The studies as encode() reads them, masked as in the first epoch of a training with `seed`. The
+  // manifest must outlive the data set.
+  std::unique_ptr<StudyDataset> read_studies(const Manifest& manifest,
+                                             std::vector<std::int64_t> studies,
+                                             std::uint64_t seed = 0) const;
+  // Key semantics and predictions for the masked reports of a batch.
+  MaskedReading read_masked(const StudyBatch& batch) const;
   // (N,D), not normalised.
   torch::Tensor encode_texts(const std::vector<std::string>& texts) const;
   PromptFeatures encode_prompts(const PromptSet& prompts) const;

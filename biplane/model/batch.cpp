@@ -33,6 +33,10 @@ void change_fields(const StudyBatch& from, StudyBatch& to, const Change& change)
   to.word_ids = change(from.word_ids);
   to.word_class = change(from.word_class);
   to.word_key = change(from.word_key);
+  to.sentence_ids = change(from.sentence_ids);
+  to.sentence_key = change(from.sentence_key);
+  to.report_key = change(from.report_key);
+  to.labels = change(from.labels);
   to.study_index = change(from.study_index);
 }
 
@@ -43,6 +47,7 @@ StudyBatch StudyBatch::to(torch::Device device, torch::Dtype dtype) const {
   moved.frontal = move_pixels(frontal, device, dtype);
   moved.lateral = move_pixels(lateral, device, dtype);
   change_fields(*this, moved, [&](const torch::Tensor& tensor) { return move(tensor, device); });
+  if (moved.labels.defined()) moved.labels = moved.labels.to(dtype);
   moved.study_ids = study_ids;
   return moved;
 }

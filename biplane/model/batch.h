@@ -8,6 +8,9 @@
 
 namespace biplane {
 
+// The labels of CheXpert, in the order of corpus/chexpert.h.
+constexpr std::int64_t kStudyLabels = 14;
+
 // A batch of studies (method section 1). B studies, T text tokens. All masks: true = valid.
 struct StudyBatch {
   torch::Tensor frontal,
@@ -22,6 +25,11 @@ struct StudyBatch {
       word_ids;  // (B,T) i64, index of the word in its report, -1 where word_mask is false
   torch::Tensor word_class;  // (B,T) i64, text/lexicon.h WordClass of the token's word
   torch::Tensor word_key;    // (B,T) i64, hash of the lower-cased word: equal words have equal keys
+  torch::Tensor sentence_ids;  // (B,T) i64, index of the sentence, -1 where word_mask is false
+  torch::Tensor sentence_key;  // (B,T) i64, hash of the words of the token's sentence
+  torch::Tensor report_key;    // (B) i64, hash of all words of the report (text/sentences.h)
+  // (B,kStudyLabels) f32: 1 present, 0 absent, NaN where nothing certain is known
+  torch::Tensor labels;
   torch::Tensor study_index;  // (B) i64, number of the study in its data set (keys random numbers)
   std::vector<std::string> study_ids;  // B names, for messages
 

@@ -20,7 +20,16 @@ void require_one_of(const std::string& value, const std::string& key,
 }
 
 void check_tower(const TowerConfig& tower, std::int64_t image_size, const std::string& key) {
-  require_one_of(tower.kind, key + ".kind", {"vit"});
+  require_one_of(tower.kind, key + ".kind", {"vit", "swin"});
+  if (tower.kind == "swin") {
+    check_config(tower.swin, key + ".swin");
+    // Other sizes would be filled up in between, and tokens no longer be equal parts of the image.
+    require(image_size % tower.swin.stride() == 0, key + ".swin.patch",
+            "the image size " + std::to_string(image_size) + " is no multiple of " +
+                std::to_string(tower.swin.stride()) +
+                ", the pixels along the side of a token of the last stage");
+    return;
+  }
   VisionTransformerConfig vit = tower.vit;
   vit.image_size = image_size;
   check_config(vit, key + ".vit");
@@ -72,6 +81,7 @@ void check_config(const ModelConfig& config, const std::string& prefix) {
   check_tower(config.frontal, config.image_size, prefix + "frontal");
   check_tower(config.lateral, config.image_size, prefix + "lateral");
   check_text(config.text, config.max_tokens, prefix);
+  require_one_of(config.fusion, prefix + "fusion", {"linear", "mean"});
   check_key_semantics(config, prefix);
   check_decoders(config, prefix);
   require(config.prototypes.count >= 2, prefix + "prototypes.count", "must be 2 or more");

@@ -4,14 +4,16 @@
 #include <string>
 
 #include "biplane/nn/bert.h"
+#include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 
 namespace biplane {
 
 // One image tower. `kind` names the family; each family has a section of its own.
 struct TowerConfig {
-  std::string kind = "vit";  // vit
+  std::string kind = "vit";  // vit | swin
   VisionTransformerConfig vit;
+  SwinTransformerConfig swin;
   bool frozen = false;               // evaluation mode, no gradient, not in the optimizer
   bool allow_random_frozen = false;  // accept `frozen` without imported weights
 
@@ -19,6 +21,7 @@ struct TowerConfig {
   void visit(V& v) {
     v.field("kind", kind);
     v.field("vit", vit);
+    v.field("swin", swin);
     v.field("frozen", frozen);
     v.field("allow_random_frozen", allow_random_frozen);
   }
@@ -132,6 +135,8 @@ struct ModelConfig {
       128;  // T, tokens of a report with [CLS] and [SEP]; at most text.bert.max_positions
   TowerConfig frontal, lateral;
   TextTowerConfig text;
+  std::string fusion = "linear";  // of both views' globals. linear: learned, of both concatenated;
+                                  // mean: of the normalised ones that exist, nothing learned
   KeySemanticsConfig key_semantics;
   DecoderConfig decoder;
   AlignmentConfig alignment;
@@ -146,6 +151,7 @@ struct ModelConfig {
     v.field("frontal", frontal);
     v.field("lateral", lateral);
     v.field("text", text);
+    v.field("fusion", fusion);
     v.field("key_semantics", key_semantics);
     v.field("decoder", decoder);
     v.field("alignment", alignment);

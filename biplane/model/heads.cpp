@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "biplane/model/losses.h"
 #include "biplane/nn/transformer.h"
 
 namespace biplane {
@@ -39,7 +40,8 @@ void LateralAdapter::initialise(const Initializer& init) {
   pool2->initialise_uniform(init.child("pool2"));
 }
 
-Fusion::Fusion(std::int64_t width) {
+Fusion::Fusion(std::int64_t width, bool learned) {
+  if (!learned) return;
   linear = register_module("linear", std::make_shared<Linear>(2 * width, width));
   absent_frontal = register_parameter("absent_frontal", torch::zeros({width}));
   absent_lateral = register_parameter("absent_lateral", torch::zeros({width}));
@@ -50,12 +52,19 @@ torch::Tensor Fusion::forward(const torch::Tensor& frontal, const torch::Tensor&
                               const torch::Tensor& has_lateral) const {
   TORCH_CHECK(frontal.dim() == 2 && frontal.sizes() == lateral.sizes(),
               "fusion takes two (B,D) features, not ", frontal.sizes(), " and ", lateral.sizes());
+  if (!linear) {
+    const torch::Tensor shown_frontal = has_frontal.unsqueeze(1),
+                        shown_lateral = has_lateral.unsqueeze(1);
+    const torch::Tensor count = (shown_frontal.to(torch::kInt64) + shown_lateral).clamp_min(1);
+    return (unit(frontal) * shown_frontal + unit(lateral) * shown_lateral) / count;
+  }
   const torch::Tensor f = at::where(has_frontal.unsqueeze(1), frontal, absent_frontal);
   const torch::Tensor l = at::where(has_lateral.unsqueeze(1), lateral, absent_lateral);
   return linear->forward(at::cat({f, l}, 1));
 }
 
 void Fusion::initialise(const Initializer& init) {
+  if (!linear) return;
   linear->initialise_uniform(init.child("linear"));
   init.normal("absent_frontal", absent_frontal, kAbsentStd);
   init.normal("absent_lateral", absent_lateral, kAbsentStd);

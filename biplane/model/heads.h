@@ -29,16 +29,18 @@ class LateralAdapter : public torch::nn::Module {
   std::shared_ptr<LayerNorm> norm;
 };
 
-// One study feature of both views: Linear([f ; l]), a missing view replaced by its learned vector.
+// One study feature of both views: Linear([f ; l]), a missing view replaced by its learned vector;
+// or, without parameters, the mean of the normalised globals of the views that exist (0 without
+// any).
 class Fusion : public torch::nn::Module {
  public:
-  explicit Fusion(std::int64_t width);
+  explicit Fusion(std::int64_t width, bool learned = true);
   // frontal, lateral (B,D) un-normalised globals; has_* (B) bool. Returns (B,D).
   torch::Tensor forward(const torch::Tensor& frontal, const torch::Tensor& lateral,
                         const torch::Tensor& has_frontal, const torch::Tensor& has_lateral) const;
   void initialise(const Initializer& init);
 
-  std::shared_ptr<Linear> linear;
+  std::shared_ptr<Linear> linear;                // null, and the vectors undefined, unless learned
   torch::Tensor absent_frontal, absent_lateral;  // (D)
 };
 

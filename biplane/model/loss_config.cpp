@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "biplane/core/error.h"
 
@@ -33,30 +35,79 @@ void one_of(const std::string& key, const std::string& value,
   reject(key, value, wanted);
 }
 
+void in_unit_range(const std::string& key, double value) {
+  if (!(value >= 0.0 && value <= 1.0)) reject(key, fmt::format("{}", value), "in [0, 1]");
+}
+
+void check_weights(const LossConfig& config, const std::string& prefix) {
+  double sum = 0.0;
+  for (const auto& [name, weight] :
+       {std::pair("itc", config.itc.weight), std::pair("mlm", config.mlm.weight),
+        std::pair("fla", config.fla.weight), std::pair("proto", config.proto.weight),
+        std::pair("local", config.local.weight), std::pair("labels", config.labels.weight)}) {
+    at_least(prefix + name + ".weight", weight, 0.0);
+    sum += weight;
+  }
+  if (sum <= 0.0)
+    throw Error(ErrorKind::kUsage, prefix + "*.weight: every loss term is switched off");
+}
+
+void check_itc(const ItcConfig& itc, const std::string& prefix) {
+  one_of(prefix + "kind", itc.kind, {"info_nce", "sigmoid"});
+  positive(prefix + "temperature", itc.temperature);
+  if (itc.learns_scale())
+    at_least(prefix + "temperature", itc.temperature, 1.0 / kMaxContrastScale);
+  if (!std::isfinite(itc.bias))
+    reject(prefix + "bias", fmt::format("{}", itc.bias), "a finite number");
+  one_of(prefix + "text_negatives", itc.text_negatives, {"with_view", "all"});
+  one_of(prefix + "weights", itc.weights, {"mean", "fixed"});
+  at_least(prefix + "pairs.frontal_text", itc.pairs.frontal_text, 0.0);
+  at_least(prefix + "pairs.lateral_text", itc.pairs.lateral_text, 0.0);
+  at_least(prefix + "pairs.fused_text", itc.pairs.fused_text, 0.0);
+  at_least(prefix + "pairs.frontal_lateral", itc.pairs.frontal_lateral, 0.0);
+  in_unit_range(prefix + "soft_targets.weight", itc.soft_targets.weight);
+  positive(prefix + "soft_targets.threshold", itc.soft_targets.threshold);
+  in_unit_range(prefix + "soft_targets.threshold", itc.soft_targets.threshold);
+}
+
+// A term of which nothing can ever exist is a mistake in the configuration.
+void check_views(const LossConfig& config, const std::string& prefix) {
+  one_of(prefix + "views", config.views, {"both", "frontal", "lateral"});
+  const bool frontal = config.views != "lateral", lateral = config.views != "frontal";
+  const ItcPairs& pairs = config.itc.pairs;
+  const double usable = pairs.fused_text + (frontal ? pairs.frontal_text : 0.0) +
+                        (lateral ? pairs.lateral_text : 0.0) +
+                        (frontal && lateral ? pairs.frontal_lateral : 0.0);
+  if (config.itc.weight > 0.0 && usable <= 0.0) {
+    throw Error(ErrorKind::kUsage, prefix + "itc.pairs: no pair is left with " + prefix +
+                                       "views = " + config.views + "; set " + prefix +
+                                       "itc.weight to 0 instead");
+  }
+  if (config.fla.weight > 0.0 && !(frontal && lateral)) {
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{0}fla.weight: {1} needs both views, {0}views is {2}", prefix,
+                            config.fla.weight, config.views));
+  }
+}
+
 }  // namespace
 
 void check_config(const LossConfig& config, const std::string& prefix) {
-  at_least(prefix + "itc.weight", config.itc.weight, 0.0);
-  at_least(prefix + "mlm.weight", config.mlm.weight, 0.0);
-  at_least(prefix + "fla.weight", config.fla.weight, 0.0);
-  at_least(prefix + "proto.weight", config.proto.weight, 0.0);
-  if (config.itc.weight + config.mlm.weight + config.fla.weight + config.proto.weight <= 0.0) {
-    throw Error(ErrorKind::kUsage, prefix + "*.weight: every loss term is switched off");
-  }
-  positive(prefix + "itc.temperature", config.itc.temperature);
-  if (config.itc.learned)
-    at_least(prefix + "itc.temperature", config.itc.temperature, 1.0 / kMaxContrastScale);
-  one_of(prefix + "itc.text_negatives", config.itc.text_negatives, {"with_view", "all"});
-  one_of(prefix + "itc.weights", config.itc.weights, {"mean", "fixed"});
+  check_weights(config, prefix);
+  check_itc(config.itc, prefix + "itc.");
+  check_views(config, prefix);
   one_of(prefix + "fla.units", config.fla.units, {"words", "pieces"});
   at_least(prefix + "fla.image_negatives", static_cast<double>(config.fla.image_negatives), 0.0);
   positive(prefix + "fla.temperature", config.fla.temperature);
+  one_of(prefix + "fla.word_weights", config.fla.word_weights, {"none", "attention"});
   at_least(prefix + "fla.gap_every", static_cast<double>(config.fla.gap_every), 0.0);
   at_least(prefix + "proto.queue", static_cast<double>(config.proto.queue), 0.0);
   at_least(prefix + "proto.freeze_steps", static_cast<double>(config.proto.freeze_steps), 0.0);
   at_least(prefix + "proto.epsilon", config.proto.epsilon, 0.0);
   at_least(prefix + "proto.temperature", config.proto.temperature, 0.0);
   at_least(prefix + "proto.iterations", static_cast<double>(config.proto.iterations), 1.0);
+  positive(prefix + "local.temperature", config.local.temperature);
+  positive(prefix + "local.attention_temperature", config.local.attention_temperature);
   at_least(prefix + "diagnostics_every", static_cast<double>(config.diagnostics_every), 0.0);
 }
 

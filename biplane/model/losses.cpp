@@ -8,19 +8,35 @@ namespace {
 constexpr double kNormFloor = 1e-12;
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
+// Score of each row's target where it is spread evenly over the columns that say the same, (b).
+torch::Tensor mean_over_same(const torch::Tensor& logits, const torch::Tensor& same,
+                             const torch::Tensor& columns) {
+  const torch::Tensor share = same.logical_and(columns.unsqueeze(0)).to(logits.scalar_type());
+  return (logits * share).sum(1) / share.sum(1).clamp_min(1.0);
+}
+
+// One direction of an InfoNCE: as ContrastMask, rows (b) and columns (G) of this direction.
+struct Direction {
+  torch::Tensor rows, columns, same;
+  double same_share = 0.0;
+};
+
 // Sum over this rank's rows of a of the cross-entropy of finding their partner in b among b's
 // columns.
 torch::Tensor one_direction(const UnitFeatures& a, const UnitFeatures& b,
-                            const torch::Tensor& scale, const torch::Tensor& rows,
-                            const torch::Tensor& columns) {
+                            const torch::Tensor& scale, const Direction& direction) {
   torch::Tensor logits = at::mm(a.local, b.global.t());
   torch::Tensor partner = (a.local * b.local).sum(1);
   if (scale.defined()) {
     logits = logits * scale;
     partner = partner * scale;
   }
-  logits = logits.masked_fill(columns.logical_not().unsqueeze(0), kMinusInfinity);
-  return (logits.logsumexp(1) - partner).masked_fill(rows.logical_not(), 0.0).sum();
+  if (direction.same.defined()) {
+    partner = (1.0 - direction.same_share) * partner +
+              direction.same_share * mean_over_same(logits, direction.same, direction.columns);
+  }
+  logits = logits.masked_fill(direction.columns.logical_not().unsqueeze(0), kMinusInfinity);
+  return (logits.logsumexp(1) - partner).masked_fill(direction.rows.logical_not(), 0.0).sum();
 }
 
 }  // namespace
@@ -66,29 +82,79 @@ torch::Tensor info_nce(const UnitFeatures& a, const UnitFeatures& b, const torch
                        const ContrastMask& mask, const GlobalBatch& batch) {
   TORCH_CHECK(mask.count > 0, "a contrast needs at least one study");
   const torch::Tensor rows = batch.mine(mask.rows);
-  const torch::Tensor sum = one_direction(a, b, scale, rows, mask.columns_b) +
-                            one_direction(b, a, scale, rows, mask.columns_a);
+  const torch::Tensor sum =
+      one_direction(a, b, scale, {rows, mask.columns_b, mask.same, mask.same_share}) +
+      one_direction(b, a, scale, {rows, mask.columns_a, mask.same, mask.same_share});
   return sum / (2.0 * static_cast<double>(mask.count));
+}
+
+torch::Tensor sigmoid_contrast(const UnitFeatures& a, const UnitFeatures& b,
+                               const SigmoidScale& scale, const ContrastMask& mask,
+                               const GlobalBatch& batch) {
+  TORCH_CHECK(mask.count > 0, "a contrast needs at least one study");
+  const torch::Tensor x = at::mm(b.local, a.global.t()) * scale.scale + scale.bias;
+  const torch::Tensor numbers =
+      torch::arange(batch.total, mask.rows.options().dtype(torch::kInt64));
+  torch::Tensor y = batch.mine(numbers).unsqueeze(1).eq(numbers.unsqueeze(0)).to(x.scalar_type());
+  if (mask.same.defined()) y = torch::max(y, mask.same.to(x.scalar_type()) * mask.same_share);
+  // softplus(x) = -log_sigmoid(-x), and softplus(-x) = softplus(x) - x.
+  const torch::Tensor losses = -at::log_sigmoid(-x) - y * x;
+  const torch::Tensor pairs =
+      batch.mine(mask.rows).unsqueeze(1).logical_and(mask.columns_a.unsqueeze(0));
+  return losses.masked_fill(pairs.logical_not(), 0.0).sum() / static_cast<double>(mask.count);
+}
+
+torch::Tensor same_reports(const UnitFeatures& text, const torch::Tensor& keys, double threshold,
+                           const Collective& collective) {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor all_keys = collective.size > 1 ? collective.gather(keys) : keys;
+  const torch::Tensor near = at::mm(text.local.detach(), text.global.detach().t()).gt(threshold);
+  return near.logical_or(keys.unsqueeze(1).eq(all_keys.unsqueeze(0)));
 }
 
 ItcLoss itc_loss(const ItcFeatures& features, const ItcOptions& options, const GlobalBatch& batch) {
   const torch::Tensor everyone = torch::ones_like(batch.has_frontal);
+  const auto pair = [&](const UnitFeatures& a, const UnitFeatures& b, const ContrastMask& mask) {
+    return options.bias.defined()
+               ? sigmoid_contrast(a, b, {options.scale, options.bias}, mask, batch)
+               : info_nce(a, b, options.scale, mask, batch);
+  };
   const auto view_term = [&](const UnitFeatures& view, const torch::Tensor& has,
-                             std::int64_t count) -> std::optional<torch::Tensor> {
-    if (count == 0) return std::nullopt;
-    const ContrastMask mask{has, options.all_texts ? everyone : has, has, count};
-    return info_nce(features.text, view, options.scale, mask, batch);
+                             std::int64_t count) {
+    const ContrastMask mask{
+        has, options.all_texts ? everyone : has, has, count, options.same, options.same_share};
+    return pair(features.text, view, mask);
   };
   ItcLoss loss;
-  loss.frontal_text = view_term(features.frontal, batch.has_frontal, batch.frontals);
-  loss.lateral_text = view_term(features.lateral, batch.has_lateral, batch.laterals);
-  loss.fused_text = info_nce(features.fused, features.text, options.scale,
-                             {everyone, everyone, everyone, batch.total}, batch);
-  const bool both = loss.frontal_text.has_value() && loss.lateral_text.has_value();
-  const double share = both || options.fixed_weights ? 0.5 : 1.0;
-  loss.total = loss.fused_text;
-  if (loss.frontal_text) loss.total = loss.total + share * *loss.frontal_text;
-  if (loss.lateral_text) loss.total = loss.total + share * *loss.lateral_text;
+  const auto add = [&](std::optional<torch::Tensor>& term, const torch::Tensor& value,
+                       double weight) {
+    term = value;
+    const torch::Tensor part = weight == 1.0 ? value : weight * value;
+    loss.total = loss.total ? *loss.total + part : part;
+  };
+  const ItcPairs& pairs = options.pairs;
+  const bool frontal = pairs.frontal_text > 0.0 && batch.frontals > 0;
+  const bool lateral = pairs.lateral_text > 0.0 && batch.laterals > 0;
+  const double share = (frontal && lateral) || options.fixed_weights ? 0.5 : 1.0;
+  if (pairs.fused_text > 0.0) {
+    const ContrastMask mask{everyone,    everyone,     everyone,
+                            batch.total, options.same, options.same_share};
+    add(loss.fused_text, pair(features.fused, features.text, mask), pairs.fused_text);
+  }
+  if (frontal) {
+    add(loss.frontal_text, view_term(features.frontal, batch.has_frontal, batch.frontals),
+        share * pairs.frontal_text);
+  }
+  if (lateral) {
+    add(loss.lateral_text, view_term(features.lateral, batch.has_lateral, batch.laterals),
+        share * pairs.lateral_text);
+  }
+  if (pairs.frontal_lateral > 0.0 && batch.pairs > 0) {
+    const torch::Tensor both = batch.has_frontal.logical_and(batch.has_lateral);
+    add(loss.frontal_lateral,
+        pair(features.frontal, features.lateral, {both, both, both, batch.pairs}),
+        pairs.frontal_lateral);
+  }
   return loss;
 }
 
@@ -97,6 +163,15 @@ torch::Tensor mlm_loss(const torch::Tensor& logits, const torch::Tensor& labels,
   TORCH_CHECK(count > 0, "the masked-word loss needs at least one masked place");
   return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum) /
          static_cast<double>(count);
+}
+
+torch::Tensor label_loss(const torch::Tensor& logits, const torch::Tensor& labels,
+                         std::int64_t count) {
+  TORCH_CHECK(count > 0, "the label loss needs at least one known label");
+  const torch::Tensor unknown = labels.isnan();
+  const torch::Tensor losses = at::binary_cross_entropy_with_logits(
+      logits, labels.masked_fill(unknown, 0.0), {}, {}, at::Reduction::None);
+  return losses.masked_fill(unknown, 0.0).sum() / static_cast<double>(count);
 }
 
 torch::Tensor count_correct(const torch::Tensor& logits, const torch::Tensor& labels,

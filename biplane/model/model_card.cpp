@@ -1,6 +1,7 @@
 #include "biplane/model/model_card.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace biplane {
 namespace {
@@ -8,10 +9,15 @@ namespace {
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "not recorded" : text;
+  return text;
 }
 
 std::string tower_line(const char* name, const TowerConfig& tower) {
+  if (tower.kind == "swin") {
+    return fmt::format("| {} | swin, patch {}, width {}, stages of {} layers, window {}{} |\n",
+                       name, tower.swin.patch, tower.swin.width, fmt::join(tower.swin.depths, ", "),
+                       tower.swin.window, tower.frozen ? ", frozen" : "");
+  }
   return fmt::format("| {} | {}, {}patch {}, width {}, {} layers, {} heads{} |\n", name, tower.kind,
                      tower.vit.stem.empty() ? "" : "convolutional stem, ", tower.vit.patch,
                      tower.vit.width, tower.vit.layers, tower.vit.heads,
@@ -37,10 +43,11 @@ std::string model_card(const ModelDescription& description) {
                   config.width, description.preprocess.crop, description.vocabulary.size());
   card += "## Training\n\n";
   card += fmt::format("- corpora: {}\n- studies: {}\n- optimizer steps: {}\n- seed: {}\n",
-                      joined(provenance.corpora), provenance.studies, provenance.steps,
-                      provenance.seed);
+                      provenance.corpora.empty() ? "not recorded" : joined(provenance.corpora),
+                      provenance.studies, provenance.steps, provenance.seed);
   card += fmt::format(
-      "- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      "- masked words: {}\n- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      provenance.mlm_trained ? "trained" : "not trained, so the patches it selects mean nothing",
       provenance.alignment_trained ? "trained" : "not trained, so its attention maps mean nothing",
       provenance.absent_lateral_trained
           ? "seen in training"
@@ -55,6 +62,12 @@ std::string model_card(const ModelDescription& description) {
       "must not guide the care of "
       "patients.\n";
   return card;
+}
+
+std::string training_summary(const ModelProvenance& provenance) {
+  const std::string corpora = joined(provenance.corpora);
+  return fmt::format("{}{}{} studies, {} steps", corpora, corpora.empty() ? "" : ", ",
+                     provenance.studies, provenance.steps);
 }
 
 }  // namespace biplane

@@ -10,4 +10,7 @@ namespace biplane {
 // used for.
 std::string model_card(const ModelDescription& description);
 
+// "openi, 3000 studies, 500 steps": what a model was trained on, in a line.
+std::string training_summary(const ModelProvenance& provenance);
+
 }  // namespace biplane

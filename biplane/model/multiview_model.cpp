@@ -11,12 +11,6 @@ const ModelConfig& checked(const ModelConfig& config) {
   return config;
 }
 
-VisionTransformerConfig vit_config(const TowerConfig& tower, std::int64_t image_size) {
-  VisionTransformerConfig vit = tower.vit;
-  vit.image_size = image_size;
-  return vit;
-}
-
 std::shared_ptr<CrossDecoder> make_decoder(const ModelConfig& config) {
   return std::make_shared<CrossDecoder>(CrossDecoderConfig{
       config.decoder.style, config.width, config.decoder.heads, config.decoder.layers, true});
@@ -71,22 +65,23 @@ ViewFeatures encode_present(const torch::Tensor& pixels, const torch::Tensor& ha
 }  // namespace
 
 MultiviewModel::MultiviewModel(const ModelConfig& config, std::uint64_t seed)
-    : config_(checked(config)) {
-  const VisionTransformerConfig frontal = vit_config(config.frontal, config.image_size);
-  const VisionTransformerConfig lateral = vit_config(config.lateral, config.image_size);
-  frontal_ = register_module("frontal", std::make_shared<VisionTransformer>(frontal));
+    : config_(checked(config)),
+      frontal_(config.frontal, config.image_size),
+      lateral_(config.lateral, config.image_size) {
+  register_module("frontal", frontal_.module());
   frontal_projection_ = register_module(
-      "frontal_projection", std::make_shared<Linear>(frontal.width, config.width, false));
-  lateral_ = register_module("lateral", std::make_shared<VisionTransformer>(lateral));
-  lateral_adapter_ = register_module("lateral_adapter",
-                                     std::make_shared<LateralAdapter>(lateral.width, config.width));
+      "frontal_projection", std::make_shared<Linear>(frontal_.width(), config.width, false));
+  register_module("lateral", lateral_.module());
+  lateral_adapter_ = register_module(
+      "lateral_adapter", std::make_shared<LateralAdapter>(lateral_.width(), config.width));
   text_ = register_module("text", std::make_shared<Bert>(config.text.bert));
   text_projection_ = register_module(
       "text_projection", std::make_shared<Linear>(config.text.bert.width, config.width, false));
-  fusion_ = register_module("fusion", std::make_shared<Fusion>(config.width));
+  fusion_ =
+      register_module("fusion", std::make_shared<Fusion>(config.width, config.fusion == "linear"));
   key_semantics_ = register_module(
       "key_semantics", std::make_shared<KeySemantics>(config.key_semantics, config.width,
-                                                      frontal.patches() + lateral.patches()));
+                                                      frontal_.patches() + lateral_.patches()));
   decoder_ = register_module("decoder", make_decoder(config));
   mlm_head_ = register_module("mlm_head",
                               std::make_shared<MlmHead>(config.width, config.text.bert.vocabulary));
@@ -94,8 +89,8 @@ MultiviewModel::MultiviewModel(const ModelConfig& config, std::uint64_t seed)
   prototypes =
       register_parameter("prototypes", torch::zeros({config.prototypes.count, config.width}));
   initialise(seed);
-  if (config.frontal.frozen) freeze(*frontal_);
-  if (config.lateral.frozen) freeze(*lateral_);
+  if (config.frontal.frozen) freeze(*frontal_.module());
+  if (config.lateral.frozen) freeze(*lateral_.module());
   if (config.text.frozen) freeze(*text_);
 }
 
@@ -105,10 +100,10 @@ void MultiviewModel::initialise(std::uint64_t seed) {
   const auto inverse_root = [](std::int64_t width) {
     return 1.0 / std::sqrt(static_cast<double>(width));
   };
-  frontal_->initialise(init.child("frontal"));
+  frontal_.initialise(init.child("frontal"));
   frontal_projection_->initialise_normal(init.child("frontal_projection"),
-                                         inverse_root(frontal_->config().width));
-  lateral_->initialise(init.child("lateral"));
+                                         inverse_root(frontal_.width()));
+  lateral_.initialise(init.child("lateral"));
   lateral_adapter_->initialise(init.child("lateral_adapter"));
   text_->initialise(init.child("text"));
   text_projection_->initialise_normal(init.child("text_projection"),
@@ -127,26 +122,17 @@ void MultiviewModel::freeze(torch::nn::Module& tower) const {
 }
 
 ViewFeatures MultiviewModel::run_frontal(const torch::Tensor& pixels) const {
-  const VisionTokens tokens = frontal_->forward(pixels);
-  const std::int64_t patch = frontal_->config().patch;
-  const torch::Tensor projected = frontal_projection_->forward(tokens.tokens);
-  ViewFeatures features;
-  features.pooled = tokens.pooled;
-  features.global = frontal_->config().pooling == "class"
-                        ? projected.select(1, 0)
-                        : frontal_projection_->forward(tokens.pooled);
-  features.patches = projected.narrow(1, 1, projected.size(1) - 1);
-  features.grid_rows = pixels.size(2) / patch;
-  features.grid_columns = pixels.size(3) / patch;
-  return features;
+  VisionTokens view = frontal_.forward(pixels);
+  const torch::Tensor pooled = view.pooled;
+  view.tokens = frontal_projection_->forward(view.tokens);
+  return {frontal_projection_->forward(pooled), view.patches(), pooled, view.grid_rows,
+          view.grid_columns};
 }
 
 ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels) const {
-  const AdapterOutput adapted =
-      lateral_adapter_->forward(lateral_->forward(pixels).patches().contiguous());
-  const std::int64_t patch = lateral_->config().patch;
-  return {adapted.global, adapted.tokens, adapted.pooled, pixels.size(2) / patch,
-          pixels.size(3) / patch};
+  const VisionTokens view = lateral_.forward(pixels);
+  const AdapterOutput adapted = lateral_adapter_->forward(view.patches().contiguous());
+  return {adapted.global, adapted.tokens, adapted.pooled, view.grid_rows, view.grid_columns};
 }
 
 ViewFeatures MultiviewModel::encode_frontal(const torch::Tensor& pixels,
@@ -162,20 +148,28 @@ ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels,
 }
 
 torch::Tensor MultiviewModel::encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
-                                          const KeyedDropout* dropout) const {
-  const KeyedDropout* used = config_.text.frozen ? nullptr : dropout;
-  return text_projection_->forward(text_->forward({ids, {}, used}, layout));
+                                          const KeyedDropout* dropout,
+                                          torch::Tensor* class_attention) const {
+  const bool frozen = config_.text.frozen;
+  const auto read = [&] {
+    const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !frozen);
+    return text_->forward({ids, {}, frozen ? nullptr : dropout, class_attention}, layout);
+  };
+  return text_projection_->forward(read());
 }
 
 TextFeatures MultiviewModel::encode_text(const torch::Tensor& ids,
                                          const torch::Tensor& attention_mask,
-                                         const KeyedDropout* dropout) const {
+                                         const KeyedDropout* dropout, bool class_attention) const {
   TORCH_CHECK(ids.dim() == 2, "ids must be (B,T), not ", ids.sizes());
   const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), attention_mask);
-  const torch::Tensor tokens = layout.unflatten(encode_rows(ids, layout, dropout));
-  if (config_.text.pooling == "class") return {tokens.select(1, 0), tokens};
+  TextFeatures features;
+  features.tokens = layout.unflatten(
+      encode_rows(ids, layout, dropout, class_attention ? &features.class_attention : nullptr));
   const torch::Tensor counts = attention_mask.sum(1, true).clamp_min(1);
-  return {tokens.sum(1) / counts, tokens};
+  features.global = config_.text.pooling == "class" ? features.tokens.select(1, 0)
+                                                    : features.tokens.sum(1) / counts;
+  return features;
 }
 
 torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,
@@ -242,7 +236,8 @@ torch::Tensor MultiviewModel::align(const AlignInput& input, torch::Tensor* atte
 }
 
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter) {
-  const bool table = name.find("embedding") != std::string::npos || name == "prototypes";
+  const bool table = name.find("embedding") != std::string::npos || name == "prototypes" ||
+                     name.ends_with(".relative_position_bias") || name.ends_with(".registers");
   return parameter.dim() >= 2 && !table;
 }
 

@@ -9,9 +9,9 @@
 #include "biplane/model/config.h"
 #include "biplane/model/cross_decoder.h"
 #include "biplane/model/heads.h"
+#include "biplane/model/image_tower.h"
 #include "biplane/model/key_semantics.h"
 #include "biplane/nn/bert.h"
-#include "biplane/nn/vision_transformer.h"
 
 namespace biplane {
 
@@ -24,8 +24,9 @@ struct ViewFeatures {
 };
 
 struct TextFeatures {
-  torch::Tensor global;  // (B,D), [CLS] or the mean of the valid tokens, not normalised
-  torch::Tensor tokens;  // (B,T,D), 0 at padding
+  torch::Tensor global;             // (B,D), [CLS] or the mean of the valid tokens, not normalised
+  torch::Tensor tokens;             // (B,T,D), 0 at padding
+  torch::Tensor class_attention{};  // (B,T) of [CLS] in the last layer, no gradient; if asked for
 };
 
 struct MlmInput {
@@ -64,15 +65,17 @@ struct AlignInput {
 class MultiviewModel : public torch::nn::Module {
  public:
   // Throws Error kUsage for a configuration that cannot be. Parameters are initialised from `seed`.
+  // Those of a frozen tower need no gradient, and its passes keep no graph and drop nothing.
   MultiviewModel(const ModelConfig& config, std::uint64_t seed);
 
   // pixels (B,3,H,W) in [0,1]; has (B) bool: rows that are false are skipped, whatever their pixels
   // are. Undefined = all.
   ViewFeatures encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
   ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
-  // ids (B,T) i64, attention_mask (B,T) bool.
+  // ids (B,T) i64, attention_mask (B,T) bool. `class_attention`: fill that field too.
   TextFeatures encode_text(const torch::Tensor& ids, const torch::Tensor& attention_mask,
-                           const KeyedDropout* dropout = nullptr) const;
+                           const KeyedDropout* dropout = nullptr,
+                           bool class_attention = false) const;
   // (B,D), not normalised; has_* (B) bool say which views count (view dropout is the caller's: hide
   // a view by its flag).
   torch::Tensor fuse(const ViewFeatures& frontal, const ViewFeatures& lateral,
@@ -94,7 +97,8 @@ class MultiviewModel : public torch::nn::Module {
   ViewFeatures run_frontal(const torch::Tensor& pixels) const;
   ViewFeatures run_lateral(const torch::Tensor& pixels) const;
   torch::Tensor encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
-                            const KeyedDropout* dropout) const;
+                            const KeyedDropout* dropout,
+                            torch::Tensor* class_attention = nullptr) const;
   KeySet select_keys(const MlmInput& input, const torch::Tensor& masked) const;
   // Decoder output (P,D) at the masked places.
   torch::Tensor decode_places(const MlmInput& input, const TokenLayout& layout,
@@ -103,7 +107,7 @@ class MultiviewModel : public torch::nn::Module {
   void freeze(torch::nn::Module& tower) const;
 
   ModelConfig config_;
-  std::shared_ptr<VisionTransformer> frontal_, lateral_;
+  ImageTower frontal_, lateral_;
   std::shared_ptr<Linear> frontal_projection_, text_projection_;  // no bias
   std::shared_ptr<LateralAdapter> lateral_adapter_;
   std::shared_ptr<Bert> text_;
@@ -115,7 +119,8 @@ class MultiviewModel : public torch::nn::Module {
 
 // Whether weight decay applies to a parameter of MultiviewModel (section 6): matrices of linear
 // layers and patch kernels only; not biases, norms, positions, word embeddings, class token,
-// aggregation scale, absent and view vectors, prototypes.
+// registers, LayerScale, relative position biases, aggregation scale, absent and view vectors,
+// prototypes.
 bool takes_weight_decay(const std::string& name, const torch::Tensor& parameter);
 
 // "frontal", "lateral" or "text" for the parameters of an encoder (imported weights may exist), ""

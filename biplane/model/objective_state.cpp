@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "biplane/model/batch.h"
+
 namespace biplane {
 namespace {
 
@@ -12,15 +14,21 @@ std::shared_ptr<FeatureQueue> make_queue(const ProtoConfig& config, std::int64_t
 
 }  // namespace
 
-ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width)
+ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width, std::uint64_t seed)
     : text(make_queue(config.proto, width)),
       frontal(make_queue(config.proto, width)),
       lateral(make_queue(config.proto, width)) {
   if (text) register_module("queue_text", text);
   if (frontal) register_module("queue_frontal", frontal);
   if (lateral) register_module("queue_lateral", lateral);
-  if (config.itc.weight > 0.0 && config.itc.learned) {
+  if (config.itc.weight > 0.0 && config.itc.learns_scale()) {
     log_scale = register_parameter("log_scale", torch::full({}, -std::log(config.itc.temperature)));
+  }
+  if (config.itc.weight > 0.0 && config.itc.kind == "sigmoid")
+    bias = register_parameter("bias", torch::full({}, config.itc.bias));
+  if (config.labels.weight > 0.0) {
+    labels = register_module("labels", std::make_shared<Linear>(width, kStudyLabels));
+    labels->initialise_uniform(Initializer(seed, std::string(kObjectiveStateName) + ".labels."));
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "biplane/model/loss_config.h"
 #include "biplane/model/prototypes.h"
+#include "biplane/nn/layers.h"
 
 namespace biplane {
 
@@ -15,14 +16,17 @@ namespace biplane {
 constexpr const char* kObjectiveStateName = "objective";
 
 // State of the objective that is saved with the model but is no part of it; the child "objective"
-// of the model, so its names are objective.*: the queues' buffers, and log_scale where the
-// temperature is learned.
+// of the model, so its names are objective.*: the queues' buffers, log_scale where the temperature
+// is learned, bias of the sigmoid contrast, and labels.* of the label head.
 class ObjectiveState : public torch::nn::Module {
  public:
-  ObjectiveState(const LossConfig& config, std::int64_t width);
+  // The label head is initialised from `seed`.
+  ObjectiveState(const LossConfig& config, std::int64_t width, std::uint64_t seed);
 
   std::shared_ptr<FeatureQueue> text, frontal, lateral;  // null without a queue
-  torch::Tensor log_scale;  // scalar; undefined unless the temperature is learned
+  torch::Tensor log_scale;         // scalar; undefined unless the temperature is learned
+  torch::Tensor bias;              // scalar; undefined unless the contrast is the sigmoid one
+  std::shared_ptr<Linear> labels;  // D -> kStudyLabels; null without the label term
 };
 // Whether a name of PretrainObjective::module() belongs to the network rather than to the
 // objective.

@@ -8,6 +8,7 @@
 #include "biplane/imaging/preprocess.h"
 #include "biplane/model/config.h"
 #include "biplane/nn/tensor_file.h"
+#include "biplane/text/masking.h"
 #include "biplane/text/vocabulary.h"
 #include "biplane/text/wordpiece.h"
 
@@ -22,6 +23,8 @@ struct ModelProvenance {
   bool alignment_trained = true;  // the frontal-lateral term was on: attention maps mean something
   bool absent_frontal_trained = true;  // training used the vectors that stand for a missing view
   bool absent_lateral_trained = true;
+  bool mlm_trained = true;  // the masked-word term was on: selection and predictions mean something
+  MaskingOptions masking;   // of the reports it was trained on
 
   template <class V>
   void visit(V& v) {
@@ -32,6 +35,8 @@ struct ModelProvenance {
     v.field("alignment_trained", alignment_trained);
     v.field("absent_frontal_trained", absent_frontal_trained);
     v.field("absent_lateral_trained", absent_lateral_trained);
+    v.field("mlm_trained", mlm_trained);
+    v.field("masking", masking);
   }
 };
 

@@ -25,13 +25,13 @@ struct PretrainSettings {
       imported;  // with any, everything that starts from random weights learns 5 times as fast
 };
 
-// L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto (method section 6). A term of
-// weight 0 is not computed; a term that has nothing to be computed from in the whole batch is
-// absent.
+// L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto + w_local L_local + w_labels
+// L_labels (method section 6). A term of weight 0 is not computed; a term that has nothing to be
+// computed from in the whole batch is absent.
 //
 // Diagnostics (global values): fla/words, fla/images, fla/shuffle_gap, proto/code_perplexity,
 // proto/kl, ksm/slot_cosine, ksm/slot_support (this rank's), mlm/accuracy, mlm/accuracy_<class>,
-// itc/scale; all but the gap every loss.diagnostics_every steps.
+// itc/<pair>, itc/scale, itc/bias; all but the gap every loss.diagnostics_every steps.
 class PretrainObjective : public Objective {
  public:
   explicit PretrainObjective(const PretrainSettings& settings);
@@ -51,12 +51,16 @@ class PretrainObjective : public Objective {
  private:
   struct Step;
   void encode(Step& step) const;
+  void encode_report(Step& step) const;
   void add_itc(Step& step) const;
   void add_mlm(Step& step) const;
   void add_mlm_diagnostics(Step& step, const MlmOutput& output) const;
   void add_fla(Step& step) const;
   void add_proto(Step& step);
-  torch::Tensor contrast_scale() const;
+  void queue_features(const Step& step, const PrototypeFeatures& features);
+  void add_local(Step& step) const;
+  void add_labels(Step& step) const;
+  ItcOptions itc_options(const Step& step) const;
   PrototypeOptions prototype_options() const;
 
   PretrainSettings settings_;

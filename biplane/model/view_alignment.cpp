@@ -204,6 +204,12 @@ ReportUnits report_units(const StudyBatch& batch, const torch::Tensor& rows, Ali
   return result;
 }
 
+torch::Tensor unit_sums(const torch::Tensor& token_weights, const ReportUnits& units) {
+  if (!units.pool.defined()) return token_weights;
+  return at::bmm(units.pool.gt(0).to(token_weights.scalar_type()), token_weights.unsqueeze(2))
+      .squeeze(2);
+}
+
 torch::Tensor unit_vectors(const torch::Tensor& z, const ReportUnits& units) {
   const torch::Tensor pieces = unit(z);
   return units.pool.defined() ? unit(at::bmm(units.pool, pieces)) : pieces;

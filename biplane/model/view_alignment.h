@@ -35,6 +35,9 @@ struct ReportUnits {
 ReportUnits report_units(const StudyBatch& batch, const torch::Tensor& rows, AlignmentUnits units,
                          torch::Dtype dtype);
 
+// Word weights (n,W) from weights of tokens (n,T): summed over the pieces of a unit.
+torch::Tensor unit_sums(const torch::Tensor& token_weights, const ReportUnits& units);
+
 // Unit vectors (n,W,D) of the units from decoder outputs z (n,T,D).
 torch::Tensor unit_vectors(const torch::Tensor& z, const ReportUnits& units);
 

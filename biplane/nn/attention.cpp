@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <optional>
+#include <vector>
 
 namespace biplane {
 
@@ -32,12 +33,46 @@ torch::Tensor Attention::attend(const Projected& rows, const TokenLayout& layout
                                        split_heads(rows.value, batch), valid)
           .transpose(1, 2);
   if (mask.attendable.defined()) read = read * mask.attendable.unsqueeze(3);
-  return out_proj->forward(layout.gather(read.reshape({batch * layout.tokens(), width_})));
+  return project(read, layout);
 }
 
-torch::Tensor Attention::self(const torch::Tensor& x, const TokenLayout& layout) const {
-  const auto rows = layout.spread(at::linear(x, in_proj_weight, in_proj_bias)).split(width_, 1);
-  return attend({rows[0], rows[1], rows[2]}, layout, layout.mask());
+torch::Tensor Attention::project(const torch::Tensor& read, const TokenLayout& layout) const {
+  return out_proj->forward(layout.gather(read.reshape({layout.batch() * layout.tokens(), width_})));
+}
+
+torch::Tensor Attention::self(const torch::Tensor& x, const TokenLayout& layout,
+                              const torch::Tensor& bias) const {
+  const auto in_proj = [&](const torch::Tensor& y) {
+    return at::linear(y, in_proj_weight, in_proj_bias);
+  };
+  // The zeros of an arranged layout are tokens, so they are projected like all.
+  const torch::Tensor all =
+      layout.is_arranged() ? in_proj(layout.spread(x)) : layout.spread(in_proj(x));
+  const auto rows = all.split(width_, 1);
+  const Projected projected{rows[0], rows[1], rows[2]};
+  if (!bias.defined()) return attend(projected, layout, layout.mask());
+  TORCH_CHECK(!layout.mask().valid.defined(), "attention takes a bias or a mask, not both");
+  return project(attend_biased(projected, layout.batch(), bias), layout);
+}
+
+torch::Tensor Attention::attend_biased(const Projected& rows, std::int64_t batch,
+                                       const torch::Tensor& bias) const {
+  const torch::Tensor q = split_heads(rows.query, batch), k = split_heads(rows.key, batch),
+                      v = split_heads(rows.value, batch);
+  const std::int64_t group = bias.size(0);
+  TORCH_CHECK(batch % group == 0, "biases of ", group, " studies do not divide ", batch);
+  const auto attend_from = [&](std::int64_t first, std::int64_t count) {
+    return at::scaled_dot_product_attention(q.narrow(0, first, count), k.narrow(0, first, count),
+                                            v.narrow(0, first, count), bias)
+        .transpose(1, 2);
+  };
+  if (group == 1) return attend_from(0, batch);
+  // The kernel repeats a bias over all studies but not over groups of them: one call for a group,
+  // instead of copies of the bias, which is larger than the tokens.
+  std::vector<torch::Tensor> read;
+  for (std::int64_t first = 0; first < batch; first += group)
+    read.push_back(attend_from(first, group));
+  return at::cat(read, 0);
 }
 
 torch::Tensor Attention::read(const torch::Tensor& query, const TokenLayout& layout,

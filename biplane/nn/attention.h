@@ -25,8 +25,10 @@ struct BlockInit {
 class Attention : public torch::nn::Module {
  public:
   Attention(std::int64_t width, std::int64_t heads);
-  // x (R,W) -> (R,W)
-  torch::Tensor self(const torch::Tensor& x, const TokenLayout& layout) const;
+  // x (R,W) -> (R,W). bias, if defined, is added to the scores: (G,heads,T,T), G divides B, study i
+  // takes entry i modulo G; not together with a mask of the layout.
+  torch::Tensor self(const torch::Tensor& x, const TokenLayout& layout,
+                     const torch::Tensor& bias = {}) const;
   // query (R',W), rows of `layout`, reads x (R,W), rows of `from`, of the same studies -> (R',W)
   torch::Tensor read(const torch::Tensor& query, const TokenLayout& layout, const torch::Tensor& x,
                      const TokenLayout& from) const;
@@ -48,6 +50,11 @@ class Attention : public torch::nn::Module {
   };
   torch::Tensor split_heads(const torch::Tensor& x, std::int64_t batch) const;
   torch::Tensor attend(const Projected& rows, const TokenLayout& layout, const KeyMask& mask) const;
+  // (B,T,heads,W/heads)
+  torch::Tensor attend_biased(const Projected& rows, std::int64_t batch,
+                              const torch::Tensor& bias) const;
+  // What attention reads, (B,T,heads,W/heads), back as rows and through out_proj.
+  torch::Tensor project(const torch::Tensor& read, const TokenLayout& layout) const;
 
   std::int64_t width_, heads_;
 };

@@ -89,11 +89,26 @@ torch::Tensor Bert::forward(const BertInput& input, const TokenLayout& layout,
   BlockContext context;
   context.dropout = input.dropout;
   for (const auto& block : blocks) {
+    if (input.class_attention != nullptr && block == blocks.back())
+      *input.class_attention = class_attention(x, layout);
     ++context.layer;  // 0 is the embeddings' place
     x = block->forward(x, layout, context);
     if (hidden_states != nullptr) hidden_states->push_back(x);
   }
   return x;
+}
+
+// One row of queries: the attention of the other tokens is never written down.
+torch::Tensor Bert::class_attention(const torch::Tensor& x, const TokenLayout& layout) const {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor all =
+      layout.spread(x.detach());  // (B*T,W); a post-norm block attends x itself
+  const torch::Tensor first =
+      all.view({layout.batch(), layout.tokens(), config_.width}).select(1, 0);
+  return blocks.back()
+      ->attn->cross_weights(first, TokenLayout::padded(layout.batch(), 1), all, layout.mask())
+      .mean(1)
+      .squeeze(1);
 }
 
 void Bert::initialise(const Initializer& init) {

@@ -42,6 +42,9 @@ struct BertInput {
   torch::Tensor ids;                      // (B,T) i64
   torch::Tensor token_types{};            // (B,T) i64; undefined = all 0
   const KeyedDropout* dropout = nullptr;  // on hidden states
+  // If set, receives what the first token attends to in the last layer: (B,T), mean over heads, no
+  // gradient, 0 at padding.
+  torch::Tensor* class_attention = nullptr;
 };
 
 // BERT encoder: post-norm, exact GELU, learned positions, token types, eps 1e-12 (method section
@@ -63,6 +66,7 @@ class Bert : public torch::nn::Module {
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
 
  private:
+  torch::Tensor class_attention(const torch::Tensor& x, const TokenLayout& layout) const;
   torch::Tensor embed(const BertInput& input, const TokenLayout& layout) const;
 
   BertConfig config_;

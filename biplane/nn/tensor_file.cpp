@@ -19,17 +19,16 @@ constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
     {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
     {"BOOL", torch::kBool}};
 
-torch::Tensor read_tensor(const SafetensorsFile& file, const TensorEntry& entry) {
+// A tensor to read into; `entry` is a TensorEntry or a WeightEntry of `file`.
+template <class File, class Entry>
+torch::Tensor empty_tensor(const File& file, const Entry& entry) {
   const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                   [&](const auto& known) { return entry.dtype == known.first; });
   if (type == std::end(kTypes)) {
     throw Error(ErrorKind::kBadContent, file.name() + ": tensor " + entry.name + " has type " +
                                             entry.dtype + ", which is not supported");
   }
-  torch::Tensor tensor = torch::empty(entry.shape, type->second);
-  const auto bytes = file.bytes(entry);
-  if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
-  return tensor;
+  return torch::empty(entry.shape, type->second);
 }
 
 const char* type_name(const torch::Tensor& tensor, const std::string& name) {
@@ -46,8 +45,22 @@ const char* type_name(const torch::Tensor& tensor, const std::string& name) {
 TensorMap load_safetensors(const std::filesystem::path& file) {
   const SafetensorsFile source = SafetensorsFile::open(file);
   TensorMap tensors;
-  for (const TensorEntry& entry : source.entries())
-    tensors.emplace(entry.name, read_tensor(source, entry));
+  for (const TensorEntry& entry : source.entries()) {
+    torch::Tensor tensor = empty_tensor(source, entry);
+    const auto bytes = source.bytes(entry);
+    if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
+    tensors.emplace(entry.name, std::move(tensor));
+  }
+  return tensors;
+}
+
+TensorMap load_tensors(const WeightFile& source) {
+  TensorMap tensors;
+  for (const WeightEntry& entry : source.entries()) {
+    torch::Tensor tensor = empty_tensor(source, entry);
+    source.read(entry, {static_cast<std::byte*>(tensor.mutable_data_ptr()), entry.bytes});
+    tensors.emplace(entry.name, std::move(tensor));
+  }
   return tensors;
 }
 

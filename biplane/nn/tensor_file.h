@@ -7,6 +7,7 @@
 #include <string>
 
 #include "biplane/core/error.h"
+#include "biplane/formats/weight_file.h"
 
 namespace biplane {
 
@@ -15,6 +16,10 @@ using TensorMap = std::map<std::string, torch::Tensor>;
 // All tensors of a .safetensors file, on the CPU. Throws Error kMissingInput, kIo or kBadContent
 // naming the file.
 TensorMap load_safetensors(const std::filesystem::path& file);
+
+// All tensors of published weights, whatever their container, on the CPU, in the element types of
+// the file; tied weights are separate copies. Throws Error kIo or kBadContent naming the file.
+TensorMap load_tensors(const WeightFile& source);
 
 // Writes atomically, tensors in order of their names; `metadata` goes to the header's
 // "__metadata__".

@@ -10,6 +10,12 @@ torch::Tensor put_rows(const torch::Tensor& x, const torch::Tensor& rows, std::i
   return x.new_zeros({total, x.size(1)}).index_copy_(0, rows, x);
 }
 
+// The row of each of `total` places, 0 where there is none.
+torch::Tensor inverse(const torch::Tensor& rows, std::int64_t total) {
+  return at::zeros({total}, rows.options())
+      .index_copy_(0, rows, at::arange(rows.size(0), rows.options()));
+}
+
 // Gathering rows and putting them back are each other's adjoints. LibTorch's own backward of a
 // gather adds row by row, because rows might repeat; these do not, and a copy is enough.
 struct GatherRows : torch::autograd::Function<GatherRows> {
@@ -89,8 +95,18 @@ TokenLayout TokenLayout::packed(std::int64_t batch, std::int64_t tokens,
   const torch::Tensor rows = valid.reshape({-1}).nonzero().squeeze(1);
   if (rows.size(0) == batch * tokens || rows.size(0) == 0) return layout;
   layout.rows_ = rows;
-  layout.row_at_ = at::zeros({batch * tokens}, rows.options())
-                       .index_copy_(0, rows, at::arange(rows.size(0), rows.options()));
+  layout.row_at_ = inverse(rows, batch * tokens);
+  return layout;
+}
+
+TokenLayout TokenLayout::arranged(std::int64_t batch, std::int64_t tokens,
+                                  const torch::Tensor& rows) {
+  TORCH_CHECK(rows.dim() == 1 && rows.size(0) <= batch * tokens, "rows of shape ", rows.sizes(),
+              " have no place in ", batch, " x ", tokens);
+  TokenLayout layout = padded(batch, tokens);
+  layout.arranged_ = true;
+  layout.rows_ = rows;
+  if (rows.size(0) == batch * tokens) layout.row_at_ = inverse(rows, batch * tokens);
   return layout;
 }
 
@@ -106,7 +122,9 @@ torch::Tensor TokenLayout::unflatten(const torch::Tensor& x) const {
 }
 
 torch::Tensor TokenLayout::spread(const torch::Tensor& x) const {
-  return rows_.defined() ? SpreadRows::apply(x, rows_, row_at_) : x;
+  if (!rows_.defined()) return x;
+  return row_at_.defined() ? SpreadRows::apply(x, rows_, row_at_)
+                           : PutRows::apply(x, rows_, batch_ * tokens_);
 }
 
 torch::Tensor TokenLayout::gather(const torch::Tensor& x) const {

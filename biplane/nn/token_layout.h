@@ -26,23 +26,30 @@ class TokenLayout {
                             const torch::Tensor& valid = {});
   // A mask without a false entry, without a true one, or none at all gives the padded layout.
   static TokenLayout packed(std::int64_t batch, std::int64_t tokens, const torch::Tensor& valid);
+  // rows (R) i64: the place of each row in B*T, in any order, each place at most once. Places
+  // without a row are tokens too: zeros, which self-attention reads.
+  static TokenLayout arranged(std::int64_t batch, std::int64_t tokens, const torch::Tensor& rows);
 
   std::int64_t batch() const { return batch_; }
   std::int64_t tokens() const { return tokens_; }
   const KeyMask& mask() const { return mask_; }
   // (R) i64, the place of each row in B*T; undefined if every place is a row.
   const torch::Tensor& rows() const { return rows_; }
+  bool is_arranged() const { return arranged_; }
 
   torch::Tensor flatten(const torch::Tensor& x) const;    // (B,T,C) -> (R,C)
   torch::Tensor unflatten(const torch::Tensor& x) const;  // (R,C) -> (B,T,C), 0 where no row is
-  // (R,C) -> (B*T,C) for attention: where no row is, some row stands. Nothing may depend on it.
+  // (R,C) -> (B*T,C) for attention: where no row is, some row stands, and nothing may depend on it;
+  // zeros if arranged.
   torch::Tensor spread(const torch::Tensor& x) const;
   torch::Tensor gather(const torch::Tensor& x) const;  // (B*T,C) -> (R,C)
 
  private:
   std::int64_t batch_ = 0, tokens_ = 0;
   torch::Tensor rows_;
-  torch::Tensor row_at_;  // (B*T) i64, the row of each place, 0 where there is none
+  // (B*T) i64, the row of each place, 0 where there is none; undefined if arranged with such places
+  torch::Tensor row_at_;
+  bool arranged_ = false;
   KeyMask mask_;
 };
 

@@ -1,14 +1,23 @@
 #include "biplane/nn/transformer.h"
 
+#include <utility>
+
 namespace biplane {
 namespace {
 
 constexpr double kQuickGeluSlope = 1.702;
+constexpr double kLayerScaleStart = 1e-5;  // DINOv2's
+constexpr double kPositionBiasStd = 0.02;  // Swin's
 
 // a + b, written into a, the fresh output of a matrix product. Under autocast `a` may be narrower
 // than `b`: then the sum has to be a new tensor.
 torch::Tensor add_residual(torch::Tensor a, const torch::Tensor& b) {
   return a.scalar_type() == b.scalar_type() ? a.add_(b) : b + a;
+}
+
+// scale * a + b; without a scale as above.
+torch::Tensor add_residual(torch::Tensor a, const torch::Tensor& scale, const torch::Tensor& b) {
+  return scale.defined() ? at::addcmul(b, a, scale) : add_residual(std::move(a), b);
 }
 
 }  // namespace
@@ -37,8 +46,9 @@ void Mlp::initialise(const Initializer& init, const BlockInit& std) {
 }
 
 TransformerBlock::TransformerBlock(const TransformerBlockConfig& config) : config_(config) {
-  TORCH_CHECK(!config.cross_attention || config.norm == NormPlace::kPre,
-              "cross-attention needs a pre-norm block");
+  TORCH_CHECK(config.norm == NormPlace::kPre ||
+                  (!config.cross_attention && !config.layer_scale && config.window == 0),
+              "cross-attention, LayerScale and windows need a pre-norm block");
   const auto norm = [&] {
     return std::make_shared<LayerNorm>(config.width, config.layer_norm_eps);
   };
@@ -53,6 +63,15 @@ TransformerBlock::TransformerBlock(const TransformerBlockConfig& config) : confi
   ln_2 = register_module("ln_2", norm());
   mlp = register_module("mlp",
                         std::make_shared<Mlp>(config.width, config.mlp_width, config.activation));
+  if (config.layer_scale) {
+    scale_1 = register_parameter("scale_1", torch::full({config.width}, kLayerScaleStart));
+    scale_2 = register_parameter("scale_2", torch::full({config.width}, kLayerScaleStart));
+  }
+  if (config.window > 0) {
+    const std::int64_t offsets = 2 * config.window - 1;
+    relative_position_bias = register_parameter("relative_position_bias",
+                                                torch::zeros({offsets * offsets, config.heads}));
+  }
 }
 
 struct TransformerBlock::Pass {
@@ -72,9 +91,11 @@ torch::Tensor TransformerBlock::forward(const torch::Tensor& x, const TokenLayou
               " got tokens of shape ", x.sizes());
   TORCH_CHECK(context.keys.defined() == config_.cross_attention,
               "keys belong to a block with cross-attention");
-  TORCH_CHECK(
-      context.wanted == nullptr || (config_.norm == NormPlace::kPre && context.dropout == nullptr),
-      "a part of the rows can be had of a pre-norm block without dropout only");
+  TORCH_CHECK((context.windows != nullptr) == (config_.window > 0),
+              "window pairs belong to a block with windows");
+  TORCH_CHECK(context.wanted == nullptr || (config_.norm == NormPlace::kPre &&
+                                            context.dropout == nullptr && config_.window == 0),
+              "a part of the rows can be had of a pre-norm block without dropout or windows only");
   const Pass pass{layout, context};
   return config_.norm == NormPlace::kPre ? pre_norm(x, pass) : post_norm(x, pass);
 }
@@ -95,8 +116,10 @@ torch::Tensor TransformerBlock::pre_norm(torch::Tensor x, const Pass& pass) cons
     x = pass.context.cross_residual ? add_residual(read, x) : read;
   }
   if (pass.context.wanted != nullptr) return wanted_rows(x, pass);
-  x = add_residual(pass.drop(attn->self(ln_1->forward(x), pass.layout), Site::kSelf), x);
-  return add_residual(pass.drop(mlp->forward(ln_2->forward(x)), Site::kMlp), x);
+  const torch::Tensor bias = pair_bias(pass.context.windows);
+  const torch::Tensor read = attn->self(ln_1->forward(x), pass.layout, bias);
+  x = add_residual(pass.drop(read, Site::kSelf), scale_1, x);
+  return add_residual(pass.drop(mlp->forward(ln_2->forward(x)), Site::kMlp), scale_2, x);
 }
 
 // What pre_norm does after the cross-attention, for the wanted rows.
@@ -104,8 +127,18 @@ torch::Tensor TransformerBlock::wanted_rows(const torch::Tensor& x, const Pass& 
   const TokenSubset& wanted = *pass.context.wanted;
   const torch::Tensor normed = ln_1->forward(x);
   const torch::Tensor read = attn->read(wanted.pick(normed), wanted.layout, normed, pass.layout);
-  const torch::Tensor y = add_residual(read, wanted.pick(x));
-  return add_residual(mlp->forward(ln_2->forward(y)), y);
+  const torch::Tensor y = add_residual(read, scale_1, wanted.pick(x));
+  return add_residual(mlp->forward(ln_2->forward(y)), scale_2, y);
+}
+
+// (1 or G, heads, K, K): the table's entry for each pair of places, and the regions'.
+torch::Tensor TransformerBlock::pair_bias(const WindowPairs* windows) const {
+  if (windows == nullptr) return {};
+  const std::int64_t places = config_.window * config_.window;
+  const torch::Tensor bias = relative_position_bias.t()
+                                 .index_select(1, windows->relative)
+                                 .view({1, config_.heads, places, places});
+  return windows->regions.defined() ? bias + windows->regions : bias;
 }
 
 torch::Tensor TransformerBlock::post_norm(torch::Tensor x, const Pass& pass) const {
@@ -117,6 +150,8 @@ void TransformerBlock::initialise(const Initializer& init, const BlockInit& std)
   attn->initialise(init.child("attn"), std);
   if (cross_attn) cross_attn->initialise(init.child("cross_attn"), std);
   mlp->initialise(init.child("mlp"), std);
+  if (relative_position_bias.defined())
+    init.normal("relative_position_bias", relative_position_bias, kPositionBiasStd);
 }
 
 std::vector<std::shared_ptr<TransformerBlock>> register_blocks(torch::nn::Module& owner,

@@ -26,6 +26,10 @@ struct TransformerBlockConfig {
   NormPlace norm = NormPlace::kPre;
   double layer_norm_eps = 1e-5;
   bool cross_attention = false;  // pre-norm only: cross-attention before the self-attention
+  bool layer_scale = false;      // pre-norm only: learned factors of what is added to x
+  // Side of the square windows of tokens that attend each other, with a learned bias for each
+  // relative position; pre-norm only. 0: whole studies do, without.
+  std::int64_t window = 0;
 };
 
 // x * sigmoid(1.702 x), any shape.
@@ -44,6 +48,12 @@ class Mlp : public torch::nn::Module {
   Activation activation_;
 };
 
+// Pairs of places in windows of K = side^2 tokens, for a block with relative positions.
+struct WindowPairs {
+  torch::Tensor relative;  // (K*K) i64, row of the table for each pair, query by query
+  torch::Tensor regions;   // (G,1,K,K), added to the scores of G windows of an image; or undefined
+};
+
 // What a block may attend to besides its own tokens, and what it may report.
 struct BlockContext {
   torch::Tensor keys;  // (B,K,W), cross-attention only
@@ -54,13 +64,15 @@ struct BlockContext {
   torch::Tensor* cross_weights = nullptr;
   // If set, the block computes these rows only, but reads all (pre-norm, without dropout).
   const TokenSubset* wanted = nullptr;
+  const WindowPairs* windows = nullptr;   // of the layout's windows, if config.window
   const KeyedDropout* dropout = nullptr;  // on the outputs of attention and MLP
   std::int64_t layer = 0;                 // keys the dropout masks
 };
 
 // The one transformer block of the library: ViT and BERT layers and the cross-modal decoders'
 // layers are configurations of it.
-// Pre-norm: [x += cross(ln_query x, ln_key keys)]; x += attn(ln_1 x); x += mlp(ln_2 x).
+// Pre-norm: [x += cross(ln_query x, ln_key keys)]; x += [scale_1] attn(ln_1 x); x += [scale_2]
+// mlp(ln_2 x).
 // Post-norm: x = ln_1(x + attn x); x = ln_2(x + mlp x).
 class TransformerBlock : public torch::nn::Module {
  public:
@@ -74,6 +86,8 @@ class TransformerBlock : public torch::nn::Module {
   std::shared_ptr<LayerNorm> ln_1, ln_2, ln_query, ln_key;
   std::shared_ptr<Attention> attn, cross_attn;
   std::shared_ptr<Mlp> mlp;
+  torch::Tensor scale_1, scale_2;        // (W), with layer_scale
+  torch::Tensor relative_position_bias;  // ((2 window - 1)^2, heads), with a window
 
  private:
   enum class Site { kCross, kSelf, kMlp };  // places of dropout
@@ -82,6 +96,7 @@ class TransformerBlock : public torch::nn::Module {
   torch::Tensor post_norm(torch::Tensor x, const Pass& pass) const;
   torch::Tensor read_keys(const torch::Tensor& x, const Pass& pass) const;
   torch::Tensor wanted_rows(const torch::Tensor& x, const Pass& pass) const;
+  torch::Tensor pair_bias(const WindowPairs* windows) const;
 
   TransformerBlockConfig config_;
 };

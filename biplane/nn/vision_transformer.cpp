@@ -7,17 +7,11 @@
 namespace biplane {
 namespace {
 
-constexpr std::int64_t kChannels = 3;
 constexpr double kPositionStd = 0.02;  // timm's, of positions, class token and linear layers
+constexpr double kRegisterStd = 1e-6;  // DINOv2's
 
 void require(bool holds, const std::string& key, const std::string& problem) {
   if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
-}
-
-torch::Tensor channel_values(const std::vector<double>& values) {
-  std::vector<double> three =
-      values.size() == 1 ? std::vector<double>(kChannels, values[0]) : values;
-  return torch::tensor(three, torch::kFloat64).to(torch::kFloat32);
 }
 
 TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
@@ -28,14 +22,18 @@ TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
   block.mlp_width = std::llround(config.mlp_ratio * static_cast<double>(config.width));
   block.activation = clip ? Activation::kQuickGelu : Activation::kGelu;
   block.layer_norm_eps = clip ? 1e-5 : 1e-6;
+  block.layer_scale = config.style == "dinov2";
   return block;
 }
 
 }  // namespace
 
 void check_config(const VisionTransformerConfig& config, const std::string& key) {
-  require(config.style == "clip" || config.style == "timm", key + ".style",
-          "\"" + config.style + "\" is neither clip nor timm");
+  require(config.style == "clip" || config.style == "timm" || config.style == "dinov2",
+          key + ".style", "\"" + config.style + "\" is none of: clip, timm, dinov2");
+  require(config.registers == 0 || (config.registers > 0 && config.style == "dinov2"),
+          key + ".registers",
+          std::to_string(config.registers) + " must be 0, or more with style dinov2");
   require(config.pooling == "class" || config.pooling == "mean", key + ".pooling",
           "\"" + config.pooling + "\" is neither class nor mean");
   require(config.patch >= 1, key + ".patch", std::to_string(config.patch) + " is not positive");
@@ -57,24 +55,21 @@ void check_config(const VisionTransformerConfig& config, const std::string& key)
     for (const std::int64_t channels : config.stem)
       require(channels >= 1, key + ".stem", std::to_string(channels) + " is not positive");
   }
-  for (const auto* values : {&config.mean, &config.std}) {
-    require(values->size() == 1 || values->size() == kChannels, key + ".mean and .std",
-            "need one value or three");
-  }
-  for (const double value : config.std) require(value > 0.0, key + ".std", "must be positive");
+  check_pixel_statistics(config.mean, config.std, key);
 }
 
 VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : config_(config) {
   check_config(config, "vit");
   const bool clip = config.style == "clip";
   const double eps = block_config(config).layer_norm_eps;
-  pixel_mean_ = register_buffer("pixel_mean", channel_values(config.mean));
-  pixel_std_ = register_buffer("pixel_std", channel_values(config.std));
+  pixels_ = PixelStatistics::of(config.mean, config.std);
+  register_buffer("pixel_mean", pixels_.mean);
+  register_buffer("pixel_std", pixels_.std);
   if (config.stem.empty()) {
     patch_weight = register_parameter(
-        "patch_weight", torch::zeros({config.width, kChannels, config.patch, config.patch}));
+        "patch_weight", torch::zeros({config.width, kPixelChannels, config.patch, config.patch}));
   } else {
-    stem = register_module("stem", std::make_shared<ConvStem>(kChannels, config.stem));
+    stem = register_module("stem", std::make_shared<ConvStem>(kPixelChannels, config.stem));
     patch_weight =
         register_parameter("patch_weight", torch::zeros({config.width, stem->channels()}));
   }
@@ -82,6 +77,9 @@ VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : co
   class_embedding = register_parameter("class_embedding", torch::zeros({config.width}));
   positional_embedding = register_parameter("positional_embedding",
                                             torch::zeros({1 + config.patches(), config.width}));
+  if (config.registers > 0) {
+    registers = register_parameter("registers", torch::zeros({config.registers, config.width}));
+  }
   if (clip) ln_pre = register_module("ln_pre", std::make_shared<LayerNorm>(config.width, eps));
   blocks = register_blocks(*this, "blocks", block_config(config), config.layers);
   ln_post = register_module("ln_post", std::make_shared<LayerNorm>(config.width, eps));
@@ -90,33 +88,16 @@ VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : co
 torch::Tensor VisionTransformer::embed_with_stem(const torch::Tensor& pixels) const {
   // One plane shown three times is normalised once where its statistics are the same.
   const bool once = pixels.stride(1) == 0 && config_.mean.size() == 1 && config_.std.size() == 1;
-  const std::int64_t planes = once ? 1 : kChannels;
-  const torch::Tensor mean = pixel_mean_.narrow(0, 0, planes).view({1, planes, 1, 1});
-  const torch::Tensor std = pixel_std_.narrow(0, 0, planes).view({1, planes, 1, 1});
+  const std::int64_t planes = once ? 1 : kPixelChannels;
+  const torch::Tensor mean = pixels_.mean.narrow(0, 0, planes).view({1, planes, 1, 1});
+  const torch::Tensor std = pixels_.std.narrow(0, 0, planes).view({1, planes, 1, 1});
   const torch::Tensor x = ((pixels.narrow(1, 0, planes) - mean) / std).expand_as(pixels);
   return at::linear(stem->forward(x).flatten(2).transpose(1, 2), patch_weight, patch_bias);
 }
 
 torch::Tensor VisionTransformer::embed_patches(const torch::Tensor& pixels) const {
   if (stem) return embed_with_stem(pixels);
-  const std::int64_t side = config_.patch, rows = pixels.size(2) / side,
-                     columns = pixels.size(3) / side;
-  // (x - mean) / std is part of the kernel: W (x - mean) / std = (W / std) x - sum (W / std) mean.
-  // Pixels are not touched.
-  torch::Tensor kernel = patch_weight / pixel_std_.view({1, kChannels, 1, 1});
-  torch::Tensor bias = (kernel * pixel_mean_.view({1, kChannels, 1, 1})).sum({1, 2, 3}).neg();
-  if (patch_bias.defined()) bias = bias + patch_bias;
-  torch::Tensor image = pixels;
-  if (pixels.stride(1) ==
-      0) {  // one grey plane shown three times: sum the kernel, read the plane once
-    image = pixels.narrow(1, 0, 1);
-    kernel = kernel.sum(1, true);
-  }
-  const std::int64_t channels = image.size(1);
-  const torch::Tensor cut = image.reshape({image.size(0), channels, rows, side, columns, side})
-                                .permute({0, 2, 4, 1, 3, 5})
-                                .reshape({image.size(0), rows * columns, channels * side * side});
-  return at::linear(cut, kernel.reshape({config_.width, channels * side * side}), bias);
+  return project_patches(pixels, patch_weight, patch_bias, pixels_);
 }
 
 torch::Tensor VisionTransformer::positions(std::int64_t rows, std::int64_t columns) const {
@@ -131,28 +112,35 @@ torch::Tensor VisionTransformer::positions(std::int64_t rows, std::int64_t colum
                  1);
 }
 
+torch::Tensor VisionTransformer::embed(const torch::Tensor& pixels) const {
+  const torch::Tensor patches = embed_patches(pixels);
+  const torch::Tensor first =
+      class_embedding.to(patches.scalar_type()).expand({pixels.size(0), 1, config_.width});
+  const torch::Tensor x = at::cat({first, patches}, 1) +
+                          positions(pixels.size(2) / config_.patch, pixels.size(3) / config_.patch);
+  if (!registers.defined()) return x;
+  return at::cat({x.narrow(1, 0, 1), registers.expand({x.size(0), -1, -1}), x.slice(1, 1)}, 1);
+}
+
 VisionTokens VisionTransformer::forward(const torch::Tensor& pixels) const {
-  TORCH_CHECK(pixels.dim() == 4 && pixels.size(1) == kChannels, "pixels must be (B,3,H,W), not ",
-              pixels.sizes());
+  check_pixels(pixels);
   TORCH_CHECK(pixels.size(2) >= config_.patch && pixels.size(2) % config_.patch == 0 &&
                   pixels.size(3) >= config_.patch && pixels.size(3) % config_.patch == 0,
               "image sides must be multiples of the patch side ", config_.patch, ", not ",
               pixels.sizes());
-  const torch::Tensor patches = embed_patches(pixels);
-  const torch::Tensor first =
-      class_embedding.to(patches.scalar_type()).expand({pixels.size(0), 1, config_.width});
-  torch::Tensor x = at::cat({first, patches}, 1) +
-                    positions(pixels.size(2) / config_.patch, pixels.size(3) / config_.patch);
+  torch::Tensor x = embed(pixels);
   const TokenLayout layout = TokenLayout::padded(x.size(0), x.size(1));
   x = layout.flatten(x);
   if (ln_pre) x = ln_pre->forward(x);
   for (const auto& block : blocks) x = block->forward(x, layout);
-  if (config_.pooling == "mean") {
-    const torch::Tensor tokens = layout.unflatten(x);
-    return {tokens, ln_post->forward(tokens.narrow(1, 1, tokens.size(1) - 1).mean(1))};
-  }
-  const torch::Tensor tokens = layout.unflatten(ln_post->forward(x));
-  return {tokens, tokens.select(1, 0)};
+  VisionTokens out;
+  out.first_patch = 1 + config_.registers;
+  out.grid_rows = pixels.size(2) / config_.patch;
+  out.grid_columns = pixels.size(3) / config_.patch;
+  const bool mean = config_.pooling == "mean";
+  out.tokens = layout.unflatten(mean ? x : ln_post->forward(x));
+  out.pooled = mean ? ln_post->forward(out.patches().mean(1)) : out.tokens.select(1, 0);
+  return out;
 }
 
 void VisionTransformer::initialise(const Initializer& init) {
@@ -163,6 +151,7 @@ void VisionTransformer::initialise(const Initializer& init) {
   init.uniform("patch_weight", patch_weight, 1.0 / std::sqrt(fan_in));
   init.normal("class_embedding", class_embedding, clip ? width_std : kPositionStd);
   init.normal("positional_embedding", positional_embedding, clip ? width_std : kPositionStd);
+  if (registers.defined()) init.normal("registers", registers, kRegisterStd);
   const BlockInit std = clip ? BlockInit::clip(config_.width, config_.layers) : BlockInit{};
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     blocks[i]->initialise(init.child("blocks." + std::to_string(i)), std);

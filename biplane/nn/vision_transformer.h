@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "biplane/nn/conv_stem.h"
+#include "biplane/nn/patch_projection.h"
 #include "biplane/nn/transformer.h"
+#include "biplane/nn/vision_tokens.h"
 
 namespace biplane {
 
 struct VisionTransformerConfig {
   std::string style = "clip";      // clip: QuickGELU, no patch bias, norm before the blocks; timm:
-                                   // GELU, patch bias, eps 1e-6
+                                   // GELU, patch bias, eps 1e-6; dinov2: timm with LayerScale
   std::int64_t patch = 16;         // pixels
   std::vector<std::int64_t> stem;  // channels of the convolutions that take the place of the patch
                                    // projection, log2(patch) of them; none: the projection
@@ -22,6 +24,7 @@ struct VisionTransformerConfig {
   std::int64_t layers = 12;
   std::int64_t heads = 12;
   double mlp_ratio = 4.0;
+  std::int64_t registers = 0;  // tokens without a place in the image, dinov2 only
   std::string pooling =
       "class";  // class: normed class token; mean: norm of the mean patch (MAE's fc_norm)
   std::vector<double> mean{0.48145466, 0.4578275,
@@ -40,6 +43,7 @@ struct VisionTransformerConfig {
     v.field("layers", layers);
     v.field("heads", heads);
     v.field("mlp_ratio", mlp_ratio);
+    v.field("registers", registers);
     v.field("pooling", pooling);
     v.field("mean", mean);
     v.field("std", std);
@@ -51,24 +55,17 @@ struct VisionTransformerConfig {
 // Throws Error kUsage naming `key` (for example "model.frontal.vit") and the value that cannot be.
 void check_config(const VisionTransformerConfig& config, const std::string& key);
 
-struct VisionTokens {
-  torch::Tensor tokens;  // (B, 1+N, W) after the final norm; token 0 is the class token. With
-                         // pooling "mean": not normed
-  torch::Tensor pooled;  // (B, W)
-  torch::Tensor patches() const {
-    return tokens.narrow(1, 1, tokens.size(1) - 1);
-  }  // (B, N, W), row by row
-};
-
 // Vision transformer (method section 2). Pixels are in [0,1]; the tower normalises them itself.
 class VisionTransformer : public torch::nn::Module {
  public:
   explicit VisionTransformer(const VisionTransformerConfig& config);
   // pixels (B,3,H,W) in [0,1], H and W multiples of the patch side; other sizes than image_size,
-  // also rectangles, interpolate the positions (bicubic, align_corners false, no antialiasing). An
-  // expanded grey image (stride 0 between channels) is read once.
+  // also rectangles, interpolate the positions. An expanded grey image (stride 0 between channels)
+  // is read once. Tokens: class token, registers, patches, after the final norm; with pooling
+  // "mean" not normed.
   VisionTokens forward(const torch::Tensor& pixels) const;
-  // (1, 1+rows*columns, W): the class position and the positions of a grid of that size.
+  // (1, 1+rows*columns, W): the class position and the positions of a grid of that size (bicubic,
+  // align_corners false, no antialiasing).
   torch::Tensor positions(std::int64_t rows, std::int64_t columns) const;
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
@@ -78,15 +75,18 @@ class VisionTransformer : public torch::nn::Module {
   std::shared_ptr<ConvStem> stem;      // or null
   torch::Tensor class_embedding;       // (W)
   torch::Tensor positional_embedding;  // (1 + N, W)
+  torch::Tensor registers;             // (R, W); undefined without
   std::shared_ptr<LayerNorm> ln_pre, ln_post;  // ln_pre: clip only
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
 
  private:
+  // (B, first_patch + N, W)
+  torch::Tensor embed(const torch::Tensor& pixels) const;
   torch::Tensor embed_patches(const torch::Tensor& pixels) const;
   torch::Tensor embed_with_stem(const torch::Tensor& pixels) const;
 
   VisionTransformerConfig config_;
-  torch::Tensor pixel_mean_, pixel_std_;  // (3) buffers
+  PixelStatistics pixels_;  // buffers
 };
 
 }  // namespace biplane

@@ -6,6 +6,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
 #include "biplane/formats/rle.h"
+#include "biplane/imaging/drawing.h"
 #include "biplane/imaging/heatmap.h"
 
 namespace biplane {
@@ -14,12 +15,6 @@ namespace {
 // Colours that differ well on grey, one a finding in the order of the study's masks.
 constexpr std::array<Colour, 6> kColours = {
     {{255, 196, 0}, {0, 200, 255}, {255, 90, 90}, {120, 230, 90}, {230, 120, 255}, {255, 150, 60}}};
-
-void place(const RgbImage& tile, int top, int left, RgbImage& sheet) {
-  for (int row = 0; row < tile.rows; ++row)
-    std::copy_n(tile.pixels.begin() + 3L * row * tile.cols, 3L * tile.cols,
-                sheet.pixels.begin() + 3L * ((top + row) * static_cast<long>(sheet.cols) + left));
-}
 
 RgbImage draw_view(const PhantomStudy& made, bool lateral, const PreviewOptions& preview) {
   RgbImage tile = to_rgb(lateral ? made.lateral : made.frontal);
@@ -56,8 +51,8 @@ RgbImage phantom_preview(const PhantomOptions& options, const PreviewOptions& pr
     const PhantomStudy made = make_phantom_study(options, first + i);
     const int top = static_cast<int>(i / columns) * (side + kGap),
               left = static_cast<int>(i % columns) * cell;
-    if (made.has_frontal) place(draw_view(made, false, preview), top, left, sheet);
-    if (made.has_lateral) place(draw_view(made, true, preview), top, left + side, sheet);
+    if (made.has_frontal) place_image(draw_view(made, false, preview), top, left, sheet);
+    if (made.has_lateral) place_image(draw_view(made, true, preview), top, left + side, sheet);
   });
   return sheet;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,7 +48,13 @@ ReportSections parse_sections(std::string_view report, const Lexicon& lexicon);
 // empty where nothing is left.
 std::string clean_report(std::string_view text);
 
+// Bytes [begin, end) of a sentence.
+struct SentenceSpan {
+  std::size_t begin = 0, end = 0;
+};
+
 // Sentences of a cleaned text, in order, with their end marks; "3.5 cm" and "Dr. X" are not split.
+std::vector<SentenceSpan> sentence_spans(std::string_view text);
 std::vector<std::string> split_sentences(std::string_view text);
 
 // The text that training uses: the chosen sections cleaned, without sentences that only name views,

@@ -222,11 +222,11 @@ std::string clean_report(std::string_view text) {
   return holds_word ? cleaned : std::string();
 }
 
-std::vector<std::string> split_sentences(std::string_view text) {
-  std::vector<std::string> sentences;
+std::vector<SentenceSpan> sentence_spans(std::string_view text) {
+  std::vector<SentenceSpan> sentences;
   std::size_t begin = skip_blanks(text, 0);
   const auto finish = [&](std::size_t end) {
-    if (end > begin) sentences.emplace_back(text.substr(begin, end - begin));
+    if (end > begin) sentences.push_back({begin, end});
     begin = skip_blanks(text, end);
   };
   for (std::size_t i = begin; i < text.size(); ++i) {
@@ -241,9 +241,17 @@ std::vector<std::string> split_sentences(std::string_view text) {
   }
   finish(text.size());
   if (!sentences.empty()) {
-    while (!sentences.back().empty() && sentences.back().back() == ' ') sentences.back().pop_back();
-    if (sentences.back().empty()) sentences.pop_back();
+    SentenceSpan& last = sentences.back();
+    while (last.end > last.begin && text[last.end - 1] == ' ') --last.end;
+    if (last.end == last.begin) sentences.pop_back();
   }
+  return sentences;
+}
+
+std::vector<std::string> split_sentences(std::string_view text) {
+  std::vector<std::string> sentences;
+  for (const SentenceSpan& span : sentence_spans(text))
+    sentences.emplace_back(text.substr(span.begin, span.end - span.begin));
   return sentences;
 }
 

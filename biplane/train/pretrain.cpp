@@ -4,17 +4,18 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/share.h"
+#include "biplane/model/checkpoint.h"
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
-#include "biplane/nn/weights.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/initial_weights.h"
 #include "biplane/train/late_size.h"
 #include "biplane/train/loader_source.h"
 #include "biplane/train/run_data.h"
@@ -37,7 +38,8 @@ std::string corpus_name(const RunData& data) {
   return fs::weakly_canonical(data.manifest->path()).parent_path().filename().string();
 }
 
-ModelDescription describe(const PretrainConfig& config, const RunData& data) {
+ModelDescription describe(const PretrainConfig& config, const RunData& data,
+                          const std::vector<std::string>& initial_corpora) {
   const auto lacks = [&](bool (*has)(const Study&)) {
     return std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
       return !has(data.manifest->studies()[static_cast<std::size_t>(index)]);
@@ -47,10 +49,18 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data) {
   ModelProvenance provenance;
   provenance.seed = config.seed;
   provenance.studies = data.dataset->size();
-  provenance.corpora = {corpus_name(data)};
+  provenance.corpora = initial_corpora;
+  provenance.corpora.push_back(corpus_name(data));
   provenance.alignment_trained = config.loss.fla.weight > 0;
-  provenance.absent_frontal_trained = config.model.view_dropout.frontal > 0 || lacks(has_frontal);
-  provenance.absent_lateral_trained = config.model.view_dropout.lateral > 0 || lacks(has_lateral);
+  provenance.mlm_trained = config.loss.mlm.weight > 0;
+  provenance.masking = config.data.masking;
+  const bool fused = config.loss.uses_fused(), mean = config.model.fusion == "mean";
+  provenance.absent_frontal_trained =
+      mean || (fused && (config.model.view_dropout.frontal > 0 || lacks(has_frontal) ||
+                         config.loss.views == "lateral"));
+  provenance.absent_lateral_trained =
+      mean || (fused && (config.model.view_dropout.lateral > 0 || lacks(has_lateral) ||
+                         config.loss.views == "frontal"));
   return {config.model,
           config.data.image,
           tokenizer.options(),
@@ -74,40 +84,6 @@ TensorMap network_weights(Objective& objective) {
   TensorMap weights = module_state(objective.module());
   std::erase_if(weights, [](const auto& item) { return !is_model_state(item.first); });
   return weights;
-}
-
-void load_initial_weights(Objective& objective, const TensorMap& weights) {
-  TensorMap all = weights;
-  for (const auto& [name, tensor] : module_state(objective.module())) {
-    if (!is_model_state(name)) all.emplace(name, tensor);
-  }
-  assign_weights(objective.module(), all);
-}
-
-std::optional<ModelPackage> read_initial_model(PretrainConfig& config) {
-  if (config.init.model.empty()) return std::nullopt;
-  ModelPackage package = load_model_package(config.init.model);
-  if (config.data.vocabulary.empty())
-    config.data.vocabulary = (package.folder / "vocab.txt").string();
-  return package;
-}
-
-// Keys of the model that say how it is trained, not what it is.
-bool is_of_training(const std::string& key) {
-  return key.ends_with("frozen") || key.ends_with("block_lr") || key.starts_with("view_dropout.");
-}
-
-void check_same_architecture(const ModelPackage& package, const PretrainConfig& config) {
-  const auto there = config_keys(package.description.config);
-  for (const auto& [key, value] : config_keys(config.model)) {
-    const auto found = there.find(key);
-    if (is_of_training(key) || (found != there.end() && found->second == value)) continue;
-    throw Error(
-        ErrorKind::kUsage,
-        fmt::format("init.model = {}: another architecture: model.{} is {} there and {} here",
-                    config.init.model, key, found == there.end() ? "not set" : found->second,
-                    value));
-  }
 }
 
 }  // namespace
@@ -141,25 +117,28 @@ void check_pretrain_settings(const PretrainConfig& config) {
 PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
   PretrainConfig config = given;
   check_pretrain_config(config);
-  const std::optional<ModelPackage> initial = read_initial_model(config);
+  InitialWeights initial = read_initial_weights(config);
+  for (const std::string& note : initial.notes) hooks.log(note);
   RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));
   for (const std::string& line : report_warnings(data, config.data)) hooks.log(line);
   config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
-  if (initial) check_same_architecture(*initial, config);
-  check_frozen_towers(config.model,
-                      {initial.has_value(), initial.has_value(), initial.has_value()});
+  check_vocabulary(initial, config);
+  check_frozen_towers(config.model, initial.imported);
 
-  const ModelDescription description = describe(config, data);
+  const ModelDescription description = describe(config, data, initial.corpora);
   const std::string fingerprint = data_fingerprint(data, config.data);
   // The source alone keeps the data set, and lets it go with its cache where the size changes.
   LoaderSource source(std::move(data.dataset), config, hooks.log);
-  const PretrainSettings settings{
-      config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  // A whole model goes on at one learning rate; beside imported towers the rest learns faster.
+  const ImportedTowers towers = config.init.model.empty() ? initial.imported : ImportedTowers{};
+  const PretrainSettings settings{config.model, config.loss,
+                                  static_cast<std::uint64_t>(config.seed), towers};
   PretrainResult result;
   TrainJob job;
   job.make_objective = [&]() -> std::unique_ptr<Objective> {
     auto objective = std::make_unique<PretrainObjective>(settings);
-    if (initial) load_initial_weights(*objective, initial->weights);
+    load_initial_weights(*objective, initial);
+    initial.weights.clear();  // the first objective's parameters are those of all
     return objective;
   };
   job.batches = {[&](std::int64_t index) { return source.batch(index); },

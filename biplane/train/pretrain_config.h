@@ -15,10 +15,16 @@ struct InitConfig {
   // A model directory of the same architecture, whose weights the run starts from; its vocabulary
   // is used where data.vocabulary is empty. Empty: random weights from `seed`.
   std::string model;
+  // The start of one tower: a folder that `biplane import` wrote, or published weights
+  // (docs/weights.md). init.text's vocab.txt is used where data.vocabulary is empty.
+  std::string frontal, lateral, text;
 
   template <class V>
   void visit(V& v) {
     v.field("model", model);
+    v.field("frontal", frontal);
+    v.field("lateral", lateral);
+    v.field("text", text);
   }
 };
 

@@ -33,7 +33,7 @@ inline View test_view(const std::string& path, ViewPosition position) {
 }
 
 // `count` studies of their own patients with reports; every third has no lateral, every fifth two
-// frontals. Images are written.
+// frontals. Edema is present in every second one, a fracture uncertain. Images are written.
 inline std::vector<Study> write_test_studies(const std::filesystem::path& root, int count) {
   const std::vector<std::string> findings = {"small left pleural effusion", "no pneumothorax",
                                              "right lower lobe consolidation",
@@ -43,6 +43,7 @@ inline std::vector<Study> write_test_studies(const std::filesystem::path& root, 
     Study study;
     study.study_id = "s" + std::to_string(100 + i);
     study.patient_id = "p" + std::to_string(i);
+    study.labels_chexpert = {{"Edema", i % 2}, {"Fracture", -1}};
     const auto at = static_cast<std::size_t>(i);
     study.report.text = "There is " + findings[at % findings.size()] +
                         ". The heart is normal, and " + findings[(at / 2 + 1) % findings.size()] +

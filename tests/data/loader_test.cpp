@@ -35,16 +35,17 @@ std::vector<LoadedBatch> load(const StudyDataset& dataset, const BatchSampler& o
 }
 
 std::vector<torch::Tensor> tensors(const StudyBatch& batch) {
-  return {batch.frontal,    batch.lateral,        batch.has_frontal, batch.has_lateral,
-          batch.input_ids,  batch.attention_mask, batch.masked_ids,  batch.mlm_labels,
-          batch.word_mask,  batch.word_ids,       batch.word_class,  batch.word_key,
+  return {batch.frontal,      batch.lateral,        batch.has_frontal, batch.has_lateral,
+          batch.input_ids,    batch.attention_mask, batch.masked_ids,  batch.mlm_labels,
+          batch.word_mask,    batch.word_ids,       batch.word_class,  batch.word_key,
+          batch.sentence_ids, batch.sentence_key,   batch.report_key,  batch.labels,
           batch.study_index};
 }
 
 void expect_equal(const StudyBatch& a, const StudyBatch& b) {
   const auto left = tensors(a), right = tensors(b);
   for (std::size_t i = 0; i < left.size(); ++i)
-    EXPECT_TRUE(torch::equal(left[i], right[i])) << "tensor " << i;
+    EXPECT_TRUE(torch::equal(left[i].nan_to_num(-1), right[i].nan_to_num(-1))) << "tensor " << i;
   EXPECT_EQ(a.study_ids, b.study_ids);
 }
 
@@ -104,10 +105,40 @@ TEST(StudyLoader, MakesBatchesOfTheDocumentedForm) {
   EXPECT_TRUE(torch::equal(batch.attention_mask,
                            batch.input_ids.ne(data.text().tokenizer.vocabulary().pad_id())));
   EXPECT_TRUE(torch::equal(batch.word_mask, batch.word_ids.ge(0)));
+  EXPECT_TRUE(torch::equal(batch.word_mask, batch.sentence_ids.ge(0)));
   EXPECT_TRUE(
       torch::equal(batch.attention_mask.sum(1), batch.word_mask.sum(1) + 2));  // [CLS] and [SEP]
   batch.masked_ids.fill_(0);
   EXPECT_TRUE(batch.input_ids.ne(0).any().item<bool>());
+}
+
+TEST(StudyLoader, LabelsAreZeroAndOneAndNotANumberWhereNothingCertainIsKnown) {
+  const SmallData data(12);
+  const auto dataset = data.dataset(true);
+  const StudyBatch batch = load(*dataset, sampler(*dataset, 6), 0, 1)[0].batch;
+  ASSERT_EQ(batch.labels.sizes(), (std::vector<std::int64_t>{6, kStudyLabels}));
+  constexpr std::int64_t kEdema = 5;
+  ASSERT_EQ(std::string(kChexpertLabels[kEdema]), "Edema");
+  EXPECT_TRUE(torch::equal(batch.labels.select(1, kEdema),
+                           batch.study_index.remainder(2).to(torch::kFloat32)));
+  EXPECT_EQ(batch.labels.isnan().sum().item<std::int64_t>(), 6 * (kStudyLabels - 1));
+}
+
+TEST(StudyLoader, KeysTellWhichSentencesAndReportsAreTheSame) {
+  const SmallData data(12);
+  const std::vector<std::string> texts = {"No edema. Clear lungs.", "clear lungs. no edema!",
+                                          "No edema, clear lungs"};
+  const StudyBatch batch = collate_texts(texts, data.text());
+  const auto report = [&](std::int64_t row) { return batch.report_key[row].item<std::int64_t>(); };
+  EXPECT_EQ(report(0), report(2));
+  EXPECT_NE(report(0), report(1));
+  const auto first = [&](std::int64_t row) {
+    return batch.sentence_key[row][1].item<std::int64_t>();
+  };
+  EXPECT_NE(first(0), first(1));
+  EXPECT_EQ(batch.sentence_ids[2].max().item<std::int64_t>(), 0);
+  const torch::Tensor second = batch.sentence_ids[1].eq(1);
+  EXPECT_TRUE(batch.sentence_key[1].masked_select(second).eq(first(0)).all().item<bool>());
 }
 
 TEST(StudyBatch, RowsAndDevicesKeepEverything) {

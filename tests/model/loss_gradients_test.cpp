@@ -42,6 +42,20 @@ std::vector<GradientCase> gradient_cases() {
   std::vector<GradientCase> cases = {
       with("itc", "itc", [](PretrainSettings&) {}),
       with("itc_learned", "itc", [](PretrainSettings& s) { s.loss.itc.learned = true; }),
+      with("itc_sigmoid", "itc",
+           [](PretrainSettings& s) {
+             s.loss.itc.kind = "sigmoid";
+             s.loss.itc.bias = -1.0;
+             s.loss.itc.soft_targets.weight = 0.3;
+           }),
+      with("itc_soft_targets", "itc",
+           [](PretrainSettings& s) {
+             s.loss.itc.soft_targets.weight = 0.4;
+             s.loss.itc.pairs.frontal_lateral = 0.7;
+           }),
+      with("itc_mean_fusion", "itc", [](PretrainSettings& s) { s.model.fusion = "mean"; }),
+      with("local", "local", [](PretrainSettings&) {}),
+      with("labels", "labels", [](PretrainSettings&) {}),
       with("itc_all_texts", "itc",
            [](PretrainSettings& s) {
              s.loss.itc.text_negatives = "all";
@@ -58,16 +72,26 @@ std::vector<GradientCase> gradient_cases() {
            }),
       with("fla_batch_negatives", "fla",
            [](PretrainSettings& s) { s.loss.fla.batch_negatives = true; }),
+      with("fla_word_weights", "fla",
+           [](PretrainSettings& s) { s.loss.fla.word_weights = "attention"; }),
       with("proto", "proto",
            [](PretrainSettings& s) {
              s.loss.proto.epsilon = 1e9;
              s.loss.proto.temperature = 0.1;
            }),
   };
-  cases[4].differentiable = [](const std::string& name) {
-    return name.starts_with("key_semantics.") || name.starts_with("decoder.") ||
-           name.starts_with("mlm_head.");
-  };
+  for (GradientCase& one : cases) {
+    if (one.name == "mlm_after_selection") {
+      one.differentiable = [](const std::string& name) {
+        return name.starts_with("key_semantics.") || name.starts_with("decoder.") ||
+               name.starts_with("mlm_head.");
+      };
+    }
+    // The weights of the words are taken from the text tower without gradient.
+    if (one.name == "fla_word_weights") {
+      one.differentiable = [](const std::string& name) { return !name.starts_with("text."); };
+    }
+  }
   return cases;
 }
 
@@ -81,6 +105,8 @@ TEST_P(LossGradients, Property8AgreeWithFiniteDifferences) {
   std::vector<SyntheticStudy> studies = testing::synthetic_studies(5);
   studies[1].lateral = false;
   studies[4].frontal = false;
+  studies[3].words = studies[0].words;       // the same report and the same sentences twice,
+  studies[3].words.push_back({{8}, false});  // with one full stop more
   const StudyBatch batch = testing::make_batch(studies).to(torch::kCPU, torch::kFloat64);
   const StepContext context{3, 11, nullptr};
   objective.compute(batch, context).total.backward();

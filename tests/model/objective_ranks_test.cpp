@@ -120,6 +120,40 @@ TEST(ObjectiveRanks, Property6HoldsWhereARankHasNoLateralAtAll) {
   }
 }
 
+// The terms and options that are off by default; reports repeat within a rank and across ranks.
+TEST(ObjectiveRanks, Property6HoldsForTheOptionalTerms) {
+  auto studies = testing::synthetic_studies(7);
+  studies[0].lateral = studies[4].frontal = false;
+  studies[3].words = studies[5].words = studies[0].words;
+  studies[3].words.push_back({{8}, false});  // the same words, but not the same features
+  studies[1].labelled = studies[2].labelled = false;
+  PretrainSettings settings = testing::all_terms(rank_settings());
+  settings.loss.itc.pairs.frontal_lateral = 0.5;
+  settings.loss.itc.soft_targets = {0.4, 1.0};
+  settings.loss.fla.word_weights = "attention";
+  for (const char* kind : {"info_nce", "sigmoid"}) {
+    SCOPED_TRACE(kind);
+    settings.loss.itc.kind = kind;
+    const RunResult one = run_ranks(settings, studies, {});
+    ASSERT_EQ(one.terms.size(), 6u);
+    expect_same(one, run_ranks(settings, studies, {2}));
+    expect_same(one, run_ranks(settings, studies, {3, 5}));
+  }
+}
+
+TEST(ObjectiveRanks, Property6HoldsForTheOptionalTermsWhereARankHasNothingForThem) {
+  auto studies = testing::synthetic_studies(6);
+  for (std::size_t i = 3; i < 6; ++i) studies[i].lateral = studies[i].labelled = false;
+  studies[4].words = {{{8}, true}};  // a full stop: no sentence
+  PretrainSettings settings = testing::all_terms(rank_settings());
+  settings.model.fusion = "mean";
+  settings.loss.itc.pairs = {1.0, 0.0, 1.0, 1.0};
+  settings.loss.itc.soft_targets = {1.0, 0.5};
+  const RunResult one = run_ranks(settings, studies, {});
+  expect_same(one, run_ranks(settings, studies, {3}));
+  expect_same(one, run_ranks(settings, studies, {4, 5}));
+}
+
 TEST(ObjectiveRanks, RunsAreBitIdentical) {
   const auto studies = testing::synthetic_studies(6);
   const RunResult a = run_ranks(rank_settings(), studies, {3}),

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "biplane/model/view_alignment.h"
@@ -10,6 +11,7 @@
 namespace biplane {
 namespace {
 
+using testing::all_terms;
 using testing::diagnostic;
 using testing::has_term;
 using testing::make_batch;
@@ -19,7 +21,7 @@ using testing::SyntheticStudy;
 using testing::term;
 using testing::tiny_settings;
 
-const std::vector<std::string> kTerms = {"itc", "mlm", "fla", "proto"};
+const std::vector<std::string> kTerms = {"itc", "mlm", "fla", "proto", "local", "labels"};
 
 std::unique_ptr<PretrainObjective> make_objective(const PretrainSettings& settings,
                                                   torch::Dtype dtype = torch::kFloat64) {
@@ -89,10 +91,10 @@ TEST(Objective, Property1ChangingAReportOrAnImageChangesTheSelectionOfThatStudyO
 }
 
 TEST(Objective, Property2PaddingChangesNoLoss) {
-  const auto objective = make_objective(tiny_settings());
+  const auto objective = make_objective(all_terms(tiny_settings()));
   const std::vector<SyntheticStudy> studies = synthetic_studies(5);
   const LossTerms tight = objective->compute(double_batch(studies, 27), {});
-  EXPECT_EQ(tight.terms.size(), 4u);
+  EXPECT_EQ(tight.terms.size(), 6u);
   expect_same_losses(tight, objective->compute(double_batch(studies, 32), {}), 1e-10);
 }
 
@@ -116,7 +118,7 @@ TEST(Objective, Property2ALongReportBesideItChangesNothingForAStudy) {
 }
 
 TEST(Objective, Property2TheOrderOfTheStudiesChangesNoLoss) {
-  auto settings = tiny_settings();
+  auto settings = all_terms(tiny_settings());
   settings.loss.fla.image_negatives = 4;  // all others, so that the cyclic order cannot matter
   const auto objective = make_objective(settings);
   std::vector<SyntheticStudy> studies = synthetic_studies(5);
@@ -127,7 +129,7 @@ TEST(Objective, Property2TheOrderOfTheStudiesChangesNoLoss) {
 }
 
 TEST(Objective, Property3PixelsOfAMissingLateralDoNotMatter) {
-  const auto objective = make_objective(tiny_settings());
+  const auto objective = make_objective(all_terms(tiny_settings()));
   std::vector<SyntheticStudy> studies = synthetic_studies(4);
   studies[1].lateral = false;
   StudyBatch batch = double_batch(studies);
@@ -213,44 +215,73 @@ TEST(Objective, Property7PrototypeLossReachesEveryTowerAndThePrototypesAfterTheF
   EXPECT_EQ(gradients(5), all);
 }
 
+// Batches that lack something, with the number of terms that are left.
+struct UnusualBatch {
+  const char* what;
+  std::vector<SyntheticStudy> studies;
+  std::size_t terms;
+};
+
+std::vector<UnusualBatch> unusual_batches() {
+  std::vector<UnusualBatch> batches;
+  const auto add = [&](const char* what, std::int64_t count, std::size_t terms,
+                       const std::function<void(std::vector<SyntheticStudy>&)>& change) {
+    batches.push_back({what, synthetic_studies(count), terms});
+    change(batches.back().studies);
+  };
+  const auto each = [](const std::function<void(SyntheticStudy&)>& change) {
+    return [change](std::vector<SyntheticStudy>& studies) {
+      for (SyntheticStudy& study : studies) change(study);
+    };
+  };
+  const auto words = [](std::size_t study, std::int64_t id) {
+    return [study, id](std::vector<SyntheticStudy>& studies) {
+      studies[study].words = {{{id}, true}};
+    };
+  };
+  add("no lateral", 4, 5, each([](SyntheticStudy& study) { study.lateral = false; }));
+  add("no frontal", 4, 5, each([](SyntheticStudy& study) { study.frontal = false; }));
+  add("one study", 1, 6, each([](SyntheticStudy&) {}));
+  add("one study without lateral", 1, 5,
+      each([](SyntheticStudy& study) { study.lateral = false; }));
+  add("a report of one word", 3, 6, words(1, 10));
+  add("a report of a full stop", 3, 6, words(1, 8));
+  add("nothing but one stop word", 1, 5, words(0, 9));
+  add("nothing but a full stop", 1, 4, words(0, 8));
+  add("the same report twice", 2, 6,
+      [](std::vector<SyntheticStudy>& studies) { studies[1].words = studies[0].words; });
+  add("no label is known", 3, 5, each([](SyntheticStudy& study) { study.labelled = false; }));
+  add("nothing masked", 2, 5, each([](SyntheticStudy& study) {
+        for (auto& word : study.words) word.masked = false;
+      }));
+  return batches;
+}
+
+std::vector<PretrainSettings> settings_for_unusual_batches() {
+  PretrainSettings plain = all_terms(tiny_settings());
+  plain.loss.diagnostics_every = plain.loss.fla.gap_every = 1;
+  PretrainSettings queue = plain, options = plain;
+  queue.loss.proto.queue = 24;
+  options.model.fusion = "mean";
+  options.loss.itc.kind = "sigmoid";
+  options.loss.itc.pairs.frontal_lateral = 1.0;
+  options.loss.itc.soft_targets = {0.5, 0.9};
+  options.loss.fla.word_weights = "attention";
+  PretrainSettings soft = options;
+  soft.loss.itc.kind = "info_nce";
+  return {plain, queue, options, soft};
+}
+
 TEST(Objective, Property9UnusualBatchesHaveFiniteLosses) {
-  for (const std::int64_t queue : {0, 24}) {
-    auto settings = tiny_settings();
-    settings.loss.proto.queue = queue;
-    settings.loss.diagnostics_every = 1;
-    settings.loss.fla.gap_every = 1;
+  for (const PretrainSettings& settings : settings_for_unusual_batches()) {
     const auto objective = make_objective(settings);
-    const auto check = [&](const std::string& what, const std::vector<SyntheticStudy>& studies,
-                           std::size_t terms) {
+    for (const auto& [what, studies, terms] : unusual_batches()) {
       SCOPED_TRACE(what);
       const LossTerms loss = objective->compute(double_batch(studies), {});
       EXPECT_EQ(loss.terms.size(), terms);
       expect_finite(*objective, loss);
       objective->after_step({});
-    };
-    auto studies = synthetic_studies(4);
-    for (SyntheticStudy& study : studies) study.lateral = false;
-    check("no lateral", studies, 3);
-    studies = synthetic_studies(4);
-    for (SyntheticStudy& study : studies) study.frontal = false;
-    check("no frontal", studies, 3);
-    check("one study", synthetic_studies(1), 4);
-    studies = synthetic_studies(1);
-    studies[0].lateral = false;
-    check("one study without lateral", studies, 3);
-    studies = synthetic_studies(3);
-    studies[1].words = {{{10}, true}};
-    check("a report of one word", studies, 4);
-    studies[1].words = {{{8}, true}};
-    check("a report of a full stop", studies, 4);
-    studies = synthetic_studies(1);
-    studies[0].words = {{{9}, true}};
-    check("nothing but one stop word", studies, 3);
-    studies = synthetic_studies(2);
-    for (SyntheticStudy& study : studies) {
-      for (auto& word : study.words) word.masked = false;
     }
-    check("nothing masked", studies, 3);
   }
 }
 
@@ -346,7 +377,7 @@ TEST(Objective, Property13HiddenWordsDoNotChoose) {
 }
 
 TEST(Objective, EachTermIsTheSameAloneAsWithTheOthers) {
-  const auto settings = tiny_settings();
+  const auto settings = all_terms(tiny_settings());
   const StudyBatch batch = double_batch(synthetic_studies(4));
   const LossTerms all = make_objective(settings)->compute(batch, {});
   double sum = 0;

@@ -47,12 +47,20 @@ inline PretrainSettings tiny_settings() {
   return settings;
 }
 
+// With the terms that are off by default.
+inline PretrainSettings all_terms(PretrainSettings settings) {
+  settings.loss.local.weight = settings.loss.labels.weight = 1.0;
+  return settings;
+}
+
 // Every weight but those named 0.
 inline LossConfig only(const std::string& term, LossConfig loss) {
   loss.itc.weight = term == "itc" ? 1.0 : 0.0;
   loss.mlm.weight = term == "mlm" ? 1.0 : 0.0;
   loss.fla.weight = term == "fla" ? 1.0 : 0.0;
   loss.proto.weight = term == "proto" ? 1.0 : 0.0;
+  loss.local.weight = term == "local" ? 1.0 : 0.0;
+  loss.labels.weight = term == "labels" ? 1.0 : 0.0;
   return loss;
 }
 
@@ -75,7 +83,7 @@ inline WordClass class_of_word(std::int64_t id) {
   }
 }
 
-// A word is its pieces' ids; the first one names it.
+// A word is its pieces' ids; the first one names it. Punctuation ends a sentence.
 struct SyntheticWord {
   std::vector<std::int64_t> pieces;
   bool masked = false;
@@ -86,6 +94,7 @@ struct SyntheticStudy {
   bool frontal = true, lateral = true;
   std::uint64_t frontal_image = 0, lateral_image = 0;  // equal numbers give equal images
   std::vector<SyntheticWord> words;
+  bool labelled = true;  // two of three labels are known
 };
 
 // Study `number`: 5 to 12 words, some of two pieces, about half of them masked.
@@ -115,6 +124,43 @@ inline torch::Tensor synthetic_image(std::uint64_t number, std::int64_t side) {
   return image;
 }
 
+inline std::int64_t key_of_words(const std::vector<std::int64_t>& names) {
+  std::string text;
+  for (const std::int64_t name : names) text += std::to_string(name) + " ";
+  return static_cast<std::int64_t>(stable_hash(text));
+}
+
+// Sentence ids and keys of row `row`, whose words are already written.
+inline void write_sentences(const SyntheticStudy& study, std::int64_t row, StudyBatch& batch) {
+  std::vector<std::vector<std::int64_t>> sentences(1);
+  std::vector<std::int64_t> all, number;
+  for (const SyntheticWord& word : study.words) {
+    number.push_back(static_cast<std::int64_t>(sentences.size()) - 1);
+    if (class_of_word(word.pieces[0]) == WordClass::kPunctuation) {
+      sentences.emplace_back();
+    } else {
+      sentences.back().push_back(word.pieces[0]);
+      all.push_back(word.pieces[0]);
+    }
+  }
+  for (std::int64_t t = 0; t < batch.word_ids.size(1); ++t) {
+    const std::int64_t word = batch.word_ids[row][t].item<std::int64_t>();
+    if (word < 0) continue;
+    const std::int64_t sentence = number[static_cast<std::size_t>(word)];
+    batch.sentence_ids[row][t] = sentence;
+    batch.sentence_key[row][t] = key_of_words(sentences[static_cast<std::size_t>(sentence)]);
+  }
+  batch.report_key[row] = key_of_words(all);
+}
+
+inline void write_labels(const SyntheticStudy& study, std::int64_t row, StudyBatch& batch) {
+  CounterRandom random(9, "labels", {static_cast<std::uint64_t>(study.number)});
+  for (std::int64_t i = 0; study.labelled && i < kStudyLabels; ++i) {
+    const std::int64_t value = random.below(3);
+    if (value < 2) batch.labels[row][i] = static_cast<float>(value);
+  }
+}
+
 inline void write_report(const SyntheticStudy& study, std::int64_t row, StudyBatch& batch) {
   std::int64_t place = 0;
   const auto put = [&](std::int64_t id) {
@@ -139,6 +185,7 @@ inline void write_report(const SyntheticStudy& study, std::int64_t row, StudyBat
     }
   }
   put(kSep);
+  write_sentences(study, row, batch);
 }
 
 inline StudyBatch make_batch(const std::vector<SyntheticStudy>& studies, std::int64_t tokens = 32,
@@ -157,6 +204,10 @@ inline StudyBatch make_batch(const std::vector<SyntheticStudy>& studies, std::in
   batch.word_ids = torch::full({count, tokens}, -1, torch::kInt64);
   batch.word_class = torch::zeros({count, tokens}, torch::kInt64);
   batch.word_key = torch::zeros({count, tokens}, torch::kInt64);
+  batch.sentence_ids = torch::full({count, tokens}, -1, torch::kInt64);
+  batch.sentence_key = torch::zeros({count, tokens}, torch::kInt64);
+  batch.report_key = torch::zeros({count}, torch::kInt64);
+  batch.labels = torch::full({count, kStudyLabels}, std::nan(""));
   batch.study_index = torch::zeros({count}, torch::kInt64);
   for (std::int64_t row = 0; row < count; ++row) {
     const SyntheticStudy& study = studies[static_cast<std::size_t>(row)];
@@ -165,6 +216,7 @@ inline StudyBatch make_batch(const std::vector<SyntheticStudy>& studies, std::in
     if (study.frontal) batch.frontal[row].copy_(synthetic_image(study.frontal_image, side));
     if (study.lateral) batch.lateral[row].copy_(synthetic_image(study.lateral_image, side));
     write_report(study, row, batch);
+    write_labels(study, row, batch);
     batch.study_index[row] = study.number;
     batch.study_ids.push_back("study " + std::to_string(study.number));
   }

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+
+#include "biplane/model/config.h"
+#include "biplane/nn/swin_transformer.h"
+#include "biplane/nn/vision_transformer.h"
+
+namespace biplane {
+
+// An image tower of any family; what the model knows of it. The network itself is a module that the
+// owner registers, so names of parameters do not tell of this class.
+class ImageTower {
+ public:
+  // image_size: side of the square inputs, pixels. Throws Error kUsage for what cannot be.
+  ImageTower(const TowerConfig& config, std::int64_t image_size);
+  // pixels (B,3,H,W) in [0,1]. A frozen tower keeps no graph.
+  VisionTokens forward(const torch::Tensor& pixels) const;
+  void initialise(const Initializer& init);
+
+  std::shared_ptr<torch::nn::Module> module() const;
+  std::int64_t width() const;                        // of its tokens
+  std::int64_t patches() const { return patches_; }  // of an image of image_size
+
+ private:
+  using Network =
+      std::variant<std::shared_ptr<VisionTransformer>, std::shared_ptr<SwinTransformer>>;
+
+  Network network_;
+  std::int64_t patches_;
+  bool frozen_;
+};
+
+}  // namespace biplane

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "biplane/model/pretrain_objective.h"
+
+namespace biplane {
+
+// Private to the objective's two files.
+
+// The first step, and then every step whose number counted from 1 is a multiple, as metrics.jsonl
+// counts.
+inline bool due(std::int64_t step, std::int64_t every) {
+  return every > 0 && (step == 0 || (step + 1) % every == 0);
+}
+
+// What one call of compute() works on.
+struct PretrainObjective::Step {
+  Step(StudyBatch studies, const StepContext& step_context, const Collective& ranks)
+      : batch(std::move(studies)),
+        context(step_context),
+        collective(ranks),
+        global(gather_batch(batch.has_frontal, batch.has_lateral, ranks)) {}
+
+  void add_term(const std::string& name, double weight, const torch::Tensor& loss) {
+    result.terms.emplace_back(name, loss.detach());
+    result.total = result.total.defined() ? result.total + weight * loss : weight * loss;
+  }
+  // `share`: the sum over the ranks is the value.
+  void add_diagnostic(const std::string& name, const torch::Tensor& share) {
+    names.push_back(name);
+    shares.push_back(share.detach().to(torch::kFloat64));
+  }
+  // A value that every rank knows.
+  void add_common(const std::string& name, const torch::Tensor& value) {
+    add_diagnostic(name, value / static_cast<double>(collective.size));
+  }
+  void reduce_diagnostics() {
+    if (names.empty()) return;
+    const torch::Tensor values = collective.sum(torch::stack(shares)).to(torch::kCPU);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      result.diagnostics.emplace_back(names[i],
+                                      values[static_cast<std::int64_t>(i)].item<double>());
+    }
+  }
+
+  StudyBatch batch;
+  const StepContext& context;
+  const Collective& collective;
+  GlobalBatch global;
+  bool diagnostics = false;
+  TextFeatures report;
+  ViewFeatures frontal, lateral;
+  torch::Tensor fused;  // (b,D) with view dropout, not normalised; only where a term uses it
+  UnitFeatures unit_text, unit_frontal, unit_lateral;
+  KeyedDropout dropout;
+  LossTerms result;
+  std::vector<std::string> names;
+  std::vector<torch::Tensor> shares;
+};
+
+}  // namespace biplane

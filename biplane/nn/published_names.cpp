@@ -1,0 +1,391 @@
+#include "biplane/nn/published_names.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "biplane/core/error.h"
+
+namespace biplane {
+namespace {
+
+constexpr int kMostStages = 16;  // of a Swin transformer; published ones have four
+
+// What has to be done to a tensor besides renaming it.
+enum class Turn {
+  kNone,
+  kTranspose,  // (W,D) -> (D,W)
+  kVector,     // (1,...,W) -> (W)
+  kRows,       // (1,...,N,W) -> (N,W)
+};
+
+// Their name and ours. '#' stands for a number and '*' at the end for what follows; "../" at the
+// start leaves the innermost part of the prefix.
+struct Rule {
+  const char* theirs;
+  const char* ours;
+  Turn turn = Turn::kNone;
+};
+
+struct NamingScheme {
+  const char* description;
+  const char* kind;
+  const char* style;
+  // Names that a tower of this scheme must have; what stands before the first one is the prefix.
+  std::vector<const char*> anchors;
+  // Where two rules give one name the earlier wins.
+  std::vector<Rule> rules;
+};
+
+const std::vector<NamingScheme>& naming_schemes() {
+  static const std::vector<NamingScheme> kSchemes = {
+      {"CLIP (OpenAI, open_clip)",
+       "vit",
+       "clip",
+       {"conv1.weight", "class_embedding", "transformer.resblocks.0.attn.in_proj_weight"},
+       {{"conv1.weight", "patch_weight"},
+        {"class_embedding", "class_embedding", Turn::kVector},
+        {"positional_embedding", "positional_embedding", Turn::kRows},
+        {"ln_pre.*", "ln_pre.*"},
+        {"ln_post.*", "ln_post.*"},
+        {"proj", "projection.weight", Turn::kTranspose},
+        {"transformer.resblocks.#.*", "blocks.#.*"}}},
+      {"CLIP (transformers)",
+       "vit",
+       "clip",
+       {"embeddings.patch_embedding.weight", "embeddings.class_embedding"},
+       {{"embeddings.patch_embedding.weight", "patch_weight"},
+        {"embeddings.class_embedding", "class_embedding", Turn::kVector},
+        {"embeddings.position_embedding.weight", "positional_embedding", Turn::kRows},
+        {"pre_layrnorm.*", "ln_pre.*"},
+        {"post_layernorm.*", "ln_post.*"},
+        {"../visual_projection.weight", "projection.weight"},
+        {"encoder.layers.#.layer_norm1.*", "blocks.#.ln_1.*"},
+        {"encoder.layers.#.layer_norm2.*", "blocks.#.ln_2.*"},
+        {"encoder.layers.#.self_attn.q_proj.*", "blocks.#.attn.q.*"},
+        {"encoder.layers.#.self_attn.k_proj.*", "blocks.#.attn.k.*"},
+        {"encoder.layers.#.self_attn.v_proj.*", "blocks.#.attn.v.*"},
+        {"encoder.layers.#.self_attn.out_proj.*", "blocks.#.attn.out_proj.*"},
+        {"encoder.layers.#.mlp.fc1.*", "blocks.#.mlp.c_fc.*"},
+        {"encoder.layers.#.mlp.fc2.*", "blocks.#.mlp.c_proj.*"}}},
+      {"ViT (timm, MAE, MRM, DINOv2)",
+       "vit",
+       "timm",
+       {"patch_embed.proj.weight", "cls_token", "blocks.0.attn.qkv.weight"},
+       {{"patch_embed.proj.weight", "patch_weight"},
+        {"patch_embed.proj.bias", "patch_bias"},
+        {"cls_token", "class_embedding", Turn::kVector},
+        {"pos_embed", "positional_embedding", Turn::kRows},
+        {"register_tokens", "registers", Turn::kRows},
+        {"reg_token", "registers", Turn::kRows},
+        {"norm.*", "ln_post.*"},
+        {"fc_norm.*", "ln_post.*"},
+        {"blocks.#.norm1.*", "blocks.#.ln_1.*"},
+        {"blocks.#.norm2.*", "blocks.#.ln_2.*"},
+        {"blocks.#.attn.qkv.weight", "blocks.#.attn.in_proj_weight"},
+        {"blocks.#.attn.qkv.bias", "blocks.#.attn.in_proj_bias"},
+        {"blocks.#.attn.proj.*", "blocks.#.attn.out_proj.*"},
+        {"blocks.#.ls1.gamma", "blocks.#.scale_1"},
+        {"blocks.#.ls2.gamma", "blocks.#.scale_2"},
+        {"blocks.#.mlp.fc1.*", "blocks.#.mlp.c_fc.*"},
+        {"blocks.#.mlp.fc2.*", "blocks.#.mlp.c_proj.*"}}},
+      {"ViT, DINOv2 (transformers)",
+       "vit",
+       "timm",
+       {"embeddings.patch_embeddings.projection.weight", "embeddings.cls_token",
+        "encoder.layer.0.attention.attention.query.weight"},
+       {{"embeddings.patch_embeddings.projection.weight", "patch_weight"},
+        {"embeddings.patch_embeddings.projection.bias", "patch_bias"},
+        {"embeddings.cls_token", "class_embedding", Turn::kVector},
+        {"embeddings.position_embeddings", "positional_embedding", Turn::kRows},
+        {"embeddings.register_tokens", "registers", Turn::kRows},
+        {"layernorm.*", "ln_post.*"},
+        {"encoder.layer.#.layernorm_before.*", "blocks.#.ln_1.*"},
+        {"encoder.layer.#.layernorm_after.*", "blocks.#.ln_2.*"},
+        {"encoder.layer.#.norm1.*", "blocks.#.ln_1.*"},
+        {"encoder.layer.#.norm2.*", "blocks.#.ln_2.*"},
+        {"encoder.layer.#.attention.attention.query.*", "blocks.#.attn.q.*"},
+        {"encoder.layer.#.attention.attention.key.*", "blocks.#.attn.k.*"},
+        {"encoder.layer.#.attention.attention.value.*", "blocks.#.attn.v.*"},
+        {"encoder.layer.#.attention.output.dense.*", "blocks.#.attn.out_proj.*"},
+        {"encoder.layer.#.layer_scale1.lambda1", "blocks.#.scale_1"},
+        {"encoder.layer.#.layer_scale2.lambda1", "blocks.#.scale_2"},
+        {"encoder.layer.#.intermediate.dense.*", "blocks.#.mlp.c_fc.*"},
+        {"encoder.layer.#.output.dense.*", "blocks.#.mlp.c_proj.*"},
+        {"encoder.layer.#.mlp.fc1.*", "blocks.#.mlp.c_fc.*"},
+        {"encoder.layer.#.mlp.fc2.*", "blocks.#.mlp.c_proj.*"}}},
+      {"Swin (transformers)",
+       "swin",
+       "",
+       {"embeddings.patch_embeddings.projection.weight",
+        "encoder.layers.0.blocks.0.layernorm_before.weight"},
+       {{"embeddings.patch_embeddings.projection.weight", "patch_weight"},
+        {"embeddings.patch_embeddings.projection.bias", "patch_bias"},
+        {"embeddings.norm.*", "ln_embed.*"},
+        {"layernorm.*", "ln_post.*"},
+        {"encoder.layers.#.downsample.*", "stages.#.downsample.*"},
+        {"encoder.layers.#.blocks.#.layernorm_before.*", "stages.#.blocks.#.ln_1.*"},
+        {"encoder.layers.#.blocks.#.layernorm_after.*", "stages.#.blocks.#.ln_2.*"},
+        {"encoder.layers.#.blocks.#.attention.self.query.*", "stages.#.blocks.#.attn.q.*"},
+        {"encoder.layers.#.blocks.#.attention.self.key.*", "stages.#.blocks.#.attn.k.*"},
+        {"encoder.layers.#.blocks.#.attention.self.value.*", "stages.#.blocks.#.attn.v.*"},
+        {"encoder.layers.#.blocks.#.attention.self.relative_position_bias_table",
+         "stages.#.blocks.#.relative_position_bias"},
+        {"encoder.layers.#.blocks.#.attention.output.dense.*", "stages.#.blocks.#.attn.out_proj.*"},
+        {"encoder.layers.#.blocks.#.intermediate.dense.*", "stages.#.blocks.#.mlp.c_fc.*"},
+        {"encoder.layers.#.blocks.#.output.dense.*", "stages.#.blocks.#.mlp.c_proj.*"},
+        // The names that newer versions of transformers use in memory.
+        {"encoder.layers.#.blocks.#.attention.q_proj.*", "stages.#.blocks.#.attn.q.*"},
+        {"encoder.layers.#.blocks.#.attention.k_proj.*", "stages.#.blocks.#.attn.k.*"},
+        {"encoder.layers.#.blocks.#.attention.v_proj.*", "stages.#.blocks.#.attn.v.*"},
+        {"encoder.layers.#.blocks.#.attention.o_proj.*", "stages.#.blocks.#.attn.out_proj.*"},
+        {"encoder.layers.#.blocks.#.attention.relative_position_bias.relative_position_bias_table",
+         "stages.#.blocks.#.relative_position_bias"},
+        {"encoder.layers.#.blocks.#.mlp.fc1.*", "stages.#.blocks.#.mlp.c_fc.*"},
+        {"encoder.layers.#.blocks.#.mlp.fc2.*", "stages.#.blocks.#.mlp.c_proj.*"}}},
+      {"Swin (original, timm)",
+       "swin",
+       "",
+       {"patch_embed.proj.weight", "layers.0.blocks.0.attn.qkv.weight"},
+       {{"patch_embed.proj.weight", "patch_weight"},
+        {"patch_embed.proj.bias", "patch_bias"},
+        {"patch_embed.norm.*", "ln_embed.*"},
+        {"norm.*", "ln_post.*"},
+        {"layers.#.downsample.*", "stages.#.downsample.*"},
+        {"layers.#.blocks.#.norm1.*", "stages.#.blocks.#.ln_1.*"},
+        {"layers.#.blocks.#.norm2.*", "stages.#.blocks.#.ln_2.*"},
+        {"layers.#.blocks.#.attn.qkv.weight", "stages.#.blocks.#.attn.in_proj_weight"},
+        {"layers.#.blocks.#.attn.qkv.bias", "stages.#.blocks.#.attn.in_proj_bias"},
+        {"layers.#.blocks.#.attn.relative_position_bias_table",
+         "stages.#.blocks.#.relative_position_bias"},
+        {"layers.#.blocks.#.attn.proj.*", "stages.#.blocks.#.attn.out_proj.*"},
+        {"layers.#.blocks.#.mlp.fc1.*", "stages.#.blocks.#.mlp.c_fc.*"},
+        {"layers.#.blocks.#.mlp.fc2.*", "stages.#.blocks.#.mlp.c_proj.*"}}},
+      {"BERT (transformers)",
+       "bert",
+       "",
+       {"embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight"},
+       {{"embeddings.word_embeddings.weight", "word_embeddings"},
+        {"embeddings.position_embeddings.weight", "position_embeddings"},
+        {"embeddings.token_type_embeddings.weight", "token_type_embeddings"},
+        {"embeddings.LayerNorm.*", "ln_embeddings.*"},
+        {"../text_projection", "projection.weight", Turn::kTranspose},
+        {"encoder.layer.#.attention.self.query.*", "blocks.#.attn.q.*"},
+        {"encoder.layer.#.attention.self.key.*", "blocks.#.attn.k.*"},
+        {"encoder.layer.#.attention.self.value.*", "blocks.#.attn.v.*"},
+        {"encoder.layer.#.attention.output.dense.*", "blocks.#.attn.out_proj.*"},
+        {"encoder.layer.#.attention.output.LayerNorm.*", "blocks.#.ln_1.*"},
+        {"encoder.layer.#.intermediate.dense.*", "blocks.#.mlp.c_fc.*"},
+        {"encoder.layer.#.output.dense.*", "blocks.#.mlp.c_proj.*"},
+        {"encoder.layer.#.output.LayerNorm.*", "blocks.#.ln_2.*"}}}};
+  return kSchemes;
+}
+
+std::string_view leading_digits(std::string_view text) {
+  std::size_t count = 0;
+  while (count < text.size() && std::isdigit(static_cast<unsigned char>(text[count])) != 0) ++count;
+  return text.substr(0, count);
+}
+
+// The own name that a rule gives to `name`; nothing where it does not fit.
+std::optional<std::string> apply_rule(std::string_view name, std::string_view theirs,
+                                      std::string_view ours) {
+  std::vector<std::string_view> parts;  // what '#' and '*' stood for, in order
+  while (!theirs.empty()) {
+    if (theirs[0] == '*') {
+      parts.push_back(name);
+      name = {};
+      break;
+    }
+    if (theirs[0] == '#') {
+      const std::string_view digits = leading_digits(name);
+      if (digits.empty()) return std::nullopt;
+      parts.push_back(digits);
+      name.remove_prefix(digits.size());
+    } else {
+      if (name.empty() || name[0] != theirs[0]) return std::nullopt;
+      name.remove_prefix(1);
+    }
+    theirs.remove_prefix(1);
+  }
+  if (!name.empty()) return std::nullopt;
+  std::string result;
+  auto part = parts.begin();
+  for (const char c : ours) {
+    if (c == '#' || c == '*') {
+      result += *part++;
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+// "a.b." -> "a."; "a." -> "".
+std::string_view parent_of(std::string_view prefix) {
+  if (!prefix.empty()) prefix.remove_suffix(1);
+  const std::size_t dot = prefix.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : prefix.substr(0, dot + 1);
+}
+
+torch::Tensor turned(const torch::Tensor& tensor, Turn turn) {
+  switch (turn) {
+    case Turn::kTranspose:
+      return tensor.dim() == 2 ? tensor.t().contiguous() : tensor;
+    case Turn::kVector:
+      return tensor.reshape({-1});
+    case Turn::kRows:
+      return tensor.dim() > 2 ? tensor.reshape({-1, tensor.size(-1)}) : tensor;
+    case Turn::kNone:
+      break;
+  }
+  return tensor;
+}
+
+// "LayerNorm.gamma" and "LayerNorm.beta" of the first BERT releases.
+std::string modern_name(std::string name) {
+  for (const auto& [old, now] : {std::pair("LayerNorm.gamma", "LayerNorm.weight"),
+                                 std::pair("LayerNorm.beta", "LayerNorm.bias")}) {
+    if (name.ends_with(old))
+      return name.substr(0, name.size() - std::string_view(old).size()) + now;
+  }
+  return name;
+}
+
+// Replaces "...attn.q.weight", "k", "v" by the rows of "...attn.in_proj_weight"; the same for the
+// biases.
+void join_projections(std::map<std::string, MappedTensor>& tensors) {
+  const std::string marker = ".attn.q.";
+  std::vector<std::string> queries;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.find(marker) != std::string::npos) queries.push_back(name);
+  }
+  for (const std::string& query : queries) {
+    const std::size_t at = query.find(marker);
+    const std::string layer = query.substr(0, at), kind = query.substr(at + marker.size());
+    MappedTensor joined;
+    std::vector<torch::Tensor> rows;
+    for (const char* part : {"q", "k", "v"}) {
+      const auto found = tensors.find(layer + ".attn." + part + "." + kind);
+      if (found == tensors.end()) {
+        throw Error(ErrorKind::kBadContent, std::string("the ") + part +
+                                                " projection that belongs to " +
+                                                tensors.at(query).sources[0] + " is missing");
+      }
+      rows.push_back(found->second.tensor);
+      joined.sources.push_back(found->second.sources[0]);
+    }
+    for (const char* part : {"q", "k", "v"}) tensors.erase(layer + ".attn." + part + "." + kind);
+    joined.tensor = at::cat(rows, 0);
+    tensors.emplace(layer + ".attn.in_proj_" + kind, std::move(joined));
+  }
+}
+
+// timm keeps the merging of patches at the start of the next stage, the library at the end of its
+// own.
+void move_merging_to_its_stage(std::map<std::string, MappedTensor>& tensors) {
+  const auto own = tensors.lower_bound("stages.0.downsample.");
+  if (own != tensors.end() && own->first.starts_with("stages.0.downsample.")) return;
+  for (int stage = 1; stage < kMostStages; ++stage) {
+    for (const char* part : {"norm.weight", "norm.bias", "reduction.weight"}) {
+      const auto name = [&](int number) {
+        return "stages." + std::to_string(number) + ".downsample." + part;
+      };
+      auto node = tensors.extract(name(stage));
+      if (node.empty()) continue;
+      node.key() = name(stage - 1);
+      tensors.insert(std::move(node));
+    }
+  }
+}
+
+// With registers timm adds the class token's position to the token and keeps those of the patches
+// only.
+void add_class_position(std::map<std::string, MappedTensor>& tensors) {
+  const auto registers = tensors.find("registers");
+  const auto positions = tensors.find("positional_embedding");
+  if (registers == tensors.end() || positions == tensors.end()) return;
+  torch::Tensor& table = positions->second.tensor;
+  if (!registers->second.sources[0].ends_with("reg_token") || table.dim() != 2) return;
+  table = at::cat({torch::zeros({1, table.size(1)}, table.options()), table});
+}
+
+MappedTower map_tower(const TensorMap& source, const NamingScheme& scheme,
+                      const std::string& prefix) {
+  MappedTower tower{scheme.description, scheme.kind, scheme.style, prefix, {}};
+  for (const Rule& rule : scheme.rules) {
+    std::string_view theirs = rule.theirs;
+    std::string_view before = prefix;
+    if (theirs.starts_with("../")) {
+      theirs.remove_prefix(3);
+      before = parent_of(prefix);
+    }
+    for (auto at = source.lower_bound(std::string(before));
+         at != source.end() && at->first.starts_with(before); ++at) {
+      const auto ours = apply_rule(at->first.substr(before.size()), theirs, rule.ours);
+      if (ours)
+        tower.tensors.try_emplace(*ours, MappedTensor{turned(at->second, rule.turn), {at->first}});
+    }
+  }
+  join_projections(tower.tensors);
+  if (tower.kind == "swin") move_merging_to_its_stage(tower.tensors);
+  if (tower.kind == "vit") add_class_position(tower.tensors);
+  if (tower.tensors.contains("blocks.0.scale_1")) tower.style = "dinov2";
+  return tower;
+}
+
+// What stands before the scheme's names, for each of its towers in the source.
+std::set<std::string> prefixes_of(const TensorMap& source, const NamingScheme& scheme) {
+  std::set<std::string> prefixes;
+  const std::string_view first = scheme.anchors[0];
+  for (const auto& [name, tensor] : source) {
+    if (!name.ends_with(first)) continue;
+    const std::string prefix = name.substr(0, name.size() - first.size());
+    if (!prefix.empty() && prefix.back() != '.') continue;
+    const bool all = std::all_of(scheme.anchors.begin(), scheme.anchors.end(),
+                                 [&](const char* a) { return source.contains(prefix + a); });
+    if (all) prefixes.insert(prefix);
+  }
+  return prefixes;
+}
+
+}  // namespace
+
+std::vector<MappedTower> map_towers(const TensorMap& given) {
+  TensorMap source;
+  std::map<std::string, std::string> original;  // modern name -> name in the file
+  for (const auto& [name, tensor] : given) {
+    const std::string modern = modern_name(name);
+    source.insert_or_assign(modern, tensor);
+    original.insert_or_assign(modern, name);
+  }
+  std::vector<MappedTower> towers;
+  for (const NamingScheme& scheme : naming_schemes()) {
+    for (const std::string& prefix : prefixes_of(source, scheme)) {
+      towers.push_back(map_tower(source, scheme, prefix));
+      for (auto& [name, tensor] : towers.back().tensors)
+        for (std::string& from : tensor.sources) from = original.at(from);
+    }
+  }
+  std::sort(towers.begin(), towers.end(),
+            [](const MappedTower& a, const MappedTower& b) { return a.prefix < b.prefix; });
+  return towers;
+}
+
+TensorMap only_tower(const TensorMap& source, const std::string& kind) {
+  TensorMap weights;
+  for (const MappedTower& tower : map_towers(source)) {
+    if (tower.kind != kind) continue;
+    if (!weights.empty())
+      throw Error(ErrorKind::kBadContent, "there is more than one tower of kind " + kind);
+    for (const auto& [name, tensor] : tower.tensors) weights.emplace(name, tensor.tensor);
+  }
+  if (weights.empty())
+    throw Error(ErrorKind::kBadContent, "no tensor has a name of a tower of kind " + kind);
+  return weights;
+}
+
+}  // namespace biplane

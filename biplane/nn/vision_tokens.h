@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace biplane {
+
+// What an image tower gives, whatever its family.
+struct VisionTokens {
+  torch::Tensor tokens;          // (B, first_patch + N, W), N = grid_rows * grid_columns
+  torch::Tensor pooled;          // (B, W), the tower's global feature
+  std::int64_t first_patch = 0;  // tokens before the patches: class token, registers
+  std::int64_t grid_rows = 0, grid_columns = 0;
+
+  torch::Tensor patches() const {
+    return tokens.narrow(1, first_patch, tokens.size(1) - first_patch);
+  }  // (B, N, W), row by row
+};
+
+}  // namespace biplane
