@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/plan_output.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
+#include "apps/common/command_line.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 
@@ -21,6 +23,7 @@ struct Options {
   std::string out;
   std::vector<std::string> set;
   bool print_config = false;
+  bool plan = false;
   bool json = false;
   bool quiet = false;
 };
@@ -29,6 +32,7 @@ constexpr const char* kExamples = R"(Examples:
   biplane pretrain --config configs/demo.yaml --set data.manifest=phantom/manifest.jsonl --out runs/demo
   biplane pretrain --config configs/demo.yaml --set train.lr=5e-4 --set seed=1 --out runs/demo-lr
   biplane pretrain --config configs/demo.yaml --print-config
+  biplane pretrain --config configs/paper.yaml --plan
 The same command on a folder with checkpoints goes on where they end. SIGTERM and Ctrl-C write a checkpoint first
 (exit code 75); a second one ends the program at once.)";
 
@@ -64,6 +68,11 @@ int run(const Options& options) {
     fmt::print("{}", print_config(config));
     return 0;
   }
+  if (options.plan) {
+    const PretrainPlan plan = plan_pretrain(config);
+    cli::print_result(options.json ? plan_json(plan) : plan_text(plan));
+    return 0;
+  }
   if (options.out.empty())
     throw Error(ErrorKind::kUsage, "--out is required: the folder of the run");
   catch_stop_signals();
@@ -84,7 +93,10 @@ VerbRun define_pretrain(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_flag("--print-config", options->print_config,
                "print the resolved configuration and stop");
-  app.add_flag("--json", options->json, "print the result as one line of JSON");
+  app.add_flag("--plan", options->plan,
+               "print parameters, memory, steps and what is trained, and stop; images and initial "
+               "weights need not be there");
+  app.add_flag("--json", options->json, "print the result, or the plan, as one line of JSON");
   app.add_flag("-q,--quiet", options->quiet, "no log lines and no progress bar");
   app.footer(kExamples);
   return [options] { return run(*options); };

@@ -1,5 +1,8 @@
 #include "biplane/train/config.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "biplane/core/error.h"
 
 namespace biplane {
@@ -38,6 +41,11 @@ void check_train_config(const TrainConfig& c) {
   require(c.threads <= c.batch / c.accumulate, "threads", c.threads,
           "at most one per study of a micro-batch (train.batch / train.accumulate) is possible");
   require(c.log_every >= 1, "log_every", c.log_every, "1 or more is needed");
+}
+
+std::int64_t compute_threads(const TrainConfig& config) {
+  const std::int64_t cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+  return std::min(config.threads > 0 ? config.threads : cores, config.batch / config.accumulate);
 }
 
 std::int64_t total_steps(const TrainConfig& config, std::int64_t batches_per_epoch) {

@@ -60,6 +60,10 @@ struct TrainConfig {
 // Throws Error kUsage naming the first key whose value cannot be used, and the values that can.
 void check_train_config(const TrainConfig& config);
 
+// Threads that a run starts with: train.threads, or where that is 0 one per core, but no more than
+// a micro-batch has studies.
+std::int64_t compute_threads(const TrainConfig& config);
+
 // Steps of a run over data of `batches_per_epoch` batches.
 std::int64_t total_steps(const TrainConfig& config, std::int64_t batches_per_epoch);
 

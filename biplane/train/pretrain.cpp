@@ -89,10 +89,14 @@ TensorMap network_weights(Objective& objective) {
 }  // namespace
 
 void check_pretrain_config(const PretrainConfig& config) {
-  if (config.seed < 0)
-    throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
   if (config.data.manifest.empty())
     throw Error(ErrorKind::kUsage, "data.manifest is not set: a manifest.jsonl is needed");
+  check_pretrain_settings(config);
+}
+
+void check_pretrain_settings(const PretrainConfig& config) {
+  if (config.seed < 0)
+    throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
   check_data_config(config.data);
   check_config(config.model);
   check_config(config.loss);

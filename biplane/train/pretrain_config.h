@@ -53,4 +53,7 @@ struct PretrainConfig {
 // each other.
 void check_pretrain_config(const PretrainConfig& config);
 
+// The same for a configuration that has no manifest yet.
+void check_pretrain_settings(const PretrainConfig& config);
+
 }  // namespace biplane

@@ -39,15 +39,20 @@ std::string content_of(const View& view) {
 
 }  // namespace
 
-RunData read_run_data(const DataConfig& config, std::uint64_t seed) {
-  RunData data;
-  data.manifest = std::make_shared<Manifest>(Manifest::read(config.manifest, config.root));
-  data.chosen = select_studies(data.manifest->studies(), config.filter());
-  if (data.chosen.empty()) {
+std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataConfig& config) {
+  std::vector<std::int64_t> chosen = select_studies(manifest.studies(), config.filter());
+  if (chosen.empty()) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
                             config.manifest, config.split, config.views));
   }
+  return chosen;
+}
+
+RunData read_run_data(const DataConfig& config, std::uint64_t seed) {
+  RunData data;
+  data.manifest = std::make_shared<Manifest>(Manifest::read(config.manifest, config.root));
+  data.chosen = chosen_studies(*data.manifest, config);
   data.dataset = std::make_shared<StudyDataset>(
       data.manifest, data.chosen, make_text_pipeline(config, data.manifest->studies(), data.chosen),
       DatasetOptions::from(config, seed, /*training=*/true));

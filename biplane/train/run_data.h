@@ -18,7 +18,10 @@ struct RunData {
   std::shared_ptr<StudyDataset> dataset;
 };
 
-// Throws Error as Manifest::read and make_text_pipeline do, and kUsage where no study is left.
+// Indices of the studies that are trained on. Throws Error kUsage where none is left.
+std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataConfig& config);
+
+// Throws Error as Manifest::read and make_text_pipeline do, and as chosen_studies.
 RunData read_run_data(const DataConfig& config, std::uint64_t seed);
 
 // Text of the lexicon in effect: data.lexicon, or the shipped one.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <thread>
 
 #include "biplane/core/error.h"
 #include "biplane/core/progress.h"
@@ -35,9 +34,7 @@ std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkp
     }
     return checkpoint->threads;
   }
-  const std::int64_t cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
-  const std::int64_t wanted = config.threads > 0 ? config.threads : cores;
-  return std::min(wanted, config.batch / config.accumulate);
+  return compute_threads(config);
 }
 
 void check_same_run(const Checkpoint& checkpoint, const TrainJob& job) {

@@ -184,6 +184,32 @@ class LateSize(PretrainTest):
         self.assertEqual(config["model"]["image_size"], 32, "the grid that positions are learned for")
 
 
+class Plan(PretrainTest):
+    def test_a_plan_needs_no_image_and_starts_nothing(self):
+        shutil.rmtree(self.folder / "corpus")
+        command = self.command("run", "train.steps=0", "train.epochs=20", "train.late_size=48")
+        plan = json.loads(self.expect_ok(*command, "--plan", "--json"))
+        self.assertEqual((plan["studies"], plan["batches_per_epoch"], plan["steps"], plan["warmup"], plan["late"]), (12, 1, 20, 2, 4))
+        self.assertEqual(plan["tokens"], 12, "nine words, a full stop, [CLS] and [SEP]")
+        self.assertEqual([line["image_size"] for line in plan["memory"]], [32, 48])
+        text = self.expect_ok(*command, "--plan")
+        for part in ("frontal", "memory, MiB", "at 48 px", "20 epochs", "the last 4 at 48 px", "learning rates", "not trained"):
+            self.assertIn(part, text)
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_parameters_are_those_of_the_run(self):
+        plan = json.loads(self.expect_ok(*self.command("run", "train.steps=1"), "--plan", "--json"))
+        self.expect_ok(*self.command("run", "train.steps=1"))
+        log = (self.folder / "run" / "out.log").read_text()
+        self.assertIn(f"{sum(part['trained'] for part in plan['parts'])} parameters, 1 steps of 8 studies", log)
+
+    def test_what_a_run_refuses_a_plan_refuses(self):
+        self.expect_error(2, "train.lr", *self.command("run", "train.lr=0"), "--plan")
+        self.expect_error(2, "only 12 studies", *self.command("run", "train.batch=13"), "--plan")
+        self.expect_error(2, "model.lateral.frozen", *self.command("run", "model.lateral.frozen=true"), "--plan")
+        self.expect_error(66, "no such file", *self.command("run", "data.manifest=nowhere.jsonl"), "--plan")
+
+
 class Refused(PretrainTest):
     def test_wrong_keys_and_values_are_named(self):
         self.expect_error(2, "did you mean 'train.steps'", *self.command("run", "train.stps=4"))
