@@ -1,5 +1,7 @@
 #include "biplane/model/tower_package.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -66,7 +68,7 @@ Json read_hint(const fs::path& file) {
 // The value of the first path of keys ("vision_config/num_attention_heads") that is there.
 Json find_value(const Json& json, std::initializer_list<const char*> paths) {
   for (const char* path : paths) {
-    const Json::json_pointer pointer("/" + std::string(path));
+    const Json::json_pointer pointer(fmt::format("/{}", path));
     if (json.is_object() && json.contains(pointer)) return json.at(pointer);
   }
   return nullptr;
@@ -128,7 +130,7 @@ std::vector<MappedTower> wanted_towers(const TensorMap& tensors, const fs::path&
                                             " tensors has a name of " + known_schemes());
   if (prefix.empty()) return towers;
   std::string there;
-  for (const MappedTower& tower : towers) there += " \"" + tower.prefix + "\"";
+  for (const MappedTower& tower : towers) there += fmt::format(" \"{}\"", tower.prefix);
   std::erase_if(towers, [&](const MappedTower& tower) { return tower.prefix != prefix; });
   if (towers.empty())
     throw Error(ErrorKind::kUsage, "--tower " + prefix + ": " + source.string() +
