@@ -1,10 +1,10 @@
 """Published weights as users meet them: imported, refused, and the start of a run."""
 
 import json
+import os
 import pickle
 import random
 import struct
-import subprocess
 import zipfile
 
 from program import ProgramTest, run_tests
@@ -95,13 +95,13 @@ class Import(ProgramTest):
     def test_hostile_and_foreign_files_are_refused_with_their_cause(self):
         class Attack:
             def __reduce__(self):
-                return (subprocess.getoutput, (f"touch {marker}",))
+                return (os.system, (f"touch {marker}",))
 
         marker, path = self.folder / "ran", self.folder / "attack.pt"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("archive/data.pkl", pickle.dumps({"state_dict": Attack()}, protocol=2))
             archive.writestr("archive/version", "3\n")
-        self.expect_error(65, "subprocess.getoutput", "import", path, "--out", self.folder / "out")
+        self.expect_error(65, "posix.system", "import", path, "--out", self.folder / "out")
         self.assertFalse(marker.exists())
         (self.folder / "text.bin").write_text("no weights\n")
         self.expect_error(65, "text.bin", "import", self.folder / "text.bin", "--out", self.folder / "out")
@@ -117,7 +117,7 @@ class Start(PretrainTest):
     """Runs that start from imported encoders."""
 
     SETTINGS = ["model.frontal.vit.style=timm", "model.lateral.vit.style=timm", "model.frontal.vit.mean=[0.5]", "model.frontal.vit.std=[0.5]",
-                "model.lateral.vit.mean=[0.5]", "model.lateral.vit.std=[0.5]", "train.steps=2", "train.lr=0", "model.lateral.frozen=true"]
+                "model.lateral.vit.mean=[0.5]", "model.lateral.vit.std=[0.5]", "train.steps=2", "train.lr=1e-30", "model.lateral.frozen=true"]
 
     def setUp(self):
         super().setUp()

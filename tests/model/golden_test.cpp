@@ -39,7 +39,12 @@ class GoldenMethod : public ::testing::TestWithParam<torch::ScalarType> {
   void fill(T& module, const TensorMap& weights,
             const std::vector<std::string>& optional = {}) const {
     module.to(GetParam());
-    assign_weights(module, weights, optional);
+    TensorMap all = weights;
+    for (const auto& item : module.named_parameters()) {
+      for (const std::string& prefix : optional)
+        if (item.key().starts_with(prefix)) all.emplace(item.key(), item.value());
+    }
+    assign_weights(module, all);
   }
 };
 
