@@ -17,12 +17,14 @@ struct BlockShape {
   bool quick = false;   // QuickGELU: scaled copies of the two matrices of the MLP
   bool packed = false;  // rows without padding: what attention reads is gathered once more
   bool dropout = false;
+  bool scaled = false;  // LayerScale
 };
 
 // Of one row of a block without cross-attention: norm, projection, q k v, attention, norm, MLP.
 double block_row(const BlockShape& shape) {
-  return (8 + (shape.packed ? 1 : 0) + (shape.dropout ? 2 : 0)) * shape.width + 2 * shape.hidden +
-         shape.heads;
+  return (8 + (shape.packed ? 1 : 0) + (shape.dropout ? 2 : 0) + (shape.scaled ? 2 : 0)) *
+             shape.width +
+         2 * shape.hidden + shape.heads;
 }
 
 double block_weights(const BlockShape& shape) {
@@ -40,15 +42,17 @@ class Parts {
         width_(static_cast<double>(model.width)) {}
 
   std::vector<ActivationPart> list() {
-    if (loss_.itc.weight > 0 || loss_.proto.weight > 0 || loss_.fla.weight > 0)
+    if (loss_.itc.weight + loss_.proto.weight + loss_.fla.weight + loss_.local.weight > 0)
       add("report", {"text", "text_projection"}, text());
     add("frontal", {"frontal", "frontal_projection"}, frontal());
     add("lateral", {"lateral", "lateral_adapter"}, lateral());
-    if (loss_.itc.weight > 0) add("contrast", {"fusion"}, studies_ * 12 * width_);
+    add("globals", {"fusion"}, studies_ * 12 * width_);
     if (loss_.mlm.weight > 0) add_mlm();
     if (loss_.fla.weight > 0) add("alignment", {"alignment"}, alignment());
     if (loss_.proto.weight > 0)
       add("prototypes", {"prototypes"}, 3 * studies_ * prototypes(), threads_ * codes());
+    if (loss_.local.weight > 0)  // the patches at unit length
+      add("sentences", {}, studies_ * (patches(model_.frontal) + patches(model_.lateral)) * width_);
     return std::move(parts_);
   }
 
@@ -58,9 +62,15 @@ class Parts {
     parts_.push_back({name, std::move(modules), kFloat * kept, kFloat * working});
   }
 
-  double patches(const TowerConfig& tower) const {
-    const double side = static_cast<double>(input_.image_size / tower.vit.patch);
+  // Tokens of an image of side `size`, without class token.
+  static double patches(const TowerConfig& tower, std::int64_t size) {
+    const std::int64_t stride = tower.kind == "swin" ? tower.swin.stride() : tower.vit.patch;
+    const double side = static_cast<double>((size + stride - 1) / stride);
     return side * side;
+  }
+  double patches(const TowerConfig& tower) const { return patches(tower, input_.image_size); }
+  static double tower_width(const TowerConfig& tower) {
+    return static_cast<double>(tower.kind == "swin" ? tower.swin.last_width() : tower.vit.width);
   }
   double prototypes() const { return static_cast<double>(model_.prototypes.count); }
   // Scores, exponents and sums of queue and batch of one tower at a time.
@@ -69,15 +79,24 @@ class Parts {
   }
 
   // An image tower up to its tokens.
-  double vit(const TowerConfig& tower) const {
-    if (tower.frozen) return 0;
-    const VisionTransformerConfig& vit = tower.vit;
-    const double width = static_cast<double>(vit.width),
-                 side = static_cast<double>(input_.image_size);
-    const BlockShape shape{width, vit.mlp_ratio * width, static_cast<double>(vit.heads),
-                           vit.style == "clip"};
-    const double rows = studies_ * (patches(tower) + 1), layers = static_cast<double>(vit.layers);
-    double kept = layers * (rows * block_row(shape) + threads_ * block_weights(shape));
+  double tower(const TowerConfig& config) const {
+    if (config.frozen) return 0;
+    return config.kind == "swin" ? swin(config.swin) : vit(config.vit);
+  }
+
+  double vit(const VisionTransformerConfig& vit) const {
+    const double width = static_cast<double>(vit.width);
+    const double side = static_cast<double>(input_.image_size);
+    const double places = side * side / static_cast<double>(vit.patch * vit.patch);
+    BlockShape shape;
+    shape.width = width;
+    shape.hidden = vit.mlp_ratio * width;
+    shape.heads = static_cast<double>(vit.heads);
+    shape.quick = vit.style == "clip";
+    shape.scaled = vit.style == "dinov2";
+    const double rows = studies_ * (places + 1 + static_cast<double>(vit.registers));
+    double kept = static_cast<double>(vit.layers) *
+                  (rows * block_row(shape) + threads_ * block_weights(shape));
     kept +=
         rows * (shape.quick ? 2 : 1) * width;  // inputs of the norms before and after the blocks
     if (vit.stem.empty()) return kept + studies_ * side * side;  // the image cut into patches
@@ -87,30 +106,61 @@ class Parts {
     return kept + rows * static_cast<double>(vit.stem.back());
   }
 
+  // The bias of the scores is learned, so that attention within windows is not fused: it keeps its
+  // weights and scaled q and k. Merging keeps 4 w twice for a quarter of the rows.
+  double swin(const SwinTransformerConfig& swin) const {
+    double kept = studies_ * static_cast<double>(input_.image_size * input_.image_size);
+    const double window = static_cast<double>(swin.window * swin.window);
+    for (std::size_t stage = 0; stage < swin.depths.size(); ++stage) {
+      const std::int64_t stride = swin.patch << stage;
+      const double side = static_cast<double>((input_.image_size + stride - 1) / stride);
+      const double rows = studies_ * side * side;
+      const double width = static_cast<double>(swin.width << stage);
+      BlockShape shape;
+      shape.width = width;
+      shape.hidden = swin.mlp_ratio * width;
+      shape.heads = static_cast<double>(swin.heads[stage]) * window;
+      shape.packed = true;
+      kept += rows * (static_cast<double>(swin.depths[stage]) * (block_row(shape) + 2 * width) +
+                      2 * width);
+    }
+    return kept;
+  }
+
   double frontal() const {
+    if (loss_.views == "lateral") return 0;
     const double rows = studies_ * (patches(model_.frontal) + 1);
-    return vit(model_.frontal) + rows * (static_cast<double>(model_.frontal.vit.width) + width_);
+    return tower(model_.frontal) + rows * (tower_width(model_.frontal) + width_);
   }
 
   // With the adapter: the tower's tokens, the projection, the norm, the pooling's hidden units.
   double lateral() const {
+    if (loss_.views == "frontal") return 0;
     const double rows = studies_ * patches(model_.lateral);
-    return vit(model_.lateral) +
-           rows * (static_cast<double>(model_.lateral.vit.width) + 3 * width_);
+    return tower(model_.lateral) + rows * (tower_width(model_.lateral) + 3 * width_);
   }
 
   double text() const {
     const BertConfig& bert = model_.text.bert;
     const double rows = studies_ * input_.tokens, width = static_cast<double>(bert.width);
-    const BlockShape shape{width, bert.mlp_ratio * width, static_cast<double>(bert.heads), false,
-                           true,  model_.text.dropout > 0};
+    BlockShape shape;
+    shape.width = width;
+    shape.hidden = bert.mlp_ratio * width;
+    shape.heads = static_cast<double>(bert.heads);
+    shape.packed = true;
+    shape.dropout = model_.text.dropout > 0;
     const double tower =
         model_.text.frozen ? 0 : static_cast<double>(bert.layers) * block_row(shape) + width;
     return rows * (tower + width + 2 * width_);
   }
 
   BlockShape decoder_shape(std::int64_t heads) const {
-    return {width_, 4 * width_, static_cast<double>(heads), true, true};
+    BlockShape shape;
+    shape.width = width_;
+    shape.hidden = 4 * width_;
+    shape.heads = static_cast<double>(heads);
+    shape.quick = shape.packed = true;
+    return shape;
   }
 
   // Queries that read keys, in each of `layers` layers or in the first one only; the last layer
@@ -130,12 +180,10 @@ class Parts {
     add("masked report", {"text", "text_projection"}, text());
     const double candidates = patches(model_.frontal) + patches(model_.lateral);
     const KeySemanticsConfig& keys = model_.key_semantics;
-    const auto at_training_size = [&](const TowerConfig& tower) {
-      const std::int64_t side = model_.image_size / tower.vit.patch;
-      return side * side;
-    };
-    const double slots = static_cast<double>(slot_count(
-        keys.rho, keys.alpha, at_training_size(model_.frontal) + at_training_size(model_.lateral)));
+    const double slots = static_cast<double>(
+        slot_count(keys.rho, keys.alpha,
+                   static_cast<std::int64_t>(patches(model_.frontal, model_.image_size) +
+                                             patches(model_.lateral, model_.image_size))));
     add("key semantics", {"key_semantics"},
         studies_ * (2.4 * width_ * candidates + 4.5 * slots * candidates + (slots + 1) * width_));
     const double rows = studies_ * input_.tokens, places = rows * input_.masked;

@@ -57,7 +57,7 @@ class Planner {
  private:
   bool given(const std::string& init) const { return !value_of(init_, init).empty(); }
 
-  // The file of the vocabulary as far as there is one; `awaited` where one belongs to weights that
+  // The file of the vocabulary, as far as there is one; `awaited` where one belongs to weights that
   // are not there.
   struct VocabularyPlace {
     fs::path file;
@@ -68,7 +68,8 @@ class Planner {
     const std::string path = value_of(init_, given("model") ? "model" : "text");
     if (path.empty()) return {};
     if (!fs::exists(path)) return {{}, true};
-    const fs::path file = (given("model") ? find_model(path) : fs::path(path)) / "vocab.txt";
+    const fs::path place = given("model") ? find_model(path) : fs::path(path);
+    const fs::path file = (fs::is_directory(place) ? place : place.parent_path()) / "vocab.txt";
     return fs::exists(file) ? VocabularyPlace{file, false} : VocabularyPlace{{}, true};
   }
 
@@ -153,7 +154,10 @@ class Planner {
   std::string idle(const std::string& part) const {
     if (part == "alignment" && !is_on("fla")) return "loss.fla.weight is 0";
     if (part == "prototypes" && !is_on("proto")) return "loss.proto.weight is 0";
-    if (part == "fusion" && !is_on("itc")) return "loss.itc.weight is 0";
+    if (part == "fusion" && !config_.loss.uses_fused()) return "no loss uses the fused feature";
+    const std::string& views = config_.loss.views;
+    if (views != "both" && part.starts_with(views == "frontal" ? "lateral" : "frontal"))
+      return "loss.views is " + views;
     const bool words = part == "key_semantics" || part == "decoder" || part == "mlm_head";
     return words && !is_on("mlm") ? "loss.mlm.weight is 0" : "";
   }

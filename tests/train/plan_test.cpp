@@ -69,6 +69,29 @@ TEST(Plan, TellsWhatIsNotTrained) {
   EXPECT_LT(plan.memory[0].gradients, plan_pretrain(tiny_config()).memory[0].gradients);
 }
 
+TEST(Plan, ATowerThatNoLossReachesIsNotTrained) {
+  PretrainConfig config = tiny_config();
+  config.loss.views = "frontal";
+  config.loss.fla.weight = 0;
+  config.loss.itc.pairs.fused_text = 0;
+  EXPECT_THAT(plan_pretrain(config).not_trained,
+              ::testing::IsSupersetOf({"lateral: loss.views is frontal",
+                                       "lateral_adapter: loss.views is frontal",
+                                       "fusion: no loss uses the fused feature"}));
+}
+
+TEST(Plan, BesideImportedTowersTheRestLearnsFiveTimesAsFast) {
+  PretrainConfig config = tiny_config();
+  config.init.lateral = "nowhere/swin";
+  const PretrainPlan plan = plan_pretrain(config);
+  EXPECT_EQ(part(plan, "lateral").start, "init.lateral = nowhere/swin (not there)");
+  EXPECT_EQ(part(plan, "frontal").start, "random, seed 0");
+  std::map<std::string, double> rates;
+  for (const PlanGroup& group : plan.groups) rates[group.name] = group.lr;
+  EXPECT_DOUBLE_EQ(rates.at("random_start"), 5 * config.train.lr);
+  EXPECT_DOUBLE_EQ(rates.at("base"), config.train.lr);
+}
+
 TEST(Plan, StepsNeedTheDataOrTrainSteps) {
   PretrainConfig config = tiny_config();
   config.train.late_size = 64;
@@ -168,6 +191,18 @@ TEST(Plan, TheMemoryOfAStepIsEstimatedWithinATenth) {
   configs["stem"] = middle_config();
   for (TowerConfig* tower : {&configs["stem"].model.frontal, &configs["stem"].model.lateral})
     tower->vit.stem = {16, 32, 64};
+  configs["swin"] = middle_config();
+  configs["swin"].model.lateral.kind = "swin";
+  configs["swin"].model.lateral.swin.width = 48;
+  configs["swin frozen"] = configs["swin"];
+  configs["swin frozen"].model.lateral.frozen = true;
+  configs["swin frozen"].model.lateral.allow_random_frozen = true;
+  configs["dinov2"] = middle_config();
+  configs["dinov2"].model.frontal.vit.style = "dinov2";
+  configs["one view, sentences"] = middle_config();
+  configs["one view, sentences"].loss.views = "frontal";
+  configs["one view, sentences"].loss.fla.weight = 0;
+  configs["one view, sentences"].loss.local.weight = 1;
   for (const auto& [name, config] : configs) {
     const double measured = measured_step(config, 32), estimated = estimated_step(config, 32);
     EXPECT_NEAR(estimated / measured, 1.0, 0.1)
