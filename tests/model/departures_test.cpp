@@ -16,15 +16,15 @@ using testing::SyntheticStudy;
 using testing::term;
 using testing::tiny_settings;
 
+// clang-format off
 // The known departures of the published code (method section 8), row by row, and what catches each:
 //
 //   masked ids share storage     DepartureOnlyTheMaskedWordsTermSeesTheMaskedCopy here;
 //                                StudyLoader.MakesBatchesOfTheDocumentedForm
 //   lateral global is constant   Objective.Property4...,
-//   MultiviewModel.LateralFeaturesDependOnThe... selection by the last report
-//   Objective.Property1..., KeySemantics.AReportChoosesForItsOwn... 392 patches hard-coded
-//   DepartureSlotsFollowTheViewsThatExist here;
-//                                KeySemantics.KeepsAndAggregatesTheRightNumbersForEveryEncoder
+//                                MultiviewModel.LateralFeaturesDependOnTheImage...
+//   selection by the last report Objective.Property1..., KeySemantics.AReportChoosesForItsOwn...
+//   392 patches hard-coded       DepartureSlotsFollowTheViewsThatExist here; KeySemantics.Property5...
 //   missing laterals filled in   Objective.Property3... (three tests)
 //   no padding masks             DeparturePaddingIsNeitherAttendedNorAligned here;
 //                                Objective.Property2...
@@ -35,6 +35,7 @@ using testing::tiny_settings;
 //   entities on word pieces      Lexicon.AllPiecesOfAWordHaveItsClass,
 //                                Masking.AllPiecesOfAWordAreMaskedTogether
 //   header cut at 128 tokens     ParseSections.*, TrainingText.*
+// clang-format on
 
 std::unique_ptr<PretrainObjective> make_objective(const PretrainSettings& settings) {
   auto objective = std::make_unique<PretrainObjective>(settings);

@@ -64,7 +64,7 @@ void check_counts(const KeySet& set, const KeySemanticsConfig& config, std::int6
       false);
 }
 
-TEST(KeySemantics, KeepsAndAggregatesTheRightNumbersForEveryEncoder) {
+TEST(KeySemantics, Property5KeepsAndAggregatesTheRightNumbersForEveryEncoder) {
   const std::pair<std::int64_t, std::int64_t> grids[] = {
       {16, 16}, {36, 36}, {196, 196}, {196, 49}, {576, 144}};
   for (const auto& [frontal, lateral] : grids) {
