@@ -14,6 +14,7 @@
 #include "apps/common/command_line.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
+#include "biplane/core/memory.h"
 
 namespace biplane {
 namespace {
@@ -52,6 +53,7 @@ void print_result(const PretrainResult& result, const Options& options) {
     line["steps"] = result.steps;
     if (!result.model.empty()) line["model"] = result.model.string();
     line["last"] = result.last;
+    line["peak_memory_bytes"] = peak_memory_bytes();
     fmt::print("{}\n", line.dump());
     return;
   }

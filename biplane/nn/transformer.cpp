@@ -33,8 +33,12 @@ Mlp::Mlp(std::int64_t width, std::int64_t hidden, Activation activation) : activ
 
 torch::Tensor Mlp::forward(const torch::Tensor& x) const {
   if (activation_ == Activation::kGelu) return c_proj->forward(at::gelu(c_fc->forward(x)));
-  // QuickGELU is silu(s x) / s. The factors go into the weights, which are small beside the hidden
-  // values: one pass over these instead of three.
+  // QuickGELU is silu(s x) / s. Where the weights are small beside the hidden values the factors go
+  // into them: one pass over the values instead of three. Large weights would have to be kept twice
+  // until the backward pass.
+  const std::int64_t width = c_fc->weight.size(1);
+  if (x.numel() / width < kQuickGeluFoldRows * width)
+    return c_proj->forward(quick_gelu(c_fc->forward(x)));
   const torch::Tensor hidden =
       at::silu(at::linear(x, c_fc->weight * kQuickGeluSlope, c_fc->bias * kQuickGeluSlope));
   return at::linear(hidden, c_proj->weight * (1.0 / kQuickGeluSlope), c_proj->bias);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "biplane/model/key_semantics.h"
+#include "biplane/nn/transformer.h"
 
 namespace biplane {
 namespace {
@@ -14,7 +15,7 @@ constexpr double kFloat = 4;  // bytes
 // an activation its input, fused attention q, k, v, what it reads and a number a head.
 struct BlockShape {
   double width = 0, hidden = 0, heads = 0;
-  bool quick = false;   // QuickGELU: scaled copies of the two matrices of the MLP
+  bool quick = false;   // QuickGELU: may keep scaled copies of the two matrices of the MLP
   bool packed = false;  // rows without padding: what attention reads is gathered once more
   bool dropout = false;
   bool scaled = false;  // LayerScale
@@ -27,8 +28,10 @@ double block_row(const BlockShape& shape) {
          2 * shape.hidden + shape.heads;
 }
 
-double block_weights(const BlockShape& shape) {
-  return shape.quick ? 2 * shape.width * shape.hidden : 0;
+// Of a block that computes `rows` rows in one thread.
+double block_weights(const BlockShape& shape, double rows) {
+  const bool folds = rows >= static_cast<double>(kQuickGeluFoldRows) * shape.width;
+  return shape.quick && folds ? 2 * shape.width * shape.hidden : 0;
 }
 
 class Parts {
@@ -96,7 +99,7 @@ class Parts {
     shape.scaled = vit.style == "dinov2";
     const double rows = studies_ * (places + 1 + static_cast<double>(vit.registers));
     double kept = static_cast<double>(vit.layers) *
-                  (rows * block_row(shape) + threads_ * block_weights(shape));
+                  (rows * block_row(shape) + threads_ * block_weights(shape, rows / threads_));
     kept +=
         rows * (shape.quick ? 2 : 1) * width;  // inputs of the norms before and after the blocks
     if (vit.stem.empty()) return kept + studies_ * side * side;  // the image cut into patches
@@ -173,7 +176,7 @@ class Parts {
     const double last = rows * 4 * width_ + wanted * (block_row(shape) - 2 * width_);
     return keys * width_ + reads * (rows * cross_row + 3 * keys * width_) +
            (all - 1) * rows * block_row(shape) + last + wanted * 2 * width_ +
-           all * threads_ * block_weights(shape);
+           all * threads_ * block_weights(shape, rows / threads_);
   }
 
   void add_mlm() {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "biplane/core/error.h"
+#include "biplane/core/memory.h"
 #include "biplane/core/progress.h"
 #include "biplane/nn/weights.h"
 #include "biplane/train/config_keys.h"
@@ -19,6 +20,7 @@
 namespace biplane {
 namespace {
 
+constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr const char* kTrainedWeights =
     "weights.";  // in optimizer.safetensors, where the model is an average
 
@@ -154,7 +156,8 @@ TrainResult Trainer::run() {
     if (loop()) {
       use_average();
       if (job_.finish) job_.finish(replicas_->master());
-      folder_.log(fmt::format("done after {} steps", done_));
+      folder_.log(fmt::format("done after {} steps; peak memory {:.2f} GiB", done_,
+                              static_cast<double>(peak_memory_bytes()) / kGibibyte));
       folder_.set_state("done");
     } else {
       result_.outcome = TrainOutcome::kCheckpointed;

@@ -1,13 +1,13 @@
 // Weight files that were made to harm: each must be refused with one line that names the file and
 // the cause, soon and in little memory. (Headers of safetensors files: safetensors_test.cpp.)
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 
 #include <chrono>
 #include <fstream>
 #include <functional>
 
 #include "biplane/core/error.h"
+#include "biplane/core/memory.h"
 #include "biplane/formats/safetensors.h"
 #include "biplane/formats/weight_file.h"
 #include "tests/formats/torch_builder.h"
@@ -26,15 +26,9 @@ struct Hostile {
   std::string what, content, expected;
 };
 
-long peak_kilobytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
-}
-
 // Each file is opened and read whole, as an import does.
 void expect_refused(const std::vector<Hostile>& files) {
-  const long before = peak_kilobytes();
+  const std::int64_t before = peak_memory_bytes();
   const TemporaryFolder folder;
   const std::filesystem::path path = folder / "hostile.pt";
   for (const Hostile& hostile : files) {
@@ -55,7 +49,7 @@ void expect_refused(const std::vector<Hostile>& files) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << hostile.what;
   }
   // The sanitizer keeps freed memory for a while and pads what is allocated.
-  EXPECT_LT(peak_kilobytes() - before, 400'000);
+  EXPECT_LT(peak_memory_bytes() - before, 400'000'000);
 }
 
 std::string with_tensor(const std::string& tensor) {
