@@ -53,6 +53,7 @@ nlohmann::ordered_json row_json(const TensorRow& row) {
           {"note", row.note}};
 }
 
+// `places`: the folders that were written; empty: none was.
 std::string as_json(const ImportResult& result, const std::vector<std::string>& places) {
   nlohmann::ordered_json towers = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < result.towers.size(); ++i) {
@@ -63,7 +64,7 @@ std::string as_json(const ImportResult& result, const std::vector<std::string>& 
                       {"kind", package.tower.kind},
                       {"scheme", package.tower.scheme},
                       {"prefix", package.tower.prefix},
-                      {"out", places[i]},
+                      {"out", places.empty() ? "" : places[i]},
                       {"notes", package.tower.notes},
                       {"tensors", rows}});
   }
@@ -74,12 +75,7 @@ std::string as_json(const ImportResult& result, const std::vector<std::string>& 
          "\n";
 }
 
-// Names come from a file: nothing in them may steer the terminal.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return text.empty() ? "-" : text;
-}
+std::string shown(const std::string& text) { return text.empty() ? "-" : text; }
 
 // Columns as wide as their longest entry.
 std::string table(const std::vector<TensorRow>& rows) {
@@ -92,9 +88,9 @@ std::string table(const std::vector<TensorRow>& rows) {
   std::string text = fmt::format("{:<{}}  {:<{}}  {:<{}}  status\n", "tensor", name, "source",
                                  source, "shape", shape);
   for (const TensorRow& row : rows)
-    text += fmt::format("{:<{}}  {:<{}}  {:<{}}  {}{}\n", printable(row.name), name,
-                        printable(row.source), source, row.shape, shape,
-                        status_name(row.status), row.note.empty() ? "" : ": " + row.note);
+    text += fmt::format("{:<{}}  {:<{}}  {:<{}}  {}{}\n", shown(row.name), name, shown(row.source),
+                        source, row.shape, shape, status_name(row.status),
+                        row.note.empty() ? "" : ": " + row.note);
   return text;
 }
 
@@ -117,7 +113,7 @@ std::string as_text(const ImportResult& result, const std::vector<std::string>& 
     text += fmt::format("{}: {} as {}, from {}\n", package.role, package.tower.scheme,
                         package.tower.kind, package.container);
     for (const std::string& note : package.tower.notes) text += fmt::format("note: {}\n", note);
-    text += fmt::format("written  {}\n", places[i]);
+    if (!places.empty()) text += fmt::format("written  {}\n", places[i]);
   }
   return text;
 }
@@ -127,18 +123,18 @@ int run(const Options& options) {
   std::vector<std::string> places;
   for (std::size_t i = 0; i < result.towers.size(); ++i)
     places.push_back(place_of(result, i, options.out));
+  const auto print = [&](const std::vector<std::string>& written) {
+    cli::print_result(options.json ? as_json(result, written) : as_text(result, written));
+  };
   try {
     refuse_incomplete(result, options.allow_missing);
-  } catch (const Error&) {  // the table shows all that is missing
-    std::vector<TensorRow> rows;
-    for (const TowerPackage& package : result.towers)
-      rows.insert(rows.end(), package.tower.rows.begin(), package.tower.rows.end());
-    if (!options.json) cli::print_result(table(rows));
+  } catch (const Error&) {
+    print({});  // the table shows all that is missing
     throw;
   }
   for (std::size_t i = 0; i < result.towers.size(); ++i)
     save_tower_package(places[i], result.towers[i]);
-  cli::print_result(options.json ? as_json(result, places) : as_text(result, places));
+  print(places);
   return 0;
 }
 
@@ -156,6 +152,9 @@ VerbRun define_import(CLI::App& app) {
   app.add_option("--heads", options->import.hints.heads,
                  "attention heads, where no config.json beside the file says so")
       ->check(CLI::PositiveNumber);
+  app.add_option("--activation", options->import.hints.activation,
+                 "of the MLPs of a CLIP or ViT, where no file beside the weights says so")
+      ->check(CLI::IsMember({"quick_gelu", "gelu"}));
   app.add_option("--mean", options->import.hints.mean,
                  "pixel mean the weights were trained with, one value or three in [0, 1]")
       ->delimiter(',')

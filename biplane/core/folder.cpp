@@ -8,14 +8,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Moves a finished folder to its place; what was there goes first.
+// Moves a finished folder to its place; what was there goes when the new one stands.
 void move_into_place(const fs::path& finished, const fs::path& folder) {
   const fs::path old = finished.string() + "-old";
+  std::error_code ignored;
   try {
     fs::remove_all(old);
-    if (fs::exists(folder)) fs::rename(folder, old);
-    fs::rename(finished, folder);
-    fs::remove_all(old);
+    const bool replaces = fs::exists(folder);
+    if (replaces) fs::rename(folder, old);
+    try {
+      fs::rename(finished, folder);
+    } catch (const fs::filesystem_error&) {
+      if (replaces) fs::rename(old, folder, ignored);
+      throw;
+    }
+    fs::remove_all(old, ignored);
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorKind::kIo, folder.string() + ": cannot be written: " + error.code().message());
   }
@@ -23,14 +30,14 @@ void move_into_place(const fs::path& finished, const fs::path& folder) {
 
 }  // namespace
 
-void write_folder(const fs::path& folder, const std::string& mark,
+void write_folder(const fs::path& folder, const std::function<bool(const fs::path&)>& ours,
                   const std::function<void(const fs::path&)>& fill) {
-  if (fs::exists(folder) &&
-      (!fs::is_directory(folder) || (!fs::is_empty(folder) && !fs::exists(folder / mark)))) {
-    throw Error(ErrorKind::kUsage, folder.string() +
-                                       ": is there already and is no folder of this kind (" + mark +
-                                       " is missing)");
-  }
+  const bool free = !fs::exists(folder) || (fs::is_directory(folder) && fs::is_empty(folder));
+  if (!free && !(fs::is_directory(folder) && ours(folder)))
+    throw Error(ErrorKind::kUsage,
+                folder.string() +
+                    ": is there already and was not written by this command; choose "
+                    "another folder or remove it");
   fs::path place = fs::absolute(folder).lexically_normal();
   if (!place.has_filename()) place = place.parent_path();  // "out/"
   make_folder(place.parent_path());

@@ -35,6 +35,11 @@ class JsonWriter {
   nlohmann::ordered_json json_ = nlohmann::ordered_json::object();
 };
 
+// Names of the files that folders of models and towers have in common.
+inline constexpr const char* kConfigFile = "config.json";
+inline constexpr const char* kWeightsFile = "model.safetensors";
+inline constexpr const char* kVocabularyFile = "vocab.txt";
+
 constexpr std::uint64_t kMaxJsonConfig = 1 << 24;  // bytes
 
 // A struct as a JSON file, written atomically.
@@ -61,5 +66,8 @@ T read_json_struct(const std::filesystem::path& file) {
 // "architecture": a file of a later format may have keys that this version does not know.
 void check_json_format(const std::filesystem::path& file, std::int64_t format,
                        std::string_view architecture);
+
+// Whether the folder's config.json names this architecture.
+bool is_folder_of(const std::filesystem::path& folder, std::string_view architecture);
 
 }  // namespace biplane

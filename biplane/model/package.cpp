@@ -17,9 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kVocabulary = "vocab.txt";
 constexpr const char* kPreprocess = "preprocess.json";
 constexpr const char* kPrompts = "prompts";
 constexpr const char* kLexicon = "lexicon.yaml";
@@ -46,7 +43,7 @@ struct ConfigFile {
 };
 
 bool is_model_folder(const fs::path& folder) {
-  return fs::exists(folder / kConfig) && fs::exists(folder / kWeights);
+  return fs::exists(folder / kConfigFile) && fs::exists(folder / kWeightsFile);
 }
 
 std::vector<fs::path> prompt_files(const fs::path& folder) {
@@ -60,17 +57,17 @@ std::vector<fs::path> prompt_files(const fs::path& folder) {
 }
 
 ModelDescription read_description(const fs::path& folder) {
-  check_json_format(folder / kConfig, kFormat, kArchitecture);
-  const auto config = read_json_struct<ConfigFile>(folder / kConfig);
+  check_json_format(folder / kConfigFile, kFormat, kArchitecture);
+  const auto config = read_json_struct<ConfigFile>(folder / kConfigFile);
   try {
     check_config(config.model);
     check_masking_options(config.provenance.masking, "provenance.masking.");
   } catch (const Error& error) {
-    throw Error(ErrorKind::kBadContent, (folder / kConfig).string() + ": " + error.what());
+    throw Error(ErrorKind::kBadContent, (folder / kConfigFile).string() + ": " + error.what());
   }
-  const Vocabulary vocabulary = Vocabulary::read(folder / kVocabulary);
+  const Vocabulary vocabulary = Vocabulary::read(folder / kVocabularyFile);
   if (vocabulary.size() != config.model.text.bert.vocabulary) {
-    throw Error(ErrorKind::kBadContent, (folder / kVocabulary).string() + ": has " +
+    throw Error(ErrorKind::kBadContent, (folder / kVocabularyFile).string() + ": has " +
                                             std::to_string(vocabulary.size()) +
                                             " tokens, the model was built for " +
                                             std::to_string(config.model.text.bert.vocabulary));
@@ -87,10 +84,10 @@ ModelDescription read_description(const fs::path& folder) {
 
 void write_model_description(const fs::path& folder, const ModelDescription& description) {
   const ConfigFile config{kFormat, kArchitecture, description.config, description.tokenizer,
-                    description.provenance};
-  write_json_struct(folder / kConfig, config);
+                          description.provenance};
+  write_json_struct(folder / kConfigFile, config);
   write_json_struct(folder / kPreprocess, description.preprocess);
-  description.vocabulary.write(folder / kVocabulary);
+  description.vocabulary.write(folder / kVocabularyFile);
   if (!description.lexicon.empty()) write_file_atomically(folder / kLexicon, description.lexicon);
   make_folder(folder / kPrompts);
   for (const fs::path& file : description.prompts) {
@@ -101,9 +98,10 @@ void write_model_description(const fs::path& folder, const ModelDescription& des
 
 void save_model_package(const fs::path& folder, const ModelDescription& description,
                         const TensorMap& weights) {
-  write_folder(folder, kConfig, [&](const fs::path& unfinished) {
+  const auto ours = [](const fs::path& there) { return is_folder_of(there, kArchitecture); };
+  write_folder(folder, ours, [&](const fs::path& unfinished) {
     write_model_description(unfinished, description);
-    save_safetensors(unfinished / kWeights, weights);
+    save_safetensors(unfinished / kWeightsFile, weights);
     write_checksums(unfinished);
   });
 }
@@ -121,8 +119,8 @@ fs::path find_model(const fs::path& path) {
       if (error.kind() != ErrorKind::kBadContent) throw;  // damaged: the one before it may be whole
     }
   }
-  throw Error(ErrorKind::kMissingInput, path.string() + ": holds no model (" + kConfig + " with " +
-                                            kWeights +
+  throw Error(ErrorKind::kMissingInput, path.string() + ": holds no model (" + kConfigFile +
+                                            " with " + kWeightsFile +
                                             "), no model/ and no whole checkpoint in checkpoints/");
 }
 
@@ -142,10 +140,10 @@ void check_weights(const TensorMap& weights, const fs::path& file) {
 
 ModelPackage load_model_package(const fs::path& path) {
   const fs::path folder = find_model(path);
-  verify_checksums(folder, {kConfig, kWeights, kVocabulary, kPreprocess});
-  ModelPackage package{folder, read_description(folder), load_safetensors(folder / kWeights),
-                       sha256_file(folder / kWeights), sha256_file(folder / kPreprocess)};
-  check_weights(package.weights, folder / kWeights);
+  verify_checksums(folder, {kConfigFile, kWeightsFile, kVocabularyFile, kPreprocess});
+  ModelPackage package{folder, read_description(folder), load_safetensors(folder / kWeightsFile),
+                       sha256_file(folder / kWeightsFile), sha256_file(folder / kPreprocess)};
+  check_weights(package.weights, folder / kWeightsFile);
   return package;
 }
 

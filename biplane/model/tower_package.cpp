@@ -4,25 +4,23 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <utility>
 
 #include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
 #include "biplane/core/folder.h"
 #include "biplane/core/sha256.h"
+#include "biplane/formats/guarded_json.h"
 #include "biplane/formats/weight_file.h"
 #include "biplane/model/json_config.h"
 #include "biplane/nn/tensor_file.h"
-#include "biplane/nn/weights.h"
 
 namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kVocabulary = "vocab.txt";
 constexpr std::int64_t kFormat = 1;
 constexpr const char* kArchitecture = "biplane-tower";
 
@@ -58,11 +56,14 @@ struct TowerFile {
 
 using Json = nlohmann::json;
 
-// A JSON file beside the weights; null where there is none or it is not JSON: it is a hint only.
+// A JSON file beside the weights; null where there is none. Throws Error kBadContent naming it
+// where it is damaged: what it says decides how the weights compute.
 Json read_hint(const fs::path& file) {
   std::error_code none;
   if (!fs::is_regular_file(file, none)) return nullptr;
-  return Json::parse(read_file(file, kMaxJsonConfig), nullptr, /*allow_exceptions=*/false);
+  return parse_guarded_json(read_file(file, kMaxJsonConfig), "it", [&](const std::string& why) {
+    throw Error(ErrorKind::kBadContent, file.string() + ": " + why);
+  });
 }
 
 // The value of the first path of keys ("vision_config/num_attention_heads") that is there.
@@ -85,7 +86,7 @@ std::vector<double> numbers(const Json& json) {
 
 // What transformers and open_clip write beside their weights.
 TowerHints hints_beside(const fs::path& folder, bool text) {
-  const Json config = read_hint(folder / kConfig);
+  const Json config = read_hint(folder / kConfigFile);
   const Json preprocessor = read_hint(folder / "preprocessor_config.json");
   const Json open_clip = read_hint(folder / "open_clip_config.json");
   TowerHints hints;
@@ -97,6 +98,14 @@ TowerHints hints_beside(const fs::path& folder, bool text) {
   if (heads.is_number_integer()) hints.heads = heads.get<std::int64_t>();
   hints.mean = numbers(find_value(preprocessor, {"image_mean"}));
   hints.std = numbers(find_value(preprocessor, {"image_std"}));
+  const Json activation = text ? find_value(config, {"text_config/hidden_act", "hidden_act"})
+                               : find_value(config, {"vision_config/hidden_act", "hidden_act"});
+  if (activation.is_string()) hints.activation = activation.get<std::string>();
+  // open_clip's models use GELU unless they say otherwise.
+  if (!text && hints.activation.empty() && !find_value(open_clip, {"model_cfg"}).is_null()) {
+    const Json quick = find_value(open_clip, {"model_cfg/quick_gelu"});
+    hints.activation = quick.is_boolean() && quick.get<bool>() ? "quick_gelu" : "gelu";
+  }
   if (hints.mean.empty()) hints.mean = numbers(find_value(open_clip, {"preprocess_cfg/mean"}));
   if (hints.std.empty()) hints.std = numbers(find_value(open_clip, {"preprocess_cfg/std"}));
   return hints;
@@ -105,6 +114,7 @@ TowerHints hints_beside(const fs::path& folder, bool text) {
 TowerHints combined(TowerHints beside, const TowerHints& given) {
   if (!given.model_type.empty()) beside.model_type = given.model_type;
   if (given.heads > 0) beside.heads = given.heads;
+  if (!given.activation.empty()) beside.activation = given.activation;
   if (!given.mean.empty()) beside.mean = given.mean;
   if (!given.std.empty()) beside.std = given.std;
   return beside;
@@ -117,24 +127,20 @@ std::string role_of(const MappedTower& tower, std::size_t vision_towers) {
   return tower.prefix.find("lateral") == std::string::npos ? "frontal" : "lateral";
 }
 
-std::string known_schemes() {
-  return "CLIP, ViT of timm or MAE, DINOv2, Swin or BERT";
-}
-
-std::vector<MappedTower> wanted_towers(const TensorMap& tensors, const fs::path& source,
+// The towers under the prefix; all where it is empty.
+std::vector<MappedTower> chosen_towers(std::vector<MappedTower> towers, const fs::path& source,
                                        const std::string& prefix) {
-  std::vector<MappedTower> towers = map_towers(tensors);
   if (towers.empty())
-    throw Error(ErrorKind::kBadContent, source.string() + ": none of its " +
-                                            std::to_string(tensors.size()) +
-                                            " tensors has a name of " + known_schemes());
+    throw Error(ErrorKind::kBadContent, source.string() +
+                                            ": none of its tensors has a name of CLIP, ViT of timm "
+                                            "or MAE, DINOv2, Swin or BERT");
   if (prefix.empty()) return towers;
   std::string there;
   for (const MappedTower& tower : towers) there += fmt::format(" \"{}\"", tower.prefix);
   std::erase_if(towers, [&](const MappedTower& tower) { return tower.prefix != prefix; });
   if (towers.empty())
-    throw Error(ErrorKind::kUsage, "--tower " + prefix + ": " + source.string() +
-                                       " has towers under:" + there);
+    throw Error(ErrorKind::kUsage,
+                "--tower " + prefix + ": " + source.string() + " has towers under:" + there);
   return towers;
 }
 
@@ -143,10 +149,31 @@ bool fits_role(const TowerPackage& package, const std::string& role) {
   return package.role == "vision" || package.role == role;
 }
 
+// Throws where the weights of a tower folder are not those that its config.json describes.
+void check_tower_weights(const TowerPackage& package, const fs::path& file) {
+  const auto shapes = parameter_shapes(package.tower);
+  for (const auto& [name, tensor] : package.tower.weights) {
+    const auto found = shapes.find(name);
+    const bool projection = name == "projection.weight" && tensor.dim() == 2;
+    if (!projection && (found == shapes.end() || tensor.sizes() != found->second ||
+                        tensor.scalar_type() != torch::kFloat32))
+      throw Error(ErrorKind::kBadContent,
+                  fmt::format("{}: tensor {} ({}) does not belong to the "
+                              "tower that config.json describes",
+                              file.string(), name, shape_text(tensor.sizes())));
+  }
+  for (const auto& [name, shape] : shapes) {
+    const bool known =
+        std::find(package.missing.begin(), package.missing.end(), name) != package.missing.end();
+    if (!known && !package.tower.weights.contains(name))
+      throw Error(ErrorKind::kBadContent, file.string() + ": has no tensor " + name);
+  }
+}
+
 TowerPackage read_tower_folder(const fs::path& folder) {
-  verify_checksums(folder, {kConfig, kWeights});
-  check_json_format(folder / kConfig, kFormat, kArchitecture);
-  const auto file = read_json_struct<TowerFile>(folder / kConfig);
+  verify_checksums(folder, {kConfigFile, kWeightsFile});
+  check_json_format(folder / kConfigFile, kFormat, kArchitecture);
+  const auto file = read_json_struct<TowerFile>(folder / kConfigFile);
   TowerPackage package;
   package.source = folder.string();
   package.container = file.container;
@@ -160,15 +187,28 @@ TowerPackage read_tower_folder(const fs::path& folder) {
   package.tower.swin = file.swin;
   package.tower.bert = file.bert;
   package.tower.vit.image_size = package.tower.image_size = file.image_size;
-  package.tower.weights = load_safetensors(folder / kWeights);
-  refuse_not_finite(package.tower.weights, folder / kWeights, ErrorKind::kBadContent);
-  if (fs::exists(folder / kVocabulary)) package.vocabulary = folder / kVocabulary;
+  package.tower.weights = load_safetensors(folder / kWeightsFile);
+  refuse_not_finite(package.tower.weights, folder / kWeightsFile, ErrorKind::kBadContent);
+  check_tower_weights(package, folder / kWeightsFile);
+  if (fs::exists(folder / kVocabularyFile)) package.vocabulary = folder / kVocabularyFile;
   return package;
 }
 
-bool is_tower_folder(const fs::path& path) {
-  const Json config = read_hint(path / kConfig);
-  return config.is_object() && config.value("architecture", Json()) == kArchitecture;
+bool is_tower_folder(const fs::path& path) { return is_folder_of(path, kArchitecture); }
+
+// What LibTorch or a configuration refuses about a file is damage of that file.
+template <class Body>
+auto as_content_of(const fs::path& file, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    const bool named = std::string_view(error.what()).find(file.string()) != std::string_view::npos;
+    const ErrorKind kind =
+        error.kind() == ErrorKind::kUsage ? ErrorKind::kBadContent : error.kind();
+    throw Error(kind, named ? error.what() : file.string() + ": " + error.what());
+  } catch (const c10::Error& error) {
+    throw Error(ErrorKind::kBadContent, file.string() + ": " + error.what_without_backtrace());
+  }
 }
 
 }  // namespace
@@ -176,7 +216,8 @@ bool is_tower_folder(const fs::path& path) {
 ImportResult import_towers(const fs::path& source, const ImportOptions& options) {
   const WeightFile file = WeightFile::open(source);
   const TensorMap tensors = load_tensors(file);
-  const std::vector<MappedTower> mapped = wanted_towers(tensors, source, options.prefix);
+  const std::vector<MappedTower> mapped = chosen_towers(
+      as_content_of(source, [&] { return map_towers(tensors); }), source, options.prefix);
   const auto vision = static_cast<std::size_t>(std::count_if(
       mapped.begin(), mapped.end(), [](const auto& tower) { return tower.kind != "bert"; }));
   const fs::path folder = fs::is_directory(source) ? source : source.parent_path();
@@ -187,11 +228,8 @@ ImportResult import_towers(const fs::path& source, const ImportOptions& options)
   for (const MappedTower& tower : mapped) {
     TowerPackage package;
     const bool text = tower.kind == "bert";
-    try {
-      package.tower = build_tower(tower, combined(hints_beside(folder, text), options.hints));
-    } catch (const Error& error) {
-      throw Error(error.kind(), source.string() + ": " + error.what());
-    }
+    const TowerHints hints = combined(hints_beside(folder, text), options.hints);
+    package.tower = as_content_of(source, [&] { return build_tower(tower, hints); });
     for (const TensorRow& row : package.tower.rows) {
       if (row.status == TensorStatus::kMissing || row.status == TensorStatus::kWrongShape)
         package.missing.push_back(row.name);
@@ -201,7 +239,7 @@ ImportResult import_towers(const fs::path& source, const ImportOptions& options)
     package.sha256 = sums;
     package.corpora = options.corpora;
     package.role = role_of(tower, vision);
-    if (text && fs::exists(folder / kVocabulary)) package.vocabulary = folder / kVocabulary;
+    if (text && fs::exists(folder / kVocabularyFile)) package.vocabulary = folder / kVocabularyFile;
     result.towers.push_back(std::move(package));
   }
   return result;
@@ -226,38 +264,30 @@ void save_tower_package(const fs::path& folder, const TowerPackage& package) {
   file.swin = package.tower.swin;
   file.bert = package.tower.bert;
   file.image_size = package.tower.image_size;
-  write_folder(folder, kConfig, [&](const fs::path& unfinished) {
-    write_json_struct(unfinished / kConfig, file);
-    save_safetensors(unfinished / kWeights, package.tower.weights);
+  write_folder(folder, is_tower_folder, [&](const fs::path& unfinished) {
+    write_json_struct(unfinished / kConfigFile, file);
+    save_safetensors(unfinished / kWeightsFile, package.tower.weights);
     if (!package.vocabulary.empty())
-      write_file_atomically(unfinished / kVocabulary, read_file(package.vocabulary));
+      write_file_atomically(unfinished / kVocabularyFile, read_file(package.vocabulary));
     write_checksums(unfinished);
   });
 }
 
 TowerPackage load_tower(const fs::path& path, const std::string& role) {
   if (is_tower_folder(path)) {
-    TowerPackage package = read_tower_folder(path);
+    TowerPackage package = as_content_of(path, [&] { return read_tower_folder(path); });
     if (!fits_role(package, role))
       throw Error(ErrorKind::kUsage, path.string() + ": holds a " + package.role + " tower (" +
                                          package.tower.kind + "), not one for " + role);
     return package;
   }
   ImportResult imported = import_towers(path, {});
-  refuse_incomplete(imported, {});
   std::erase_if(imported.towers, [&](const auto& tower) { return !fits_role(tower, role); });
+  refuse_incomplete(imported, {});
   if (imported.towers.size() == 1) return std::move(imported.towers.front());
   throw Error(ErrorKind::kUsage, path.string() + ": holds " +
                                      std::to_string(imported.towers.size()) + " towers for " +
                                      role + "; biplane import --tower PREFIX takes one of them");
-}
-
-torch::Tensor resample_positions(const PublishedTower& tower, std::int64_t image_size) {
-  const torch::NoGradGuard no_grad;
-  VisionTransformer encoder(tower.vit);
-  encoder.positional_embedding.copy_(tower.weights.at("positional_embedding"));
-  const std::int64_t grid = image_size / tower.vit.patch;
-  return encoder.positions(grid, grid).squeeze(0).contiguous();
 }
 
 }  // namespace biplane

@@ -1,5 +1,7 @@
 #include "biplane/nn/patch_projection.h"
 
+#include <cmath>
+
 #include "biplane/core/error.h"
 
 namespace biplane {
@@ -31,6 +33,10 @@ void check_pixel_statistics(const std::vector<double>& mean, const std::vector<d
   for (const auto* values : {&mean, &std}) {
     if (values->size() != 1 && values->size() != kPixelChannels)
       throw Error(ErrorKind::kUsage, key + ".mean and .std: need one value or three");
+    for (const double value : *values) {
+      if (!std::isfinite(value))
+        throw Error(ErrorKind::kUsage, key + ".mean and .std: must be finite");
+    }
   }
   for (const double value : std) {
     if (!(value > 0.0)) throw Error(ErrorKind::kUsage, key + ".std: must be positive");

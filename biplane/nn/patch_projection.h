@@ -10,6 +10,12 @@ namespace biplane {
 
 constexpr std::int64_t kPixelChannels = 3;
 
+// Pixel statistics of published weights, of values in [0,1].
+inline const std::vector<double> kClipMean{0.48145466, 0.4578275, 0.40821073};
+inline const std::vector<double> kClipStd{0.26862954, 0.26130258, 0.27577711};
+inline const std::vector<double> kImageNetMean{0.485, 0.456, 0.406};
+inline const std::vector<double> kImageNetStd{0.229, 0.224, 0.225};
+
 // Pixel statistics the weights of a tower were trained with, of values in [0,1].
 struct PixelStatistics {
   torch::Tensor mean, std;  // (3) f32
@@ -18,8 +24,8 @@ struct PixelStatistics {
   static PixelStatistics of(const std::vector<double>& mean, const std::vector<double>& std);
 };
 
-// Throws Error kUsage naming `key` where the values are neither one nor three, or a std is not
-// positive.
+// Throws Error kUsage naming `key` where the values are neither one nor three, not finite, or a
+// std is not positive.
 void check_pixel_statistics(const std::vector<double>& mean, const std::vector<double>& std,
                             const std::string& key);
 

@@ -13,7 +13,8 @@
 namespace biplane {
 namespace {
 
-constexpr int kMostStages = 16;  // of a Swin transformer; published ones have four
+constexpr std::size_t kMostTowers = 16;  // of one scheme in a file
+constexpr int kMostStages = 16;          // of a Swin transformer; published ones have four
 
 std::string_view leading_digits(std::string_view text) {
   std::size_t count = 0;
@@ -69,7 +70,8 @@ torch::Tensor turned(const torch::Tensor& tensor, Turn turn) {
     case Turn::kVector:
       return tensor.reshape({-1});
     case Turn::kRows:
-      return tensor.dim() > 2 ? tensor.reshape({-1, tensor.size(-1)}) : tensor;
+      return tensor.dim() > 2 && tensor.numel() > 0 ? tensor.reshape({-1, tensor.size(-1)})
+                                                    : tensor;
     case Turn::kNone:
       break;
   }
@@ -84,6 +86,19 @@ std::string modern_name(std::string name) {
       return name.substr(0, name.size() - std::string_view(old).size()) + now;
   }
   return name;
+}
+
+// Throws where the q, k and v parts of a layer cannot be joined by their rows.
+void check_rows(const MappedTensor& joined, const std::vector<torch::Tensor>& rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].dim() > 0 && rows[i].sizes() == rows[0].sizes() &&
+        rows[i].scalar_type() == rows[0].scalar_type())
+      continue;
+    throw Error(ErrorKind::kBadContent, "tensors " + joined.sources[0] + " and " +
+                                            joined.sources[i] +
+                                            " do not fit together: " + shape_text(rows[0].sizes()) +
+                                            " and " + shape_text(rows[i].sizes()));
+  }
 }
 
 // Replaces "...attn.q.weight", "k", "v" by the rows of "...attn.in_proj_weight"; the same for the
@@ -109,6 +124,7 @@ void join_projections(std::map<std::string, MappedTensor>& tensors) {
       rows.push_back(found->second.tensor);
       joined.sources.push_back(found->second.sources[0]);
     }
+    check_rows(joined, rows);
     for (const char* part : {"q", "k", "v"}) tensors.erase(layer + ".attn." + part + "." + kind);
     joined.tensor = at::cat(rows, 0);
     tensors.emplace(layer + ".attn.in_proj_" + kind, std::move(joined));
@@ -144,9 +160,42 @@ void add_class_position(std::map<std::string, MappedTensor>& tensors) {
   table = at::cat({torch::zeros({1, table.size(1)}, table.options()), table});
 }
 
+// Buffers that follow from the sizes.
+bool is_derived(const std::string& name) {
+  for (const char* end : {"relative_position_index", "attn_mask", "position_ids"}) {
+    if (name.ends_with(end)) return true;
+  }
+  return false;
+}
+
+// Names of the source behind the prefix that start as a block of the scheme does and are not in
+// `used`.
+std::vector<std::string> strangers_in_blocks(const TensorMap& source, const NamingScheme& scheme,
+                                             const std::string& prefix,
+                                             const std::set<std::string>& used) {
+  std::set<std::string> starts;
+  for (const NamingRule& rule : scheme.rules) {
+    const std::string theirs = rule.theirs;
+    if (const std::size_t number = theirs.find('#'); number != std::string::npos)
+      starts.insert(prefix + theirs.substr(0, number));
+  }
+  std::vector<std::string> strangers;
+  for (const std::string& start : starts) {
+    for (auto at = source.lower_bound(start); at != source.end() && at->first.starts_with(start);
+         ++at) {
+      const bool numbered =
+          !leading_digits(std::string_view(at->first).substr(start.size())).empty();
+      if (numbered && !used.contains(at->first) && !is_derived(at->first))
+        strangers.push_back(at->first);
+    }
+  }
+  return strangers;
+}
+
 MappedTower map_tower(const TensorMap& source, const NamingScheme& scheme,
                       const std::string& prefix) {
-  MappedTower tower{scheme.description, scheme.kind, scheme.style, prefix, {}};
+  MappedTower tower{scheme.description, scheme.kind, scheme.style, prefix, {}, {}};
+  std::set<std::string> used;
   for (const NamingRule& rule : scheme.rules) {
     std::string_view theirs = rule.theirs;
     std::string_view before = prefix;
@@ -157,10 +206,12 @@ MappedTower map_tower(const TensorMap& source, const NamingScheme& scheme,
     for (auto at = source.lower_bound(std::string(before));
          at != source.end() && at->first.starts_with(before); ++at) {
       const auto ours = apply_rule(at->first.substr(before.size()), theirs, rule.ours);
-      if (ours)
-        tower.tensors.try_emplace(*ours, MappedTensor{turned(at->second, rule.turn), {at->first}});
+      if (!ours) continue;
+      used.insert(at->first);
+      tower.tensors.try_emplace(*ours, MappedTensor{turned(at->second, rule.turn), {at->first}});
     }
   }
+  tower.strangers = strangers_in_blocks(source, scheme, prefix, used);
   join_projections(tower.tensors);
   if (tower.kind == "swin") move_merging_to_its_stage(tower.tensors);
   if (tower.kind == "vit") add_class_position(tower.tensors);
@@ -179,6 +230,9 @@ std::set<std::string> prefixes_of(const TensorMap& source, const NamingScheme& s
     const bool all = std::all_of(scheme.anchors.begin(), scheme.anchors.end(),
                                  [&](const char* a) { return source.contains(prefix + a); });
     if (all) prefixes.insert(prefix);
+    if (prefixes.size() > kMostTowers)
+      throw Error(ErrorKind::kBadContent, "more than " + std::to_string(kMostTowers) +
+                                              " encoders have names of " + scheme.description);
   }
   return prefixes;
 }
@@ -199,24 +253,12 @@ std::vector<MappedTower> map_towers(const TensorMap& given) {
       towers.push_back(map_tower(source, scheme, prefix));
       for (auto& [name, tensor] : towers.back().tensors)
         for (std::string& from : tensor.sources) from = original.at(from);
+      for (std::string& from : towers.back().strangers) from = original.at(from);
     }
   }
   std::sort(towers.begin(), towers.end(),
             [](const MappedTower& a, const MappedTower& b) { return a.prefix < b.prefix; });
   return towers;
-}
-
-TensorMap only_tower(const TensorMap& source, const std::string& kind) {
-  TensorMap weights;
-  for (const MappedTower& tower : map_towers(source)) {
-    if (tower.kind != kind) continue;
-    if (!weights.empty())
-      throw Error(ErrorKind::kBadContent, "there is more than one tower of kind " + kind);
-    for (const auto& [name, tensor] : tower.tensors) weights.emplace(name, tensor.tensor);
-  }
-  if (weights.empty())
-    throw Error(ErrorKind::kBadContent, "no tensor has a name of a tower of kind " + kind);
-  return weights;
 }
 
 }  // namespace biplane

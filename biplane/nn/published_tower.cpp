@@ -11,21 +11,9 @@ namespace biplane {
 namespace {
 
 constexpr std::int64_t kUsualHeadWidth = 64;
-const std::vector<double> kClipMean{0.48145466, 0.4578275, 0.40821073};
-const std::vector<double> kClipStd{0.26862954, 0.26130258, 0.27577711};
-const std::vector<double> kImageNetMean{0.485, 0.456, 0.406};
-const std::vector<double> kImageNetStd{0.229, 0.224, 0.225};
+constexpr std::int64_t kMostLayers = 1000;
 
 [[noreturn]] void bad(const std::string& what) { throw Error(ErrorKind::kBadContent, what); }
-
-std::string shape_text(at::IntArrayRef sizes) {
-  std::string text;
-  for (const std::int64_t size : sizes) {
-    if (!text.empty()) text += 'x';
-    text += std::to_string(size);
-  }
-  return text.empty() ? "scalar" : text;
-}
 
 std::string source_text(const MappedTensor& tensor) {
   std::string text;
@@ -34,13 +22,14 @@ std::string source_text(const MappedTensor& tensor) {
 }
 
 // A tensor whose shape gives sizes of the network: it must be there, of that rank, and hold
-// something.
-const torch::Tensor& shaping(const MappedTower& tower, const std::string& name, std::int64_t rank) {
+// something; `columns`: the size that its last dimension must have, 0 for any.
+const torch::Tensor& shaping(const MappedTower& tower, const std::string& name, std::int64_t rank,
+                             std::int64_t columns = 0) {
   const auto found = tower.tensors.find(name);
   if (found == tower.tensors.end())
     bad("a tower of " + tower.scheme + " under \"" + tower.prefix + "\" has no tensor for " + name);
   const torch::Tensor& tensor = found->second.tensor;
-  if (tensor.dim() != rank || tensor.numel() == 0)
+  if (tensor.dim() != rank || tensor.numel() == 0 || (columns > 0 && tensor.size(-1) != columns))
     bad("tensor " + source_text(found->second) + " has shape " + shape_text(tensor.sizes()) +
         ", which describes no network");
   return tensor;
@@ -53,7 +42,11 @@ std::int64_t count_numbers(const MappedTower& tower, const std::string& before) 
        at != tower.tensors.end() && at->first.starts_with(before); ++at)
     numbers.insert(
         at->first.substr(before.size(), at->first.find('.', before.size()) - before.size()));
-  return static_cast<std::int64_t>(numbers.size());
+  const auto count = static_cast<std::int64_t>(numbers.size());
+  if (count > kMostLayers)
+    bad(std::to_string(count) + " layers under \"" + tower.prefix + "\": at most " +
+        std::to_string(kMostLayers) + " are read");
+  return count;
 }
 
 std::int64_t heads_of(std::int64_t width, const TowerHints& hints, PublishedTower& tower) {
@@ -70,7 +63,7 @@ std::int64_t heads_of(std::int64_t width, const TowerHints& hints, PublishedTowe
 }
 
 double mlp_ratio(const MappedTower& tower, const std::string& block, std::int64_t width) {
-  return static_cast<double>(shaping(tower, block + "mlp.c_fc.weight", 2).size(0)) /
+  return static_cast<double>(shaping(tower, block + "mlp.c_fc.weight", 2, width).size(0)) /
          static_cast<double>(width);
 }
 
@@ -81,6 +74,23 @@ void set_statistics(Config& config, const TowerHints& hints, bool clip, Publishe
   if (hints.mean.empty() || hints.std.empty())
     tower.notes.push_back(std::string("pixel statistics are not beside the file; taken as ") +
                           (clip ? "CLIP's" : "ImageNet's"));
+}
+
+// The value of the key `activation`: "style" where the weights use the style's own.
+std::string activation_of(const MappedTower& mapped, const TowerHints& hints,
+                          PublishedTower& tower) {
+  const std::string own = mapped.style == "clip" ? "quick_gelu" : "gelu";
+  if (hints.activation.empty()) {
+    if (mapped.style == "clip")
+      tower.notes.push_back(
+          "the activation is not beside the file; taken as QuickGELU (--activation "
+          "gelu for open_clip weights that were trained with GELU)");
+    return "style";
+  }
+  if (hints.activation != "quick_gelu" && hints.activation != "gelu")
+    bad("config.json: the activation \"" + hints.activation +
+        "\" is not supported, only quick_gelu and gelu");
+  return hints.activation == own ? "style" : hints.activation;
 }
 
 std::int64_t patch_side(const MappedTower& mapped) {
@@ -94,13 +104,15 @@ std::int64_t patch_side(const MappedTower& mapped) {
 void describe_vit(const MappedTower& mapped, const TowerHints& hints, PublishedTower& tower) {
   VisionTransformerConfig& vit = tower.vit;
   vit.style = mapped.style;
+  vit.activation = activation_of(mapped, hints, tower);
   vit.patch = patch_side(mapped);
   vit.width = shaping(mapped, "patch_weight", 4).size(0);
   vit.layers = count_numbers(mapped, "blocks.");
   vit.heads = heads_of(vit.width, hints, tower);
   vit.mlp_ratio = mlp_ratio(mapped, "blocks.0.", vit.width);
-  if (mapped.tensors.contains("registers")) vit.registers = shaping(mapped, "registers", 2).size(0);
-  const std::int64_t places = shaping(mapped, "positional_embedding", 2).size(0);
+  if (mapped.tensors.contains("registers"))
+    vit.registers = shaping(mapped, "registers", 2, vit.width).size(0);
+  const std::int64_t places = shaping(mapped, "positional_embedding", 2, vit.width).size(0);
   const auto grid =
       static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(places - 1))));
   if (grid < 1 || grid * grid != places - 1)
@@ -132,6 +144,9 @@ void describe_swin(const MappedTower& mapped, const TowerHints& hints, Published
     if (side % 2 == 0 || side * side != table.size(0))
       bad("a table of " + std::to_string(table.size(0)) +
           " relative positions belongs to no square window");
+    if (stage > 0 && swin.window != (side + 1) / 2)
+      bad("the tables of relative positions belong to windows of " + std::to_string(swin.window) +
+          " and " + std::to_string((side + 1) / 2) + " tokens; one size is supported");
     swin.window = (side + 1) / 2;
   }
   swin.mlp_ratio = mlp_ratio(mapped, "stages.0.blocks.0.", swin.width);
@@ -146,8 +161,8 @@ void describe_bert(const MappedTower& mapped, const TowerHints& hints, Published
   bert.layers = count_numbers(mapped, "blocks.");
   bert.heads = heads_of(bert.width, hints, tower);
   bert.mlp_ratio = mlp_ratio(mapped, "blocks.0.", bert.width);
-  bert.max_positions = shaping(mapped, "position_embeddings", 2).size(0);
-  bert.token_types = shaping(mapped, "token_type_embeddings", 2).size(0);
+  bert.max_positions = shaping(mapped, "position_embeddings", 2, bert.width).size(0);
+  bert.token_types = shaping(mapped, "token_type_embeddings", 2, bert.width).size(0);
 }
 
 void refuse_other_arithmetic(const MappedTower& mapped, const TowerHints& hints) {
@@ -159,27 +174,49 @@ void refuse_other_arithmetic(const MappedTower& mapped, const TowerHints& hints)
   }
 }
 
+void refuse_other_blocks(const MappedTower& mapped, const TowerHints& hints) {
+  if (!mapped.strangers.empty())
+    bad("tensor " + mapped.strangers[0] + " does not belong to " + mapped.scheme +
+        (mapped.strangers.size() > 1
+             ? " and " + std::to_string(mapped.strangers.size() - 1) + " more"
+             : std::string()) +
+        ": the blocks are of another architecture");
+  if (mapped.kind != "vit" && !hints.activation.empty() && hints.activation != "gelu")
+    bad("config.json: the activation \"" + hints.activation + "\" of " + mapped.scheme +
+        " is not supported, only gelu");
+}
+
 // A file must hold about as many numbers as the network it describes, or a few small tensors could
 // make it take any amount of memory.
 void refuse_hollow(const MappedTower& mapped, const PublishedTower& tower) {
-  double there = 0, blocks = 0;
+  double there = 0, needed = 0;
   for (const auto& [name, tensor] : mapped.tensors)
     there += static_cast<double>(tensor.tensor.numel());
   const auto add = [&](std::int64_t layers, std::int64_t width, double ratio) {
-    blocks += static_cast<double>(layers) * (4 + 2 * ratio) * static_cast<double>(width) *
+    needed += static_cast<double>(layers) * (4 + 2 * ratio) * static_cast<double>(width) *
               static_cast<double>(width);
   };
   if (tower.kind == "vit") add(tower.vit.layers, tower.vit.width, tower.vit.mlp_ratio);
   if (tower.kind == "bert") add(tower.bert.layers, tower.bert.width, tower.bert.mlp_ratio);
   if (tower.kind == "swin") {
-    for (std::size_t stage = 0; stage < tower.swin.depths.size(); ++stage)
+    const auto side = static_cast<double>(2 * tower.swin.window - 1);
+    for (std::size_t stage = 0; stage < tower.swin.depths.size(); ++stage) {
       add(tower.swin.depths[stage], tower.swin.width << std::min<std::size_t>(stage, 30),
           tower.swin.mlp_ratio);
+      needed +=
+          static_cast<double>(tower.swin.depths[stage] * tower.swin.heads[stage]) * side * side;
+    }
   }
-  if (blocks > 2 * there + 1e6)
+  if (needed > 2 * there + 1e6)
     bad("the tensors under \"" + mapped.prefix + "\" describe a network of " +
-        std::to_string(static_cast<std::int64_t>(blocks)) + " numbers but hold only " +
+        std::to_string(static_cast<std::int64_t>(needed)) + " numbers but hold only " +
         std::to_string(static_cast<std::int64_t>(there)));
+}
+
+std::shared_ptr<torch::nn::Module> make_encoder(const PublishedTower& tower) {
+  if (tower.kind == "vit") return std::make_shared<VisionTransformer>(tower.vit);
+  if (tower.kind == "swin") return std::make_shared<SwinTransformer>(tower.swin);
+  return std::make_shared<Bert>(tower.bert);
 }
 
 void take_weights(const MappedTower& mapped, const torch::nn::Module& network,
@@ -230,14 +267,16 @@ const char* status_name(TensorStatus status) {
   return "unexpected";
 }
 
-std::shared_ptr<torch::nn::Module> make_encoder(const PublishedTower& tower) {
-  if (tower.kind == "vit") return std::make_shared<VisionTransformer>(tower.vit);
-  if (tower.kind == "swin") return std::make_shared<SwinTransformer>(tower.swin);
-  return std::make_shared<Bert>(tower.bert);
+std::map<std::string, std::vector<std::int64_t>> parameter_shapes(const PublishedTower& tower) {
+  std::map<std::string, std::vector<std::int64_t>> shapes;
+  for (const auto& item : make_encoder(tower)->named_parameters())
+    shapes.emplace(item.key(), item.value().sizes().vec());
+  return shapes;
 }
 
 PublishedTower build_tower(const MappedTower& mapped, const TowerHints& hints) {
   refuse_other_arithmetic(mapped, hints);
+  refuse_other_blocks(mapped, hints);
   PublishedTower tower;
   tower.scheme = mapped.scheme;
   tower.prefix = mapped.prefix;

@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
-#include <memory>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -36,6 +36,7 @@ struct TensorRow {
 struct TowerHints {
   std::string model_type{};  // as config.json of transformers has it; empty: unknown
   std::int64_t heads = 0;    // of attention; 0: unknown, then width / 64
+  std::string activation{};  // as config.json has it ("quick_gelu", "gelu"); empty: unknown
   // Pixel statistics in [0,1], one value or three; empty: unknown.
   std::vector<double> mean{}, std{};
 };
@@ -57,12 +58,13 @@ struct PublishedTower {
 };
 
 // The network that a mapped tower's tensors describe: sizes come from their shapes. Throws Error
-// kBadContent naming the tensor for shapes that describe none, for a model type whose arithmetic is
-// another (RoBERTa), and for numbers that are not finite.
+// kBadContent naming the tensor for shapes that describe none, for blocks with tensors of another
+// architecture, for a model type or an activation whose arithmetic is another, and for numbers that
+// are not finite.
 PublishedTower build_tower(const MappedTower& mapped, const TowerHints& hints);
 
-// The encoder itself, with random weights: `kind` and the configuration of that kind.
-std::shared_ptr<torch::nn::Module> make_encoder(const PublishedTower& tower);
+// Names and shapes of the parameters of the tower's network.
+std::map<std::string, std::vector<std::int64_t>> parameter_shapes(const PublishedTower& tower);
 
 // The tensors of a file that none of its towers takes.
 std::vector<TensorRow> unexpected_tensors(const TensorMap& source,

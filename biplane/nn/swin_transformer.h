@@ -21,8 +21,8 @@ struct SwinTransformerConfig {
   std::vector<std::int64_t> heads{3, 6, 12, 24};  // of each stage, dividing its width
   std::int64_t window = 7;                        // tokens along the side of a window
   double mlp_ratio = 4.0;
-  std::vector<double> mean{0.485, 0.456, 0.406};  // pixel statistics the weights were trained with:
-  std::vector<double> std{0.229, 0.224, 0.225};   // one value for each of 3 channels, or one
+  // Pixel statistics the weights were trained with: one value for each of 3 channels, or one.
+  std::vector<double> mean = kImageNetMean, std = kImageNetStd;
 
   template <class V>
   void visit(V& v) {

@@ -42,6 +42,15 @@ const char* type_name(const torch::Tensor& tensor, const std::string& name) {
 
 }  // namespace
 
+std::string shape_text(at::IntArrayRef sizes) {
+  std::string text;
+  for (const std::int64_t size : sizes) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(size);
+  }
+  return text.empty() ? "scalar" : text;
+}
+
 TensorMap load_safetensors(const std::filesystem::path& file) {
   const SafetensorsFile source = SafetensorsFile::open(file);
   TensorMap tensors;

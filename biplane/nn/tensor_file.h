@@ -13,6 +13,9 @@ namespace biplane {
 
 using TensorMap = std::map<std::string, torch::Tensor>;
 
+// "768x3x16x16"; "scalar" for no dimension.
+std::string shape_text(at::IntArrayRef sizes);
+
 // All tensors of a .safetensors file, on the CPU. Throws Error kMissingInput, kIo or kBadContent
 // naming the file.
 TensorMap load_safetensors(const std::filesystem::path& file);

@@ -32,8 +32,9 @@ struct TransformerBlockConfig {
   std::int64_t window = 0;
 };
 
-// An MLP with QuickGELU of at least this many rows for each column of its weights keeps scaled copies
-// of them for the backward pass; it then needs one pass over its hidden values instead of three.
+// An MLP with QuickGELU of at least this many rows for each column of its weights keeps scaled
+// copies of them for the backward pass; it then needs one pass over its hidden values instead of
+// three.
 constexpr std::int64_t kQuickGeluFoldRows = 4;
 
 // x * sigmoid(1.702 x), any shape.

@@ -20,7 +20,8 @@ TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
   block.width = config.width;
   block.heads = config.heads;
   block.mlp_width = std::llround(config.mlp_ratio * static_cast<double>(config.width));
-  block.activation = clip ? Activation::kQuickGelu : Activation::kGelu;
+  const bool quick = config.activation == "style" ? clip : config.activation == "quick_gelu";
+  block.activation = quick ? Activation::kQuickGelu : Activation::kGelu;
   block.layer_norm_eps = clip ? 1e-5 : 1e-6;
   block.layer_scale = config.style == "dinov2";
   return block;
@@ -31,6 +32,9 @@ TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
 void check_config(const VisionTransformerConfig& config, const std::string& key) {
   require(config.style == "clip" || config.style == "timm" || config.style == "dinov2",
           key + ".style", "\"" + config.style + "\" is none of: clip, timm, dinov2");
+  require(config.activation == "style" || config.activation == "quick_gelu" ||
+              config.activation == "gelu",
+          key + ".activation", "\"" + config.activation + "\" is none of: style, quick_gelu, gelu");
   require(config.registers == 0 || (config.registers > 0 && config.style == "dinov2"),
           key + ".registers",
           std::to_string(config.registers) + " must be 0, or more with style dinov2");
@@ -100,14 +104,18 @@ torch::Tensor VisionTransformer::embed_patches(const torch::Tensor& pixels) cons
   return project_patches(pixels, patch_weight, patch_bias, pixels_);
 }
 
-torch::Tensor VisionTransformer::positions(std::int64_t rows, std::int64_t columns) const {
-  const std::int64_t grid = config_.grid(), width = config_.width;
-  if (rows == grid && columns == grid) return positional_embedding.unsqueeze(0);
-  const torch::Tensor learned =
-      positional_embedding.narrow(0, 1, grid * grid).view({1, grid, grid, width});
+torch::Tensor resample_positions(const torch::Tensor& table, std::int64_t rows,
+                                 std::int64_t columns) {
+  const auto grid =
+      static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(table.size(0) - 1))));
+  const std::int64_t width = table.size(1);
+  TORCH_CHECK(table.size(0) == 1 + grid * grid, "positions ", table.sizes(),
+              " are not those of a square grid and a class token");
+  if (rows == grid && columns == grid) return table.unsqueeze(0);
+  const torch::Tensor learned = table.narrow(0, 1, grid * grid).view({1, grid, grid, width});
   const torch::Tensor resized = at::upsample_bicubic2d(learned.permute({0, 3, 1, 2}),
                                                        {rows, columns}, /*align_corners=*/false);
-  return at::cat({positional_embedding.narrow(0, 0, 1).unsqueeze(0),
+  return at::cat({table.narrow(0, 0, 1).unsqueeze(0),
                   resized.permute({0, 2, 3, 1}).reshape({1, rows * columns, width})},
                  1);
 }
@@ -117,7 +125,8 @@ torch::Tensor VisionTransformer::embed(const torch::Tensor& pixels) const {
   const torch::Tensor first =
       class_embedding.to(patches.scalar_type()).expand({pixels.size(0), 1, config_.width});
   const torch::Tensor x = at::cat({first, patches}, 1) +
-                          positions(pixels.size(2) / config_.patch, pixels.size(3) / config_.patch);
+                          resample_positions(positional_embedding, pixels.size(2) / config_.patch,
+                                             pixels.size(3) / config_.patch);
   if (!registers.defined()) return x;
   return at::cat({x.narrow(1, 0, 1), registers.expand({x.size(0), -1, -1}), x.slice(1, 1)}, 1);
 }

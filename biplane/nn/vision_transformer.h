@@ -15,8 +15,11 @@
 namespace biplane {
 
 struct VisionTransformerConfig {
-  std::string style = "clip";      // clip: QuickGELU, no patch bias, norm before the blocks; timm:
-                                   // GELU, patch bias, eps 1e-6; dinov2: timm with LayerScale
+  std::string style = "clip";  // clip: QuickGELU, no patch bias, norm before the blocks; timm:
+                               // GELU, patch bias, eps 1e-6; dinov2: timm with LayerScale
+  // Of the MLPs. style: the style's own; quick_gelu and gelu (exact) for weights that were trained
+  // with another one, such as open_clip's.
+  std::string activation = "style";
   std::int64_t patch = 16;         // pixels
   std::vector<std::int64_t> stem;  // channels of the convolutions that take the place of the patch
                                    // projection, log2(patch) of them; none: the projection
@@ -27,16 +30,15 @@ struct VisionTransformerConfig {
   std::int64_t registers = 0;  // tokens without a place in the image, dinov2 only
   std::string pooling =
       "class";  // class: normed class token; mean: norm of the mean patch (MAE's fc_norm)
-  std::vector<double> mean{0.48145466, 0.4578275,
-                           0.40821073};  // pixel statistics the weights were trained with: one
-  std::vector<double> std{0.26862954, 0.26130258,
-                          0.27577711};  // value for each of 3 channels, or one for all
+  // Pixel statistics the weights were trained with: one value for each of 3 channels, or one.
+  std::vector<double> mean = kClipMean, std = kClipStd;
   std::int64_t image_size =
       224;  // side of the square the positions are learned for; set by the owner, not a key
 
   template <class V>
   void visit(V& v) {
     v.field("style", style);
+    v.field("activation", activation);
     v.field("patch", patch);
     v.field("stem", stem);
     v.field("width", width);
@@ -55,6 +57,12 @@ struct VisionTransformerConfig {
 // Throws Error kUsage naming `key` (for example "model.frontal.vit") and the value that cannot be.
 void check_config(const VisionTransformerConfig& config, const std::string& key);
 
+// A table (1 + grid*grid, W) of a class position and those of a square grid for rows x columns:
+// (1, 1 + rows*columns, W). Bicubic, align_corners false, no antialiasing; the class position
+// stays.
+torch::Tensor resample_positions(const torch::Tensor& table, std::int64_t rows,
+                                 std::int64_t columns);
+
 // Vision transformer (method section 2). Pixels are in [0,1]; the tower normalises them itself.
 class VisionTransformer : public torch::nn::Module {
  public:
@@ -64,9 +72,6 @@ class VisionTransformer : public torch::nn::Module {
   // is read once. Tokens: class token, registers, patches, after the final norm; with pooling
   // "mean" not normed.
   VisionTokens forward(const torch::Tensor& pixels) const;
-  // (1, 1+rows*columns, W): the class position and the positions of a grid of that size (bicubic,
-  // align_corners false, no antialiasing).
-  torch::Tensor positions(std::int64_t rows, std::int64_t columns) const;
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 

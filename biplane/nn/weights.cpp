@@ -1,20 +1,10 @@
 #include "biplane/nn/weights.h"
 
-#include <sstream>
 #include <string>
 
 #include "biplane/core/error.h"
 
 namespace biplane {
-namespace {
-
-std::string shape_text(const torch::Tensor& tensor) {
-  std::ostringstream text;
-  text << tensor.sizes();
-  return text.str();
-}
-
-}  // namespace
 
 void assign_weights(torch::nn::Module& module, const TensorMap& weights) {
   const torch::NoGradGuard no_grad;
@@ -26,8 +16,9 @@ void assign_weights(torch::nn::Module& module, const TensorMap& weights) {
     if (target == targets.end())
       throw Error(ErrorKind::kBadContent, "weight " + name + " fits no parameter of the network");
     if (target->second.sizes() != tensor.sizes()) {
-      throw Error(ErrorKind::kBadContent, "weight " + name + " has shape " + shape_text(tensor) +
-                                              ", the network needs " + shape_text(target->second));
+      throw Error(ErrorKind::kBadContent, "weight " + name + " has shape " +
+                                              shape_text(tensor.sizes()) + ", the network needs " +
+                                              shape_text(target->second.sizes()));
     }
   }
   for (const auto& item : module.named_parameters()) {

@@ -113,7 +113,8 @@ class TowerStart {
     const std::int64_t size = config_.model.image_size;
     const auto positions = initial.weights.find(role_ + ".positional_embedding");
     if (positions == initial.weights.end() || size == package_.tower.image_size) return;
-    positions->second = resample_positions(package_.tower, size);
+    const std::int64_t grid = size / package_.tower.vit.patch;
+    positions->second = resample_positions(positions->second, grid, grid).squeeze(0);
     initial.notes.push_back(fmt::format("{}: positions resampled from {} to {} px", init_,
                                         package_.tower.image_size, size));
   }

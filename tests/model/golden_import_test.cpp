@@ -76,27 +76,18 @@ TEST(GoldenImport, SwinUnderBothNamings) {
 
 TEST(GoldenImport, BertWithPreTrainingHeadsAndOldNames) {
   BIPLANE_NEEDS_TEST_DATA(kModels / "bert_bin");
-  expect_all_same("bert_bin", {"pytorch_model.bin", "pytorch_model_gamma_beta.bin",
-                               "pytorch_model_fp16.bin"});
-  const ImportResult result =
-      import_towers(test_data(kModels / "bert_bin/pytorch_model.bin"), {});
+  expect_all_same("bert_bin",
+                  {"pytorch_model.bin", "pytorch_model_gamma_beta.bin", "pytorch_model_fp16.bin"});
+  const ImportResult result = import_towers(test_data(kModels / "bert_bin/pytorch_model.bin"), {});
   bool head = false;
   for (const TensorRow& row : result.unexpected)
     head |= row.source == "cls.predictions.decoder.weight";
   EXPECT_TRUE(head);
 }
 
-TEST(GoldenImport, TheFormatBeforeZipArchivesLoadsOrIsNamed) {
+TEST(GoldenImport, TheFormatBeforeZipArchives) {
   BIPLANE_NEEDS_TEST_DATA(kModels / "bert_bin");
-  const fs::path root = test_data(kModels / "bert_bin");
-  try {
-    expect_same(import_one(root / "pytorch_model_legacy.bin"),
-                import_one(root / "weights.safetensors"), 0.0, "legacy");
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
-    EXPECT_THAT(error.what(), HasSubstr("pytorch_model_legacy.bin"));
-    EXPECT_THAT(error.what(), HasSubstr("format"));
-  }
+  expect_all_same("bert_bin", {"pytorch_model_legacy.bin"});
 }
 
 // The published two-view checkpoint by its list of names and shapes; the numbers do not matter.
@@ -122,7 +113,7 @@ TensorMap two_view_checkpoint(const fs::path& list) {
 
 TEST(GoldenImport, ThePublishedTwoViewCheckpointHasThreeTowersAndTheRestIsNamed) {
   const fs::path list = test_data(kModels / "f_l_checkpoint_keys.csv");
-  BIPLANE_NEEDS_TEST_DATA(kModels / "f_l_checkpoint_keys.csv");
+  if (!fs::exists(list)) GTEST_SKIP() << "no test data: " << list;  // not in this repository's set
   const TensorMap source = two_view_checkpoint(list);
   ASSERT_EQ(source.size(), 676U);
   const std::vector<MappedTower> mapped = map_towers(source);
@@ -143,13 +134,49 @@ TEST(GoldenImport, ThePublishedTwoViewCheckpointHasThreeTowersAndTheRestIsNamed)
   EXPECT_EQ(text.weights.at("projection.weight").sizes(), (std::vector<std::int64_t>{512, 768}));
   std::set<std::string> rest;
   for (const TensorRow& row : unexpected_tensors(source, mapped)) rest.insert(row.source);
-  for (const char* name : {"query", "Selection.aggr_net.scale", "prototype_layer.weight",
-                           "lateral_encoder.adapter.0.weight",
-                           "base_model.text_encoder.pooler.dense.weight"})
+  for (const char* name :
+       {"query", "Selection.aggr_net.scale", "prototype_layer.weight",
+        "lateral_encoder.adapter.0.weight", "base_model.text_encoder.pooler.dense.weight"})
     EXPECT_TRUE(rest.contains(name)) << name;
 }
 
-TEST(GoldenImport, AnImportedFolderIsReadBackBitByBitAndWrittenAgainTheSame) {
+// In this repository's set only: the same layout at small sizes.
+TEST(GoldenImport, ACheckpointOfTheTwoViewLayoutGivesItsThreeTowers) {
+  const fs::path folder = test_data(kModels / "f_l_checkpoint");
+  if (!fs::exists(folder)) GTEST_SKIP() << "no test data: " << folder;
+  const ImportResult archive = import_towers(folder / "checkpoint.pt", {});
+  const ImportResult wanted = import_towers(folder / "weights.safetensors", {});
+  refuse_incomplete(archive, {});
+  ASSERT_EQ(archive.towers.size(), 3U);
+  ASSERT_EQ(wanted.towers.size(), 3U);
+  std::set<std::string> roles;
+  for (std::size_t i = 0; i < 3; ++i) {
+    roles.insert(archive.towers[i].role);
+    expect_same(archive.towers[i].tower, wanted.towers[i].tower, 0.0, archive.towers[i].role);
+  }
+  EXPECT_EQ(roles, (std::set<std::string>{"frontal", "lateral", "text"}));
+  EXPECT_EQ(load_tower(folder / "checkpoint.pt", "lateral").tower.kind, "swin");
+}
+
+void expect_written_again_the_same(const fs::path& source, const std::string& role) {
+  const testing::TemporaryFolder folder;
+  const ImportResult imported = import_towers(source, {});
+  save_tower_package(folder / "a", imported.towers.at(0));
+  const TowerPackage read = load_tower(folder / "a", role);
+  expect_same(read.tower, imported.towers[0].tower, 0.0, source.string());
+  save_tower_package(folder / "b", read);
+  EXPECT_EQ(read_file(folder / "a" / "model.safetensors"),
+            read_file(folder / "b" / "model.safetensors"));
+}
+
+TEST(GoldenImport, EveryFamilyIsReadBackBitByBitAndWrittenAgainTheSame) {
+  BIPLANE_NEEDS_TEST_DATA(kModels / "swin");
+  expect_written_again_the_same(test_data(kModels / "clip_vision/openai_state_dict.pt"), "frontal");
+  expect_written_again_the_same(test_data(kModels / "swin/weights.safetensors"), "lateral");
+  expect_written_again_the_same(test_data(kModels / "bert/weights.safetensors"), "text");
+}
+
+TEST(GoldenImport, AnImportedFolderIsProvedBeforeUse) {
   BIPLANE_NEEDS_TEST_DATA(kModels / "clip_vision");
   const testing::TemporaryFolder folder;
   ImportOptions options;
@@ -158,30 +185,12 @@ TEST(GoldenImport, AnImportedFolderIsReadBackBitByBitAndWrittenAgainTheSame) {
       import_towers(test_data(kModels / "clip_vision/openai_state_dict.pt"), options);
   save_tower_package(folder / "a", imported.towers.at(0));
   const TowerPackage read = load_tower(folder / "a", "frontal");
-  expect_same(read.tower, imported.towers[0].tower, 0.0, "read back");
   EXPECT_EQ(read.corpora, options.corpora);
   EXPECT_EQ(read.tower.image_size, imported.towers[0].tower.image_size);
-  save_tower_package(folder / "b", read);
-  EXPECT_EQ(read_file(folder / "a" / "model.safetensors"),
-            read_file(folder / "b" / "model.safetensors"));
   EXPECT_NO_THROW(load_tower(folder / "a", "lateral"));  // one image tower serves either view
   EXPECT_THROW(load_tower(folder / "a", "text"), Error);
   std::ofstream(folder / "a" / "model.safetensors", std::ios::app) << 'x';
   EXPECT_THROW(load_tower(folder / "a", "frontal"), Error);
-}
-
-TEST(GoldenImport, PositionsAreResampledAsTheForwardPassDoes) {
-  BIPLANE_NEEDS_TEST_DATA(kModels / "clip_vision");
-  const PublishedTower tower = import_one(test_data(kModels / "clip_vision/weights.safetensors"));
-  VisionTransformer encoder(tower.vit);
-  const torch::NoGradGuard no_grad;
-  encoder.positional_embedding.copy_(tower.weights.at("positional_embedding"));
-  const std::int64_t grid = tower.image_size / tower.vit.patch;
-  const torch::Tensor larger = resample_positions(tower, 2 * tower.image_size);
-  EXPECT_EQ(larger.size(0), 1 + 4 * grid * grid);
-  EXPECT_TRUE(at::equal(larger, encoder.positions(2 * grid, 2 * grid)[0]));
-  EXPECT_TRUE(at::equal(resample_positions(tower, tower.image_size),
-                        tower.weights.at("positional_embedding")));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "biplane/core/error.h"
-#include "biplane/nn/published_names.h"
 #include "biplane/nn/vision_transformer.h"
 #include "biplane/nn/weights.h"
 #include "tests/nn/tensor_checks.h"
@@ -13,6 +12,7 @@ namespace {
 
 using testing::expect_near;
 using testing::noise;
+using testing::only_tower;
 
 VisionTransformerConfig tiny_dinov2(std::int64_t registers) {
   VisionTransformerConfig config;

@@ -4,7 +4,6 @@
 
 #include "biplane/core/files.h"
 #include "biplane/nn/bert.h"
-#include "biplane/nn/published_names.h"
 #include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 #include "biplane/nn/weights.h"
@@ -16,6 +15,7 @@ namespace {
 
 using testing::expect_near;
 using testing::load_as;
+using testing::only_tower;
 using testing::test_data;
 
 nlohmann::json read_json(const std::string& name) {

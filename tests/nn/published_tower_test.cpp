@@ -25,19 +25,19 @@ TensorMap timm_vit(const std::string& prefix) {
                    {prefix + "norm.weight", values({8})},
                    {prefix + "norm.bias", values({8})}};
   for (const char* block : {"blocks.0.", "blocks.1."}) {
-    for (const auto& [name, shape] : std::vector<std::pair<std::string, std::vector<int64_t>>>{
-             {"norm1.weight", {8}},
-             {"norm1.bias", {8}},
-             {"attn.qkv.weight", {24, 8}},
-             {"attn.qkv.bias", {24}},
-             {"attn.proj.weight", {8, 8}},
-             {"attn.proj.bias", {8}},
-             {"norm2.weight", {8}},
-             {"norm2.bias", {8}},
-             {"mlp.fc1.weight", {32, 8}},
-             {"mlp.fc1.bias", {32}},
-             {"mlp.fc2.weight", {8, 32}},
-             {"mlp.fc2.bias", {8}}})
+    for (const auto& [name, shape] :
+         std::vector<std::pair<std::string, std::vector<int64_t>>>{{"norm1.weight", {8}},
+                                                                   {"norm1.bias", {8}},
+                                                                   {"attn.qkv.weight", {24, 8}},
+                                                                   {"attn.qkv.bias", {24}},
+                                                                   {"attn.proj.weight", {8, 8}},
+                                                                   {"attn.proj.bias", {8}},
+                                                                   {"norm2.weight", {8}},
+                                                                   {"norm2.bias", {8}},
+                                                                   {"mlp.fc1.weight", {32, 8}},
+                                                                   {"mlp.fc1.bias", {32}},
+                                                                   {"mlp.fc2.weight", {8, 32}},
+                                                                   {"mlp.fc2.bias", {8}}})
       source.emplace(prefix + block + name, values(shape));
   }
   return source;
@@ -107,7 +107,8 @@ TEST(PublishedTower, MissingAndMisshapenTensorsAreNamedUnlessAllowed) {
   EXPECT_EQ(status("blocks.1.ln_2.bias"), TensorStatus::kMissing);
   EXPECT_EQ(status("ln_post.weight"), TensorStatus::kWrongShape);
   EXPECT_FALSE(tower.weights.contains("ln_post.weight"));
-  EXPECT_THAT(refusal(source), HasSubstr("weights.pth: no tensor for blocks.1.ln_2.bias (8) and 1"));
+  EXPECT_THAT(refusal(source),
+              HasSubstr("weights.pth: no tensor for blocks.1.ln_2.bias (8) and 1"));
   source.erase("norm.weight");
   source["norm.weight"] = values({9});
   EXPECT_NO_THROW(refuse_incomplete(tower, {"blocks.1.ln_2", "ln_post.weight"}, "weights.pth"));
@@ -133,6 +134,28 @@ TEST(PublishedTower, ShapesThatDescribeNoNetworkAreRefused) {
   EXPECT_THAT(refusal(infinite), HasSubstr("not finite"));
 }
 
+TEST(PublishedTower, ABlockOfAnotherArchitectureIsRefused) {
+  TensorMap source = timm_vit("");
+  source["blocks.1.attn.q_norm.weight"] = values({8});
+  EXPECT_THAT(refusal(source), HasSubstr("blocks.1.attn.q_norm.weight does not belong"));
+  TensorMap derived = timm_vit("");
+  derived["blocks.0.attn.relative_position_index"] = torch::zeros({4, 4}, torch::kInt64);
+  derived["decoder_blocks.0.norm1.weight"] = values({8});
+  EXPECT_EQ(refusal(derived), "");
+}
+
+TEST(PublishedTower, TheActivationIsTheStylesOrNamed) {
+  const auto activation = [](const std::string& given) {
+    TowerHints hints;
+    hints.activation = given;
+    return build_tower(only(timm_vit("")), hints).vit.activation;
+  };
+  EXPECT_EQ(activation(""), "style");
+  EXPECT_EQ(activation("gelu"), "style");
+  EXPECT_EQ(activation("quick_gelu"), "quick_gelu");
+  EXPECT_THROW(activation("relu"), Error);
+}
+
 TEST(PublishedTower, AFewTensorsCannotDescribeAHugeNetwork) {
   TensorMap source = timm_vit("");
   source["patch_embed.proj.weight"] = values({4096, 3, 1, 1});
@@ -140,6 +163,13 @@ TEST(PublishedTower, AFewTensorsCannotDescribeAHugeNetwork) {
   for (int i = 2; i < 400; ++i)
     source["blocks." + std::to_string(i) + ".norm1.weight"] = values({1});
   EXPECT_THAT(refusal(source), HasSubstr("but hold only"));
+  TensorMap positions{
+      {"embeddings.word_embeddings.weight", values({4, 64})},
+      {"embeddings.position_embeddings.weight", torch::zeros({}).expand({1 << 30, 1})}};
+  for (const char* part : {"query", "key", "value"})
+    positions[std::string("encoder.layer.0.attention.self.") + part + ".weight"] = values({64, 64});
+  positions["encoder.layer.0.intermediate.dense.weight"] = values({256, 64});
+  EXPECT_THAT(refusal(positions), HasSubstr("position_embeddings.weight has shape 1073741824x1"));
 }
 
 TEST(PublishedTower, ModelsThatComputeDifferentlyAreRefusedByTheirType) {
@@ -158,6 +188,19 @@ TEST(PublishedTower, TimmsMergingOfPatchesBelongsToTheStageBefore) {
   EXPECT_TRUE(swin(0).tensors.contains("stages.0.downsample.reduction.weight"));
   EXPECT_TRUE(swin(1).tensors.contains("stages.0.downsample.reduction.weight"));
   EXPECT_FALSE(swin(1).tensors.contains("stages.1.downsample.reduction.weight"));
+}
+
+TEST(PublishedTower, PartsOfAProjectionThatDoNotFitAreNamed) {
+  TensorMap source{{"embeddings.word_embeddings.weight", values({9, 8})},
+                   {"encoder.layer.0.attention.self.query.weight", values({8, 8})},
+                   {"encoder.layer.0.attention.self.key.weight", values({8, 7})},
+                   {"encoder.layer.0.attention.self.value.weight", values({8, 8})}};
+  try {
+    map_towers(source);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("self.key.weight do not fit together: 8x8 and 8x7"));
+  }
 }
 
 TEST(PublishedTower, AQueryWithoutItsKeyIsNamed) {

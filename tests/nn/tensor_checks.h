@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "biplane/nn/published_names.h"
 #include "biplane/nn/tensor_file.h"
 
 namespace biplane::testing {
@@ -31,6 +32,18 @@ inline TensorMap load_as(const std::filesystem::path& file, torch::ScalarType dt
 inline double max_difference(const torch::Tensor& actual, const torch::Tensor& expected) {
   if (actual.numel() == 0) return 0.0;
   return (actual.to(torch::kFloat64) - expected.to(torch::kFloat64)).abs().max().item<double>();
+}
+
+// The tensors of the one tower of that kind ("vit", "swin", "bert") in a published file.
+inline TensorMap only_tower(const TensorMap& source, const std::string& kind) {
+  TensorMap weights;
+  for (const MappedTower& tower : map_towers(source)) {
+    if (tower.kind != kind) continue;
+    TORCH_CHECK(weights.empty(), "more than one tower of kind ", kind);
+    for (const auto& [name, tensor] : tower.tensors) weights.emplace(name, tensor.tensor);
+  }
+  TORCH_CHECK(!weights.empty(), "no tower of kind ", kind);
+  return weights;
 }
 
 // Largest element-wise difference of at most `tolerance`, nothing NaN.
