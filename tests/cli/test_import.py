@@ -137,11 +137,15 @@ class Start(PretrainTest):
         self.expect_ok("import", self.folder / "vit.safetensors", "--out", self.folder / "tower", "--heads", HEADS, "--mean", "0.5", "--std",
                        "0.5", "--corpora", "natural-images")
 
+    def header(self, path):
+        data = path.read_bytes()
+        return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+
     def tensors(self, path):
         data = path.read_bytes()
         size = struct.unpack("<Q", data[:8])[0]
         return {name: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
-                for name, entry in json.loads(data[8:8 + size]).items() if name != "__metadata__"}
+                for name, entry in self.header(path).items() if name != "__metadata__"}
 
     def test_the_model_starts_from_the_imported_tensors(self):
         init = [f"init.frontal={self.folder / 'tower'}", f"init.lateral={self.folder / 'tower'}", f"init.text={self.folder / 'bert'}"]
@@ -156,6 +160,13 @@ class Start(PretrainTest):
         self.assertEqual((self.folder / "run" / "model" / "vocab.txt").read_text().split("\n"), WORDS + [""])
         config = json.loads((self.folder / "run" / "model" / "config.json").read_text())
         self.assertIn("natural-images", config["provenance"]["corpora"])
+
+    def test_positions_are_resampled_to_the_image_size(self):
+        sizes = [f"{key}=64" for key in ("model.image_size", "data.image.size", "data.image.crop")]
+        result = self.run_program(*self.command("run", *self.SETTINGS, *sizes, f"init.lateral={self.folder / 'tower'}"))
+        self.assertIn("positions resampled from 32 to 64 px", result.stderr)
+        model = self.header(self.folder / "run" / "model" / "model.safetensors")
+        self.assertEqual(model["lateral.positional_embedding"]["shape"], [1 + 64, WIDTH])
 
     def test_a_frozen_random_tower_is_refused(self):
         self.expect_error(2, "model.lateral.frozen", *self.command("run", *self.SETTINGS, f"init.frontal={self.folder / 'tower'}"))
