@@ -41,6 +41,8 @@ class ColumnMaker {
   ViewColumn one_view(bool lateral, const std::vector<std::int64_t>& rows,
                       const std::string& population) const {
     const torch::Tensor& all = lateral ? features_.lateral : features_.frontal;
+    const std::string note = untrained(!lateral, lateral);
+    if (!note.empty()) return {lateral ? "lateral" : "frontal", population, rows, {}, note};
     return {lateral ? "lateral" : "frontal",
             population,
             rows,
@@ -54,9 +56,12 @@ class ColumnMaker {
     const torch::Tensor own = index_tensor(rows), other = index_tensor(laterals);
     torch::Tensor has_lateral = features_.has_lateral.index_select(0, other);
     if (hide_lateral) has_lateral = torch::zeros_like(has_lateral);
-    torch::Tensor fused = input_.engine.fuse(
-        features_.frontal.index_select(0, own), features_.lateral.index_select(0, other),
-        features_.has_frontal.index_select(0, own), has_lateral);
+    const torch::Tensor has_frontal = features_.has_frontal.index_select(0, own);
+    const std::string note = untrained_fusion(has_frontal, has_lateral);
+    if (!note.empty()) return {views, {}, rows, {}, note};
+    torch::Tensor fused =
+        input_.engine.fuse(features_.frontal.index_select(0, own),
+                           features_.lateral.index_select(0, other), has_frontal, has_lateral);
     return {views, {}, rows, fused, {}};
   }
 
@@ -64,15 +69,7 @@ class ColumnMaker {
     columns.push_back(one_view(false, rows, {}));
     columns.push_back(one_view(true, rows, {}));
     columns.push_back(fused("both", rows, rows, false));
-    if (provenance().absent_lateral_trained) {
-      columns.push_back(fused("lateral_missing", rows, rows, true));
-    } else {
-      columns.push_back({"lateral_missing",
-                         {},
-                         rows,
-                         {},
-                         "training never used the vector for an absent lateral"});
-    }
+    columns.push_back(fused("lateral_missing", rows, rows, true));
     if (const auto others = other_patients(rows, input_)) {
       columns.push_back(fused("both_lateral_swapped", rows, *others, false));
     } else {
@@ -88,20 +85,34 @@ class ColumnMaker {
     if (!lateral.empty()) columns.push_back(one_view(true, lateral, "all"));
     std::vector<std::int64_t> rows(static_cast<std::size_t>(features_.size()));
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    const bool lacks_frontal = frontal.size() < rows.size(),
-               lacks_lateral = lateral.size() < rows.size();
-    if ((lacks_frontal && !provenance().absent_frontal_trained) ||
-        (lacks_lateral && !provenance().absent_lateral_trained)) {
-      columns.push_back(
-          {"both", "all", rows, {}, "training never used the vector for an absent view"});
-      return;
-    }
     columns.push_back(fused("both", rows, rows, false));
     columns.back().population = "all";
   }
 
  private:
   const ModelProvenance& provenance() const { return input_.engine.description().provenance; }
+
+  // Why a feature of these views means nothing; empty where it does mean something.
+  std::string untrained(bool frontal, bool lateral) const {
+    if (frontal && !provenance().frontal_trained) return "training never used frontals";
+    if (lateral && !provenance().lateral_trained) return "training never used laterals";
+    return "";
+  }
+
+  // The same for the fused feature of studies with and without each view.
+  std::string untrained_fusion(const torch::Tensor& has_frontal,
+                               const torch::Tensor& has_lateral) const {
+    if (!provenance().fusion_trained) return "training never used the fused feature";
+    const auto any = [](const torch::Tensor& flags) { return flags.any().item<bool>(); };
+    const std::string note = untrained(any(has_frontal), any(has_lateral));
+    if (!note.empty()) return note;
+    const auto lacks = [&](const torch::Tensor& flags) { return any(flags.logical_not()); };
+    if (lacks(has_frontal) && !provenance().absent_frontal_trained)
+      return "training never used the vector for an absent frontal";
+    if (lacks(has_lateral) && !provenance().absent_lateral_trained)
+      return "training never used the vector for an absent lateral";
+    return "";
+  }
 
   const EvaluationInput& input_;
   const StudyFeatures& features_;

@@ -92,15 +92,23 @@ void check_config(const ModelConfig& config, const std::string& prefix) {
   }
 }
 
-void check_frozen_towers(const ModelConfig& config, const ImportedTowers& imported) {
-  const auto check = [](bool frozen, bool has_weights, bool allowed, const std::string& name) {
-    require(!frozen || has_weights || allowed, "model." + name + ".frozen",
-            "the tower has no imported weights; train it, or set model." + name +
-                ".allow_random_frozen: true");
+void check_frozen_towers(const ModelConfig& config, const ImportedWeights& imported) {
+  const auto check = [&](bool frozen, bool allowed, const std::string& name) {
+    if (!frozen || allowed) return;
+    const std::string either = "train it, or set model." + name + ".allow_random_frozen: true";
+    const auto first = [&](const std::set<std::string>& names) {
+      const auto found = names.lower_bound(name + ".");
+      return found != names.end() && found->starts_with(name + ".") ? *found : std::string();
+    };
+    const std::string missing = first(imported.missing);
+    require(!first(imported.names).empty(), "model." + name + ".frozen",
+            "the tower has no imported weights; " + either);
+    require(missing.empty(), "model." + name + ".frozen",
+            "the imported weights have no " + missing + "; " + either);
   };
-  check(config.frontal.frozen, imported.frontal, config.frontal.allow_random_frozen, "frontal");
-  check(config.lateral.frozen, imported.lateral, config.lateral.allow_random_frozen, "lateral");
-  check(config.text.frozen, imported.text, config.text.allow_random_frozen, "text");
+  check(config.frontal.frozen, config.frontal.allow_random_frozen, "frontal");
+  check(config.lateral.frozen, config.lateral.allow_random_frozen, "lateral");
+  check(config.text.frozen, config.text.allow_random_frozen, "text");
 }
 
 }  // namespace biplane

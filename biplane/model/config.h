@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "biplane/nn/bert.h"
@@ -164,12 +165,14 @@ struct ModelConfig {
 // before key names.
 void check_config(const ModelConfig& config, const std::string& prefix = "model.");
 
-// Which towers got imported weights.
-struct ImportedTowers {
-  bool frontal = false, lateral = false, text = false;
+// What of a model starts from elsewhere, by the names of its parameters and buffers.
+struct ImportedWeights {
+  std::set<std::string> names;
+  std::set<std::string> missing;  // of imported towers, but without a tensor there: random
 };
 
-// Throws Error kUsage if a tower is frozen at random weights without allow_random_frozen.
-void check_frozen_towers(const ModelConfig& config, const ImportedTowers& imported);
+// Throws Error kUsage if a tower, or a parameter of it, is frozen at random values without
+// allow_random_frozen.
+void check_frozen_towers(const ModelConfig& config, const ImportedWeights& imported);
 
 }  // namespace biplane

@@ -103,6 +103,7 @@ void check_config(const LossConfig& config, const std::string& prefix) {
   at_least(prefix + "fla.gap_every", static_cast<double>(config.fla.gap_every), 0.0);
   at_least(prefix + "proto.queue", static_cast<double>(config.proto.queue), 0.0);
   at_least(prefix + "proto.freeze_steps", static_cast<double>(config.proto.freeze_steps), 0.0);
+  at_least(prefix + "proto.freeze_epochs", static_cast<double>(config.proto.freeze_epochs), 0.0);
   at_least(prefix + "proto.epsilon", config.proto.epsilon, 0.0);
   at_least(prefix + "proto.temperature", config.proto.temperature, 0.0);
   at_least(prefix + "proto.iterations", static_cast<double>(config.proto.iterations), 1.0);

@@ -106,15 +106,22 @@ struct ProtoConfig {
   double weight = 1.0;
   std::int64_t queue = 3072;  // Q, past features per tower that take part in the codes; 0: none
   std::int64_t freeze_steps = 200;  // first steps in which the prototypes get no gradient
+  std::int64_t freeze_epochs = 0;   // the same in passes over the studies; wins where above 0
   double epsilon = 0.0;             // of Sinkhorn-Knopp; 0: 0.05 sqrt(128 / D)
   double temperature = 0.0;         // of the prediction; 0: 2 epsilon
   std::int64_t iterations = 3;
+
+  // freeze_steps, or what freeze_epochs makes of it for this number of batches in an epoch.
+  std::int64_t frozen_steps(std::int64_t batches_per_epoch) const {
+    return freeze_epochs > 0 ? freeze_epochs * batches_per_epoch : freeze_steps;
+  }
 
   template <class V>
   void visit(V& v) {
     v.field("weight", weight);
     v.field("queue", queue);
     v.field("freeze_steps", freeze_steps);
+    v.field("freeze_epochs", freeze_epochs);
     v.field("epsilon", epsilon);
     v.field("temperature", temperature);
     v.field("iterations", iterations);

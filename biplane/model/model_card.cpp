@@ -46,12 +46,20 @@ std::string model_card(const ModelDescription& description) {
                       provenance.corpora.empty() ? "not recorded" : joined(provenance.corpora),
                       provenance.studies, provenance.steps, provenance.seed);
   card += fmt::format(
-      "- masked words: {}\n- frontal-lateral alignment: {}\n- studies without a lateral: {}\n\n",
+      "- masked words: {}\n- frontal-lateral alignment: {}\n- studies without a lateral: {}\n",
       provenance.mlm_trained ? "trained" : "not trained, so the patches it selects mean nothing",
       provenance.alignment_trained ? "trained" : "not trained, so its attention maps mean nothing",
       provenance.absent_lateral_trained
           ? "seen in training"
           : "never seen in training, so features without a lateral mean nothing");
+  const auto idle = [&](bool trained, const char* part, const char* use) {
+    if (!trained)
+      card += fmt::format("- {}: not trained, so features {} mean nothing\n", part, use);
+  };
+  idle(provenance.frontal_trained, "frontal tower", "of a frontal");
+  idle(provenance.lateral_trained, "lateral tower", "of a lateral");
+  idle(provenance.fusion_trained, "fusion", "of both views");
+  card += '\n';
   card +=
       "## Files\n\n"
       "`config.json` (architecture, tokenizer), `model.safetensors` (weights), `vocab.txt`, "

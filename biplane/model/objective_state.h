@@ -24,7 +24,8 @@ class ObjectiveState : public torch::nn::Module {
   ObjectiveState(const LossConfig& config, std::int64_t width, std::uint64_t seed);
 
   std::shared_ptr<FeatureQueue> text, frontal, lateral;  // null without a queue
-  torch::Tensor log_scale;         // scalar; undefined unless the temperature is learned
+  torch::Tensor log_scale;         // scalar, at most log(kMaxContrastScale); undefined unless the
+                                   // temperature is learned
   torch::Tensor bias;              // scalar; undefined unless the contrast is the sigmoid one
   std::shared_ptr<Linear> labels;  // D -> kStudyLabels; null without the label term
 };

@@ -56,7 +56,23 @@ std::vector<fs::path> prompt_files(const fs::path& folder) {
   return files;
 }
 
-ModelDescription read_description(const fs::path& folder) {
+}  // namespace
+
+void write_model_description(const fs::path& folder, const ModelDescription& description) {
+  const ConfigFile config{kFormat, kArchitecture, description.config, description.tokenizer,
+                          description.provenance};
+  write_json_struct(folder / kConfigFile, config);
+  write_json_struct(folder / kPreprocess, description.preprocess);
+  description.vocabulary.write(folder / kVocabularyFile);
+  if (!description.lexicon.empty()) write_file_atomically(folder / kLexicon, description.lexicon);
+  make_folder(folder / kPrompts);
+  for (const fs::path& file : description.prompts) {
+    write_file_atomically(folder / kPrompts / file.filename(), read_file(file, 1 << 24));
+  }
+  write_file_atomically(folder / kModelCard, model_card(description));
+}
+
+ModelDescription read_model_description(const fs::path& folder) {
   check_json_format(folder / kConfigFile, kFormat, kArchitecture);
   const auto config = read_json_struct<ConfigFile>(folder / kConfigFile);
   try {
@@ -78,22 +94,6 @@ ModelDescription read_description(const fs::path& folder) {
           config.tokenizer, config.provenance,
           vocabulary,       prompt_files(folder),
           lexicon};
-}
-
-}  // namespace
-
-void write_model_description(const fs::path& folder, const ModelDescription& description) {
-  const ConfigFile config{kFormat, kArchitecture, description.config, description.tokenizer,
-                          description.provenance};
-  write_json_struct(folder / kConfigFile, config);
-  write_json_struct(folder / kPreprocess, description.preprocess);
-  description.vocabulary.write(folder / kVocabularyFile);
-  if (!description.lexicon.empty()) write_file_atomically(folder / kLexicon, description.lexicon);
-  make_folder(folder / kPrompts);
-  for (const fs::path& file : description.prompts) {
-    write_file_atomically(folder / kPrompts / file.filename(), read_file(file, 1 << 24));
-  }
-  write_file_atomically(folder / kModelCard, model_card(description));
 }
 
 void save_model_package(const fs::path& folder, const ModelDescription& description,
@@ -141,8 +141,9 @@ void check_weights(const TensorMap& weights, const fs::path& file) {
 ModelPackage load_model_package(const fs::path& path) {
   const fs::path folder = find_model(path);
   verify_checksums(folder, {kConfigFile, kWeightsFile, kVocabularyFile, kPreprocess});
-  ModelPackage package{folder, read_description(folder), load_safetensors(folder / kWeightsFile),
-                       sha256_file(folder / kWeightsFile), sha256_file(folder / kPreprocess)};
+  ModelPackage package{folder, read_model_description(folder),
+                       load_safetensors(folder / kWeightsFile), sha256_file(folder / kWeightsFile),
+                       sha256_file(folder / kPreprocess)};
   check_weights(package.weights, folder / kWeightsFile);
   return package;
 }

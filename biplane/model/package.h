@@ -23,6 +23,9 @@ struct ModelProvenance {
   bool alignment_trained = true;  // the frontal-lateral term was on: attention maps mean something
   bool absent_frontal_trained = true;  // training used the vectors that stand for a missing view
   bool absent_lateral_trained = true;
+  bool fusion_trained = true;   // a term used the fused feature, or nothing in it is learned
+  bool frontal_trained = true;  // the terms used this view
+  bool lateral_trained = true;
   bool mlm_trained = true;  // the masked-word term was on: selection and predictions mean something
   MaskingOptions masking;   // of the reports it was trained on
 
@@ -35,6 +38,9 @@ struct ModelProvenance {
     v.field("alignment_trained", alignment_trained);
     v.field("absent_frontal_trained", absent_frontal_trained);
     v.field("absent_lateral_trained", absent_lateral_trained);
+    v.field("fusion_trained", fusion_trained);
+    v.field("frontal_trained", frontal_trained);
+    v.field("lateral_trained", lateral_trained);
     v.field("mlm_trained", mlm_trained);
     v.field("masking", masking);
   }
@@ -64,6 +70,10 @@ void write_model_description(const std::filesystem::path& folder,
 // MultiviewModel. Throws Error kIo.
 void save_model_package(const std::filesystem::path& folder, const ModelDescription& description,
                         const TensorMap& weights);
+
+// What write_model_description wrote into a model directory or checkpoint, without its weights.
+// Throws Error kMissingInput, kBadContent naming the file.
+ModelDescription read_model_description(const std::filesystem::path& folder);
 
 struct ModelPackage {
   std::filesystem::path folder;  // of the model directory or checkpoint

@@ -1,7 +1,9 @@
 #include "biplane/model/pretrain_objective.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -115,6 +117,8 @@ void PretrainObjective::encode_report(Step& step) const {
 void PretrainObjective::after_step(const StepContext& context) {
   const torch::NoGradGuard no_grad;
   model_->prototypes.copy_(unit(model_->prototypes));
+  // Here and not in the loss, whose gradient would be 0 above the bound: it could never come back.
+  if (state_->log_scale.defined()) state_->log_scale.clamp_max_(std::log(kMaxContrastScale));
   if (pending_step_ == context.step) {
     for (const PrototypePast& added : pending_) {
       state_->text->push(added.text);
@@ -127,25 +131,23 @@ void PretrainObjective::after_step(const StepContext& context) {
 }
 
 std::vector<ParameterGroup> PretrainObjective::parameter_groups() {
-  const ImportedTowers& imported = settings_.imported;
-  const bool any_imported = imported.frontal || imported.lateral || imported.text;
-  const auto is_imported = [&](const std::string& name) {
-    const std::string tower = tower_of(name);
-    return (tower == "frontal" && imported.frontal) || (tower == "lateral" && imported.lateral) ||
-           (tower == "text" && imported.text);
-  };
-  // (random start beside imported towers, block of the text tower, decay)
+  return group_parameters(*model_, settings_.model, settings_.imported);
+}
+
+std::vector<ParameterGroup> group_parameters(const torch::nn::Module& module,
+                                             const ModelConfig& config,
+                                             const std::set<std::string>& imported) {
+  // (random start beside imported parameters, block of the text tower, decay)
   std::map<std::tuple<bool, bool, bool>, ParameterGroup> groups;
-  for (const auto& item : model_->named_parameters()) {
+  for (const auto& item : module.named_parameters()) {
     if (!item.value().requires_grad()) continue;
-    const bool fast = any_imported && !is_imported(item.key());
+    const bool fast = !imported.empty() && !imported.contains(item.key());
     const bool decay = takes_weight_decay(item.key(), item.value());
     const bool text_block = item.key().starts_with("text.blocks.");
     ParameterGroup& group = groups[{fast, text_block, decay}];
     group.name = std::string(fast ? "random_start" : "base") + (text_block ? ".text_blocks" : "") +
                  (decay ? "" : ".no_decay");
-    group.lr_scale =
-        (fast ? kRandomStartRate : 1.0) * (text_block ? settings_.model.text.block_lr : 1.0);
+    group.lr_scale = (fast ? kRandomStartRate : 1.0) * (text_block ? config.text.block_lr : 1.0);
     group.weight_decay = decay;
     group.parameters.push_back(item.value());
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,8 @@ struct PretrainSettings {
   ModelConfig model;
   LossConfig loss;
   std::uint64_t seed = 0;  // of the starting weights
-  ImportedTowers
-      imported;  // with any, everything that starts from random weights learns 5 times as fast
+  // Parameters that start from elsewhere, by name; with any, all others learn 5 times as fast.
+  std::set<std::string> imported;
 };
 
 // L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto + w_local L_local + w_labels
@@ -42,8 +43,8 @@ class PretrainObjective : public Objective {
   LossTerms compute(const StudyBatch& batch, const StepContext& context) override;
   torch::nn::Module& module() override { return *model_; }
   std::vector<ParameterGroup> parameter_groups() override;
-  // Renormalises the prototypes and appends the features of the step's batches (of all ranks) to
-  // the queues.
+  // Renormalises the prototypes, bounds the learned temperature and appends the features of the
+  // step's batches (of all ranks) to the queues.
   void after_step(const StepContext& context) override;
 
   MultiviewModel& model() { return *model_; }
@@ -70,5 +71,11 @@ class PretrainObjective : public Objective {
   std::vector<PrototypePast> pending_;
   std::int64_t pending_step_ = -1;
 };
+
+// The trainable parameters of a model by learning rate and weight decay. `imported` as in
+// PretrainSettings.
+std::vector<ParameterGroup> group_parameters(const torch::nn::Module& module,
+                                             const ModelConfig& config,
+                                             const std::set<std::string>& imported);
 
 }  // namespace biplane

@@ -14,7 +14,7 @@ ItcOptions PretrainObjective::itc_options(const Step& step) const {
   const ItcConfig& config = settings_.loss.itc;
   ItcOptions options;
   options.scale = state_->log_scale.defined()
-                      ? state_->log_scale.exp().clamp_max(kMaxContrastScale)
+                      ? state_->log_scale.exp()
                       : torch::full({}, 1.0 / config.temperature,
                                     model_->prototypes.options().requires_grad(false));
   options.bias = state_->bias;

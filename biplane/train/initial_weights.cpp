@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 #include <utility>
 
+#include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
+#include "biplane/core/files.h"
 #include "biplane/model/checkpoint.h"
 #include "biplane/model/package.h"
 #include "biplane/model/tower_package.h"
@@ -16,7 +19,11 @@
 namespace biplane {
 namespace {
 
+namespace fs = std::filesystem;
 using Keys = std::map<std::string, std::string>;
+
+// In a checkpoint: names of the parameters that init.* gave, a line each.
+constexpr const char* kImported = "imported.txt";
 
 // Keys of the model that say how it is trained or how random weights start, not what it is.
 bool is_of_training(const std::string& key) {
@@ -73,6 +80,7 @@ class TowerStart {
     const std::string projection = add_projection(initial);
     initial.notes.push_back(fmt::format("{}: {}, {} tensors{}", init_, package_.tower.scheme,
                                         package_.tower.weights.size(), projection));
+    add_missing(initial);
     for (const std::string& note : package_.tower.notes)
       initial.notes.push_back(init_ + ": " + note);
     for (const std::string& corpus : package_.corpora) {
@@ -119,6 +127,14 @@ class TowerStart {
                                         package_.tower.image_size, size));
   }
 
+  void add_missing(InitialWeights& initial) const {
+    if (package_.missing.empty()) return;
+    for (const std::string& name : package_.missing)
+      initial.imported.missing.insert(role_ + "." + name);
+    initial.notes.push_back(fmt::format("{}: {} parameters start at random, the first is {}", init_,
+                                        package_.missing.size(), package_.missing.front()));
+  }
+
   // The lateral has an adapter instead of a projection.
   std::string add_projection(InitialWeights& initial) const {
     const auto found = package_.tower.weights.find("projection.weight");
@@ -139,10 +155,6 @@ class TowerStart {
 
 InitialWeights read_initial_weights(PretrainConfig& config) {
   const InitConfig& init = config.init;
-  const bool towers = !init.frontal.empty() || !init.lateral.empty() || !init.text.empty();
-  if (!init.model.empty() && towers)
-    throw Error(ErrorKind::kUsage,
-                "init.model gives every tower: leave out init.frontal, init.lateral and init.text");
   InitialWeights initial;
   if (!init.model.empty()) initial = whole_model(config);
   if (!init.frontal.empty()) TowerStart(config, "frontal", init.frontal).add_to(initial);
@@ -158,10 +170,36 @@ InitialWeights read_initial_weights(PretrainConfig& config) {
       config.data.vocabulary = text.package().vocabulary.string();
     }
   }
-  const bool model = !init.model.empty();
-  initial.imported = {model || !init.frontal.empty(), model || !init.lateral.empty(),
-                      model || !init.text.empty()};
+  for (const auto& item : initial.weights) initial.imported.names.insert(item.first);
   return initial;
+}
+
+void write_kept_start(const fs::path& checkpoint, const InitialWeights& initial) {
+  std::string lines;
+  for (const std::string& name : initial.imported.names) lines += name + '\n';
+  write_file_atomically(checkpoint / kImported, lines);
+}
+
+std::optional<KeptStart> read_kept_start(const fs::path& run) {
+  for (const fs::path& checkpoint : list_checkpoints(run)) {
+    if (!fs::exists(checkpoint / kImported)) continue;
+    KeptStart kept;
+    try {
+      verify_checksums(checkpoint, {kImported});
+      kept.initial.corpora = read_model_description(checkpoint).provenance.corpora;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kBadContent && error.kind() != ErrorKind::kMissingInput) throw;
+      continue;  // damaged: the one before it may be whole
+    }
+    if (!kept.initial.corpora.empty()) kept.initial.corpora.pop_back();  // the run's own
+    std::istringstream lines(read_file(checkpoint / kImported));
+    for (std::string name; std::getline(lines, name);) kept.initial.imported.names.insert(name);
+    kept.initial.notes.push_back("init.* is not read: the run goes on from " +
+                                 checkpoint.filename().string());
+    kept.vocabulary = checkpoint / "vocab.txt";
+    return kept;
+  }
+  return std::nullopt;
 }
 
 void check_vocabulary(const InitialWeights& initial, const PretrainConfig& config) {

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "biplane/core/error.h"
 #include "biplane/data/sampler.h"
-#include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
-#include "biplane/train/config_keys.h"
+#include "biplane/train/initial_weights.h"
 #include "biplane/train/late_size.h"
 #include "biplane/train/memory_estimate.h"
 #include "biplane/train/run_data.h"
@@ -21,17 +21,11 @@ namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
-using Keys = std::map<std::string, std::string>;
 
 constexpr double kFloat = 4;                    // bytes
 constexpr double kProgram = 150.0 * (1 << 20);  // resident before training: measured
 constexpr std::int64_t kReportsRead = 2000;     // for the mean length
 constexpr double kMaskedShare = 0.7;            // of the words of a report, by the default masking
-
-std::string value_of(const Keys& keys, const std::string& key) {
-  const auto found = keys.find(key);
-  return found == keys.end() ? std::string() : found->second;
-}
 
 // "frontal" of "frontal.blocks.0.ln_1.weight".
 std::string part_of(const std::string& parameter) {
@@ -40,12 +34,15 @@ std::string part_of(const std::string& parameter) {
 
 class Planner {
  public:
-  explicit Planner(const PretrainConfig& config)
-      : config_(config), init_(config_keys(config.init)), loss_(config_keys(config.loss)) {}
+  explicit Planner(const PretrainConfig& config) : config_(config) {}
 
   PretrainPlan plan() {
     plan_.threads = compute_threads(config_.train);
-    read_data();
+    {
+      const InitialWeights initial = read_start();
+      read_data();
+      check_vocabulary(initial, config_);
+    }  // its tensors go before the model is built
     plan_steps();
     plan_terms();
     plan_parameters();
@@ -55,44 +52,47 @@ class Planner {
   }
 
  private:
-  bool given(const std::string& init) const { return !value_of(init_, init).empty(); }
-
-  // The file of the vocabulary, as far as there is one; `awaited` where one belongs to weights that
-  // are not there.
-  struct VocabularyPlace {
-    fs::path file;
-    bool awaited = false;
-  };
-  VocabularyPlace find_vocabulary() const {
-    if (!config_.data.vocabulary.empty()) return {config_.data.vocabulary, false};
-    const std::string path = value_of(init_, given("model") ? "model" : "text");
-    if (path.empty()) return {};
-    if (!fs::exists(path)) return {{}, true};
-    const fs::path place = given("model") ? find_model(path) : fs::path(path);
-    const fs::path file = (fs::is_directory(place) ? place : place.parent_path()) / "vocab.txt";
-    return fs::exists(file) ? VocabularyPlace{file, false} : VocabularyPlace{{}, true};
+  // Reads what is there of init.* and checks it as a run does; the rest is said and left out.
+  InitialWeights read_start() {
+    PretrainConfig there = config_;
+    for (const auto& [role, path] :
+         {std::pair("model", &there.init.model), std::pair("frontal", &there.init.frontal),
+          std::pair("lateral", &there.init.lateral), std::pair("text", &there.init.text)}) {
+      if (path->empty() || fs::exists(*path)) continue;
+      plan_.notes.push_back(fmt::format(
+          "init.{} = {}: not there, so its architecture and vocabulary are not checked and all its "
+          "parameters are taken to be there",
+          role, *path));
+      absent_.insert(role);
+      path->clear();
+    }
+    InitialWeights initial = read_initial_weights(there);
+    config_.data.vocabulary = there.data.vocabulary;
+    imported_ = initial.imported;
+    return initial;
   }
 
   void read_data() {
-    const VocabularyPlace vocabulary = find_vocabulary();
-    if (!vocabulary.file.empty()) config_.data.vocabulary = vocabulary.file.string();
+    // One that comes with weights that are not there.
+    const bool awaited =
+        config_.data.vocabulary.empty() && (absent_.contains("model") || absent_.contains("text"));
     plan_.tokens = static_cast<double>(config_.data.max_tokens);
     if (config_.data.manifest.empty()) {
       plan_.notes.push_back(
           "data.manifest is not set: the number of studies is not known, and every report is taken "
           "to have data.max_tokens tokens");
     } else {
-      read_manifest(vocabulary);
+      read_manifest(awaited);
     }
-    if (plan_.vocabulary == 0) guess_vocabulary(vocabulary);
+    if (plan_.vocabulary == 0) guess_vocabulary(awaited);
     config_.model.text.bert.vocabulary = plan_.vocabulary;
   }
 
-  void read_manifest(const VocabularyPlace& vocabulary) {
+  void read_manifest(bool vocabulary_awaited) {
     const Manifest manifest = Manifest::read(config_.data.manifest, config_.data.root);
     const std::vector<std::int64_t> chosen = chosen_studies(manifest, config_.data);
     plan_.studies = static_cast<std::int64_t>(chosen.size());
-    if (vocabulary.awaited) return;
+    if (vocabulary_awaited) return;
     const TextPipeline text = make_text_pipeline(config_.data, manifest.studies(), chosen);
     plan_.vocabulary = text.tokenizer.vocabulary().size();
     const std::int64_t stride = std::max<std::int64_t>(1, *plan_.studies / kReportsRead);
@@ -105,10 +105,10 @@ class Planner {
     plan_.tokens = sum / read;
   }
 
-  void guess_vocabulary(const VocabularyPlace& place) {
-    if (!place.file.empty()) {
-      plan_.vocabulary = Vocabulary::read(place.file).size();
-    } else if (place.awaited) {
+  void guess_vocabulary(bool awaited) {
+    if (!config_.data.vocabulary.empty()) {
+      plan_.vocabulary = Vocabulary::read(config_.data.vocabulary).size();
+    } else if (awaited) {
       plan_.vocabulary = config_.model.text.bert.vocabulary;
       plan_.notes.push_back(
           fmt::format("the vocabulary of the initial weights is not there: "
@@ -136,13 +136,11 @@ class Planner {
     plan_.late = *plan_.steps - late_start(train, *plan_.steps);
   }
 
-  // Every group of `loss` with a weight of its own is a term.
   void plan_terms() {
-    const std::string end = ".weight";
-    for (const auto& [key, value] : loss_) {
-      if (key.ends_with(end) && key.find('.') + end.size() == key.size())
-        plan_.terms.push_back({part_of(key), std::stod(value)});
-    }
+    const LossConfig& loss = config_.loss;
+    plan_.terms = {{"itc", loss.itc.weight},     {"mlm", loss.mlm.weight},
+                   {"fla", loss.fla.weight},     {"proto", loss.proto.weight},
+                   {"local", loss.local.weight}, {"labels", loss.labels.weight}};
   }
 
   bool is_on(const std::string& term) const {
@@ -163,23 +161,35 @@ class Planner {
   }
 
   std::string start_of(const std::string& part) const {
-    const auto from = [&](const std::string& key) {
-      const std::string path = value_of(init_, key);
-      return fmt::format("init.{} = {}{}", key, path, fs::exists(path) ? "" : " (not there)");
+    const InitConfig& init = config_.init;
+    const auto from = [&](const char* role, const std::string& path) {
+      return fmt::format("init.{} = {}{}", role, path,
+                         absent_.contains(role) ? " (not there)" : "");
     };
-    if (given("model")) return from("model");
-    if (given(part)) return from(part);
+    const auto is_from = [&](const std::string& path, const std::string& role) {
+      return !path.empty() && (part == role || (part == role + "_projection" &&
+                                                imported_.names.contains(part + ".weight")));
+    };
+    if (!init.model.empty()) return from("model", init.model);
+    if (is_from(init.frontal, "frontal")) return from("frontal", init.frontal);
+    if (is_from(init.lateral, "lateral")) return from("lateral", init.lateral);
+    if (is_from(init.text, "text")) return from("text", init.text);
     return part == "objective" ? "loss.*" : fmt::format("random, seed {}", config_.seed);
   }
 
+  // Weights that are not there count as whole.
+  void import_absent(const torch::nn::Module& module) {
+    for (const auto& item : module.named_parameters()) {
+      if (absent_.contains("model") || absent_.contains(tower_of(item.key())))
+        imported_.names.insert(item.key());
+    }
+  }
+
   void plan_parameters() {
-    const bool model = given("model");
-    // As pretrain() does: a whole model goes on learning at one rate.
-    const ImportedTowers towers{given("frontal"), given("lateral"), given("text")};
-    check_frozen_towers(config_.model,
-                        {model || towers.frontal, model || towers.lateral, model || towers.text});
     PretrainObjective objective(
-        {config_.model, config_.loss, static_cast<std::uint64_t>(config_.seed), towers});
+        {config_.model, config_.loss, static_cast<std::uint64_t>(config_.seed), {}});
+    import_absent(objective.module());
+    check_frozen_towers(config_.model, imported_);
     for (const auto& item : objective.module().named_parameters()) {
       const std::string name = part_of(item.key());
       if (plan_.parts.empty() || plan_.parts.back().name != name) add_part(name);
@@ -190,14 +200,21 @@ class Planner {
     }
     for (const auto& item : objective.module().named_buffers())
       queues_ += item.key().starts_with(kObjectiveStateName) ? item.value().numel() : 0;
-    for (const ParameterGroup& group : objective.parameter_groups()) {
+    plan_groups(objective.module());
+    plan_not_trained();
+  }
+
+  void plan_groups(const torch::nn::Module& module) {
+    // As pretrain() does: a whole model goes on learning at one rate.
+    const bool whole = !config_.init.model.empty();
+    for (const ParameterGroup& group : group_parameters(
+             module, config_.model, whole ? std::set<std::string>() : imported_.names)) {
       PlanGroup line{group.name, config_.train.lr * group.lr_scale,
                      group.weight_decay ? config_.train.weight_decay : 0, 0};
       for (const torch::Tensor& value : group.parameters) line.parameters += value.numel();
       optimized_ += line.parameters;
       plan_.groups.push_back(line);
     }
-    plan_not_trained();
   }
 
   void add_part(const std::string& name) {
@@ -219,9 +236,14 @@ class Planner {
           fmt::format("{}: {}", part.name,
                       reason.empty() ? fmt::format("model.{}.frozen", part.name) : reason));
     }
-    if (is_on("proto") && config_.loss.proto.freeze_steps > 0)
-      plan_.not_trained.push_back(
-          fmt::format("prototypes: in the first {} steps", config_.loss.proto.freeze_steps));
+    const ProtoConfig& proto = config_.loss.proto;
+    const std::int64_t steps = proto.frozen_steps(plan_.batches_per_epoch.value_or(0));
+    if (is_on("proto") && proto.freeze_epochs > 0 && !plan_.batches_per_epoch) {
+      plan_.not_trained.push_back(fmt::format(
+          "prototypes: in the first {} epochs, whose steps are not known", proto.freeze_epochs));
+    } else if (is_on("proto") && steps > 0) {
+      plan_.not_trained.push_back(fmt::format("prototypes: in the first {} steps", steps));
+    }
   }
 
   // Gradients that each part of the backward pass is the first to need, over all threads.
@@ -275,7 +297,8 @@ class Planner {
   }
 
   PretrainConfig config_;
-  Keys init_, loss_;
+  std::set<std::string> absent_;  // of model, frontal, lateral, text: init.* that is not there
+  ImportedWeights imported_;
   PretrainPlan plan_;
   std::int64_t queues_ = 0, optimized_ = 0;  // numbers
 };

@@ -59,8 +59,9 @@ struct PretrainPlan {
 };
 
 // Plans a run: builds the model once and reads the manifest, where data.manifest is set, but no
-// image. Weights that init.* names need not be there. Throws Error kUsage for settings that
-// pretrain() would refuse, but a manifest that is not set, and what reading the manifest throws.
+// image. Weights that init.* names are read and checked where they are there. Throws Error kUsage
+// for settings that pretrain() would refuse, but a manifest that is not set, and what reading the
+// manifest or those weights throws.
 PretrainPlan plan_pretrain(const PretrainConfig& config);
 
 }  // namespace biplane

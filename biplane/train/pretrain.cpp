@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +62,9 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data,
   provenance.absent_lateral_trained =
       mean || (fused && (config.model.view_dropout.lateral > 0 || lacks(has_lateral) ||
                          config.loss.views == "frontal"));
+  provenance.fusion_trained = mean || fused;
+  provenance.frontal_trained = config.loss.views != "lateral";
+  provenance.lateral_trained = config.loss.views != "frontal";
   return {config.model,
           config.data.image,
           tokenizer.options(),
@@ -77,6 +81,18 @@ ModelDescription after_step(ModelDescription description, const PretrainConfig& 
   description.provenance.steps = step;
   description.preprocess = image_of_step(config, total, std::max<std::int64_t>(step, 1) - 1);
   return description;
+}
+
+// Reads init.*, or what a checkpoint of the run keeps of it: then the files may be gone.
+InitialWeights start_of_run(PretrainConfig& config, const fs::path& out) {
+  const InitConfig& init = config.init;
+  if (init.model.empty() && init.frontal.empty() && init.lateral.empty() && init.text.empty())
+    return {};
+  std::optional<KeptStart> kept = read_kept_start(out);
+  if (!kept) return read_initial_weights(config);
+  if (config.data.vocabulary.empty() && !(init.model.empty() && init.text.empty()))
+    config.data.vocabulary = kept->vocabulary.string();
+  return std::move(kept->initial);
 }
 
 // The weights of the network alone, without what the objective keeps beside them.
@@ -107,6 +123,11 @@ void check_pretrain_settings(const PretrainConfig& config) {
                             config.model.image_size, config.data.image.crop));
   }
   check_late_size(config);
+  const InitConfig& init = config.init;
+  if (!init.model.empty() && !(init.frontal.empty() && init.lateral.empty() && init.text.empty())) {
+    throw Error(ErrorKind::kUsage,
+                "init.model gives every tower: leave out init.frontal, init.lateral and init.text");
+  }
   if (config.model.max_tokens != config.data.max_tokens) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("model.max_tokens = {} but data.max_tokens = {}: they must be equal",
@@ -117,9 +138,11 @@ void check_pretrain_settings(const PretrainConfig& config) {
 PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
   PretrainConfig config = given;
   check_pretrain_config(config);
-  InitialWeights initial = read_initial_weights(config);
+  InitialWeights initial = start_of_run(config, out);
   for (const std::string& note : initial.notes) hooks.log(note);
   RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));
+  // A place in a checkpoint would not last.
+  if (initial.weights.empty()) config.data.vocabulary = given.data.vocabulary;
   for (const std::string& line : report_warnings(data, config.data)) hooks.log(line);
   config.model.text.bert.vocabulary = data.dataset->text().tokenizer.vocabulary().size();
   check_vocabulary(initial, config);
@@ -130,9 +153,9 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   // The source alone keeps the data set, and lets it go with its cache where the size changes.
   LoaderSource source(std::move(data.dataset), config, hooks.log);
   // A whole model goes on at one learning rate; beside imported towers the rest learns faster.
-  const ImportedTowers towers = config.init.model.empty() ? initial.imported : ImportedTowers{};
-  const PretrainSettings settings{config.model, config.loss,
-                                  static_cast<std::uint64_t>(config.seed), towers};
+  PretrainSettings settings{config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  if (config.init.model.empty()) settings.imported = initial.imported.names;
+  settings.loss.proto.freeze_steps = config.loss.proto.frozen_steps(source.batches_per_epoch());
   PretrainResult result;
   TrainJob job;
   job.make_objective = [&]() -> std::unique_ptr<Objective> {
@@ -149,6 +172,7 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   job.identity = {print_config(config), config_keys(config), fingerprint};
   job.companions = [&](const fs::path& folder, std::int64_t step) {
     write_model_description(folder, after_step(description, config, source.steps(), step));
+    if (!initial.imported.names.empty()) write_kept_start(folder, initial);
   };
   job.finish = [&](Objective& objective) {
     source.report();

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import struct
 import zipfile
 
@@ -171,6 +172,39 @@ class Start(PretrainTest):
     def test_a_frozen_random_tower_is_refused(self):
         self.expect_error(2, "model.lateral.frozen", *self.command("run", *self.SETTINGS, f"init.frontal={self.folder / 'tower'}"))
 
+    def test_what_an_import_left_out_starts_at_random_and_cannot_be_frozen(self):
+        shapes = timm_vit()
+        del shapes["blocks.1.norm2.bias"]
+        safetensors(self.folder / "part.safetensors", shapes)
+        self.expect_ok("import", self.folder / "part.safetensors", "--out", self.folder / "part", "--heads", HEADS, "--mean", "0.5", "--std",
+                       "0.5", "--allow-missing", "blocks.1.ln_2")
+        init = f"init.lateral={self.folder / 'part'}"
+        for plan in ([], ["--plan"]):
+            self.expect_error(2, "lateral.blocks.1.ln_2.bias", *self.command("run", *self.SETTINGS, init), *plan)
+        settings = [*self.SETTINGS, "model.lateral.frozen=false", init]
+        plan = json.loads(self.expect_ok(*self.command("run", *settings), "--plan", "--json"))
+        tower = next(part["trained"] for part in plan["parts"] if part["name"] == "lateral")
+        base = sum(group["parameters"] for group in plan["groups"] if group["name"].startswith("base"))
+        self.assertEqual(base, tower - WIDTH, "all of the tower but the bias that is missing")
+        result = self.run_program(*self.command("run", *settings))
+        self.assertIn("1 parameters start at random, the first is blocks.1.ln_2.bias", result.stderr)
+
+    def test_a_run_goes_on_when_the_imported_files_are_gone(self):
+        settings = [*self.SETTINGS[:-3], "train.steps=4", "train.checkpoint_every=2", "model.lateral.frozen=true",
+                    f"init.frontal={self.folder / 'tower'}", f"init.lateral={self.folder / 'tower'}", f"init.text={self.folder / 'bert'}"]
+        self.expect_ok(*self.command("whole", *settings))
+        shutil.copytree(self.folder / "whole", self.folder / "run")
+        shutil.rmtree(self.folder / "run" / "model")
+        shutil.rmtree(self.folder / "run" / "checkpoints" / "step-4")
+        shutil.rmtree(self.folder / "tower")
+        shutil.rmtree(self.folder / "bert")
+        result = self.run_program(*self.command("run", *settings))
+        self.assertIn("going on after step 2", result.stderr)
+        self.expect_same("run", "whole")
+        for name in ("config.json", "vocab.txt"):
+            self.assertEqual(*((self.folder / run / "model" / name).read_text() for run in ("run", "whole")))
+        self.expect_error(66, "tower", *self.command("new", *settings))
+
     def test_another_architecture_or_vocabulary_is_named(self):
         init = f"init.lateral={self.folder / 'tower'}"
         self.expect_error(2, "model.lateral.vit.width is 32 there and 48 here", *self.command("run", *self.SETTINGS, init,
@@ -180,7 +214,10 @@ class Start(PretrainTest):
         (self.folder / "other.txt").write_text("\n".join(WORDS + ["more"]) + "\n")
         self.expect_error(2, f"embeddings of {len(WORDS)} tokens", *self.command(
             "run", f"init.text={self.folder / 'bert'}", f"data.vocabulary={self.folder / 'other.txt'}"))
-        self.expect_error(2, "leave out init.frontal", *self.command("run", f"init.frontal={self.folder / 'tower'}", "init.model=x"))
+        for plan in ([], ["--plan"]):
+            self.expect_error(2, "leave out init.frontal", *self.command("run", f"init.frontal={self.folder / 'tower'}", "init.model=x"), *plan)
+        self.expect_error(2, "model.lateral.vit.width is 32 there and 48 here", *self.command("run", *self.SETTINGS, init,
+                                                                                            "model.lateral.vit.width=48"), "--plan")
 
 
 if __name__ == "__main__":

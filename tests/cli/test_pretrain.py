@@ -170,6 +170,21 @@ class LateSize(PretrainTest):
         self.assertEqual(same[0], same[1], "the steps before the switch see the same images")
         self.assertNotEqual(late[0], late[1])
 
+    def test_it_does_so_with_every_switch_of_strong_yaml(self):
+        switches = ("data.shared_crop=true", "model.view_dropout.frontal=0.05", "model.view_dropout.lateral=0.25", "loss.itc.learned=true",
+                    "loss.itc.soft_targets.weight=1", "loss.local.weight=1", "loss.proto.freeze_epochs=5")
+        self.expect_ok(*self.command("whole", *self.SETTINGS, *switches))
+        self.assertIn("itc/scale", self.metrics("whole")[0])
+        self.assertIn("loss/local", self.metrics("whole")[0])
+        for step in (6, 8):
+            run = self.folder / f"from{step}"
+            shutil.copytree(self.folder / "whole", run)
+            shutil.rmtree(run / "model")
+            for later in range(step + 1, 11):
+                shutil.rmtree(run / "checkpoints" / f"step-{later}")
+            self.expect_ok(*self.command(run.name, *self.SETTINGS, *switches))
+            self.expect_same(run.name, "whole")
+
     def test_losses_do_not_depend_on_the_number_of_loader_workers(self):
         for workers in (0, 1, 3):
             self.expect_ok(*self.command(f"w{workers}", f"data.workers={workers}", *self.SETTINGS))

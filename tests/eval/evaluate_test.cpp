@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "biplane/core/error.h"
@@ -107,6 +109,38 @@ TEST(Columns, LateralMissingIsOnTheStudiesOfBothAndDiffers) {
   EXPECT_EQ(column(columns, "lateral", "all").rows.size(), 6U);
   const ViewColumn& all = column(columns, "both", "all");
   EXPECT_TRUE(torch::allclose(all.features.slice(0, 0, 6), both.features, 0, 1e-6));
+}
+
+// Columns that mean something for a model with this provenance, as "views population".
+std::set<std::string> meaningful(const std::function<void(ModelProvenance&)>& change) {
+  const SmallEvaluation small(9, 2);
+  ModelDescription description = small.description();
+  change(description.provenance);
+  save_model_package(small.model_path(), description,
+                     SmallEvaluation::random_weights(description.config));
+  const Fixture loaded(small);
+  std::set<std::string> names;
+  for (const ViewColumn& column : view_columns(loaded.input())) {
+    EXPECT_EQ(column.features.defined(), column.note.empty()) << column.views;
+    if (column.features.defined()) names.insert(column.views + " " + column.population);
+  }
+  return names;
+}
+
+TEST(Columns, FeaturesThatTrainingNeverUsedAreNull) {
+  using Names = std::set<std::string>;
+  EXPECT_EQ(meaningful([](ModelProvenance&) {}),
+            (Names{"frontal ", "lateral ", "both ", "lateral_missing ", "both_lateral_swapped ",
+                   "frontal all", "lateral all", "both all"}));
+  EXPECT_EQ(meaningful([](ModelProvenance& p) { p.fusion_trained = false; }),
+            (Names{"frontal ", "lateral ", "frontal all", "lateral all"}));
+  EXPECT_EQ(meaningful([](ModelProvenance& p) { p.lateral_trained = false; }),
+            (Names{"frontal ", "lateral_missing ", "frontal all"}));
+  EXPECT_EQ(meaningful([](ModelProvenance& p) { p.frontal_trained = false; }),
+            (Names{"lateral ", "lateral all"}));
+  EXPECT_EQ(meaningful([](ModelProvenance& p) { p.absent_lateral_trained = false; }),
+            (Names{"frontal ", "lateral ", "both ", "both_lateral_swapped ", "frontal all",
+                   "lateral all"}));
 }
 
 TEST(Columns, SwappedLateralComesFromAnotherPatient) {

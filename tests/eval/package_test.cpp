@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
@@ -43,6 +44,25 @@ TEST(ModelPackage, ReadsBackWhatWasWritten) {
                            "SHA256SUMS", "prompts/small.yaml"}) {
     EXPECT_TRUE(fs::exists(small.model_path() / file)) << file;
   }
+}
+
+TEST(ModelPackage, AModelOfBeforeTheFlagsCountsAsTrained) {
+  const SmallEvaluation small(3);
+  std::istringstream lines(read_file(small.model_path() / "config.json"));
+  std::string older;
+  int left_out = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const bool flag = line.find("fusion_trained") != std::string::npos ||
+                      line.find("\"frontal_trained") != std::string::npos ||
+                      line.find("\"lateral_trained") != std::string::npos;
+    left_out += flag ? 1 : 0;
+    if (!flag) older += line + '\n';
+  }
+  ASSERT_EQ(left_out, 3);
+  write_file_atomically(small.model_path() / "config.json", older);
+  const ModelProvenance provenance = read_model_description(small.model_path()).provenance;
+  EXPECT_TRUE(provenance.fusion_trained && provenance.frontal_trained &&
+              provenance.lateral_trained);
 }
 
 TEST(ModelPackage, AChangedFileIsDamaged) {

@@ -292,7 +292,15 @@ TEST(MultiviewModel, AFrozenTowerGetsNoGradient) {
     }
   }
   EXPECT_THROW(check_frozen_towers(config, {}), Error);
-  EXPECT_NO_THROW(check_frozen_towers(config, {false, true, false}));
+  EXPECT_THROW(check_frozen_towers(config, {{"frontal.a", "lateral_adapter.a", "text.a"}, {}}),
+               Error);
+  EXPECT_NO_THROW(check_frozen_towers(config, {{"lateral.a"}, {"frontal.b", "lateral_adapter.b"}}));
+  try {
+    check_frozen_towers(config, {{"lateral.a"}, {"lateral.c", "lateral.b"}});
+    ADD_FAILURE() << "a frozen tower with a random parameter is accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("lateral.b"), std::string::npos) << error.what();
+  }
   config.lateral.allow_random_frozen = true;
   EXPECT_NO_THROW(check_frozen_towers(config, {}));
 }

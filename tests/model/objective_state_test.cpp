@@ -96,7 +96,13 @@ TEST(ObjectiveState, ParameterGroupsHoldEachTrainableParameterOnce) {
   auto settings = tiny_settings();
   settings.loss.itc.learned = true;
   settings.model.lateral.frozen = settings.model.lateral.allow_random_frozen = true;
-  settings.imported.text = true;
+  // A tower with a parameter that its file lacked, and a projection that came with another tower.
+  const std::string missing = "text.blocks.0.ln_1.weight", projection = "frontal_projection.weight";
+  for (const auto& item : make_objective(settings)->module().named_parameters()) {
+    if ((item.key().starts_with("text.") && item.key() != missing) || item.key() == projection)
+      settings.imported.insert(item.key());
+  }
+  ASSERT_TRUE(settings.imported.contains(projection));
   const auto objective = make_objective(settings);
   std::set<void*> seen;
   std::size_t trainable = 0;
@@ -109,7 +115,7 @@ TEST(ObjectiveState, ParameterGroupsHoldEachTrainableParameterOnce) {
     for (const torch::Tensor& parameter : group.parameters) {
       EXPECT_TRUE(seen.insert(parameter.unsafeGetTensorImpl()).second);
       const std::string& name = names.at(parameter.unsafeGetTensorImpl());
-      EXPECT_EQ(group.lr_scale, name.starts_with("text.") ? 1.0 : 5.0) << name;
+      EXPECT_EQ(group.lr_scale, settings.imported.contains(name) ? 1.0 : 5.0) << name;
       if (parameter.dim() < 2 || name == "prototypes") {
         EXPECT_FALSE(group.weight_decay) << name;
       }
@@ -135,7 +141,7 @@ TEST(ObjectiveState, BlocksOfTheTextTowerLearnAtTheirOwnRate) {
   }
 }
 
-TEST(ObjectiveState, ALearnedTemperatureStartsAtTheGivenOneAndIsBounded) {
+TEST(ObjectiveState, ALearnedTemperatureStartsAtTheGivenOneAndGoesOnLearningAtItsBound) {
   auto settings = tiny_settings();
   settings.loss = only("itc", settings.loss);
   const StudyBatch batch = double_batch(synthetic_studies(4));
@@ -144,9 +150,16 @@ TEST(ObjectiveState, ALearnedTemperatureStartsAtTheGivenOneAndIsBounded) {
   const auto objective = make_objective(settings);
   EXPECT_NEAR(term(objective->compute(batch, {}), "itc"), fixed, 1e-6);
   torch::Tensor log_scale = objective->module().named_parameters()["objective.log_scale"];
-  const torch::NoGradGuard no_grad;
-  log_scale.fill_(20.0);
-  EXPECT_NEAR(diagnostic(objective->compute(batch, {}), "itc/scale"), 100.0, 1e-9);
+  {
+    const torch::NoGradGuard no_grad;
+    log_scale.fill_(20.0);
+  }
+  objective->after_step({});
+  EXPECT_DOUBLE_EQ(log_scale.item<double>(), std::log(kMaxContrastScale));
+  const LossTerms loss = objective->compute(batch, {});
+  EXPECT_NEAR(diagnostic(loss, "itc/scale"), kMaxContrastScale, 1e-9);
+  loss.total.backward();
+  EXPECT_GT(std::abs(log_scale.grad().item<double>()), 1e-3);
 }
 
 TEST(ObjectiveState, ConfigurationErrorsNameKeyAndValue) {

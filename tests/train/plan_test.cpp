@@ -86,10 +86,24 @@ TEST(Plan, BesideImportedTowersTheRestLearnsFiveTimesAsFast) {
   const PretrainPlan plan = plan_pretrain(config);
   EXPECT_EQ(part(plan, "lateral").start, "init.lateral = nowhere/swin (not there)");
   EXPECT_EQ(part(plan, "frontal").start, "random, seed 0");
+  EXPECT_THAT(plan.notes, Contains(HasSubstr("init.lateral = nowhere/swin: not there")));
   std::map<std::string, double> rates;
   for (const PlanGroup& group : plan.groups) rates[group.name] = group.lr;
   EXPECT_DOUBLE_EQ(rates.at("random_start"), 5 * config.train.lr);
   EXPECT_DOUBLE_EQ(rates.at("base"), config.train.lr);
+}
+
+TEST(Plan, AWholeModelBesideTowersIsRefused) {
+  PretrainConfig config = tiny_config();
+  config.init.model = config.init.text = "nowhere";
+  EXPECT_THROW(plan_pretrain(config), Error);
+}
+
+TEST(Plan, EpochsOfFrozenPrototypesNeedTheData) {
+  PretrainConfig config = tiny_config();
+  config.loss.proto.freeze_epochs = 2;
+  EXPECT_THAT(plan_pretrain(config).not_trained,
+              Contains("prototypes: in the first 2 epochs, whose steps are not known"));
 }
 
 TEST(Plan, StepsNeedTheDataOrTrainSteps) {
