@@ -7,7 +7,7 @@ DEMO_OUT ?= runs/demo
 DEMO_SEED ?= 0
 DEMO_FLAGS ?=
 
-.PHONY: setup configure build programs demo test bench format lint evidence-demo evidence-real-pairs clean
+.PHONY: setup configure build programs demo test bench format lint evidence-demo evidence-real-pairs evidence-paper clean
 
 setup:
 	@tools/setup
@@ -35,6 +35,10 @@ evidence-demo: programs
 # The proof on real studies (docs/evidence/real_pairs.md); DATA is the folder with studies.csv.
 evidence-real-pairs: programs
 	tools/evidence_real_pairs $(BUILD) $(or $(DATA),$(or $(BIPLANE_TEST_DATA),../shared/data)/cxr)
+
+# Three steps of the published setting at full size (docs/evidence/paper_steps.md); DATA is the folder that holds cxr/ and vocab/.
+evidence-paper: programs
+	tools/evidence_paper $(BUILD) $(or $(DATA),$(or $(BIPLANE_TEST_DATA),../shared/data))
 
 bench:
 	@tools/setup --developer
