@@ -8,13 +8,20 @@
 #include <ctime>
 #include <fstream>
 #include <functional>
+#include <new>
 #include <string>
 
 // Runs what must stay small and quick in a process of its own, where limits can be proved.
 namespace biplane::testing {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kIsSanitized = true;  // the sanitizer reserves address space without end
+#if defined(__has_feature)  // Clang
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define BIPLANE_TEST_IS_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    defined(BIPLANE_TEST_IS_SANITIZED)
+constexpr bool kIsSanitized = true;  // a sanitizer reserves address space without end
 #else
 constexpr bool kIsSanitized = false;
 #endif
