@@ -6,13 +6,43 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
 #include "biplane/core/error.h"
 
 namespace biplane {
+namespace {
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xC2 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF5 ? 4
+                                           : 0;
+    if (size == 0 || size > text.size() - i) return false;
+    std::uint32_t code = size == 1 ? lead : lead & (0x7FU >> size);
+    for (std::size_t k = 1; k < size; ++k) {
+      const auto tail = static_cast<unsigned char>(text[i + k]);
+      if ((tail & 0xC0U) != 0x80U) return false;
+      code = code << 6 | (tail & 0x3FU);
+    }
+    const bool is_surrogate = code >= 0xD800 && code < 0xE000;
+    if (is_surrogate || code > 0x10FFFF || (size == 3 && code < 0x800) ||
+        (size == 4 && code < 0x10000))
+      return false;
+    i += size;
+  }
+  return true;
+}
+
+}  // namespace
 
 FileBytes FileBytes::open(const std::filesystem::path& path) {
   FileBytes file;
@@ -68,6 +98,13 @@ std::string shown(std::string_view text) {
   for (char& c : line)
     if (c < 0x20 || c > 0x7E) c = '?';
   return text.size() > kLongest ? line + "..." : line;
+}
+
+bool is_line_of_text(std::string_view text) {
+  const bool has_controls = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
+  return !has_controls && is_utf8(text);
 }
 
 }  // namespace biplane

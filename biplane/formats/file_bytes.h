@@ -36,4 +36,7 @@ class FileBytes {
 // characters; other characters become '?'.
 std::string shown(std::string_view text);
 
+// Whether a text is UTF-8 without control characters, so that it can stand in a table.
+bool is_line_of_text(std::string_view text);
+
 }  // namespace biplane

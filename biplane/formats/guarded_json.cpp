@@ -11,29 +11,55 @@
 namespace biplane {
 namespace {
 
-constexpr int kMaxDepth = 8;
+using nlohmann::json;
 
-class Guard {
+constexpr std::size_t kMaxDepth = 8;
+constexpr std::size_t kMaxNames = 200'000;  // of one object
+
+// Looks at a text before anything is kept of it. (The parser's own callback is of no use here: it
+// goes through all earlier members of an object for each that is an object.)
+class Guard : public nlohmann::json_sax<json> {
  public:
   Guard(const std::string& what, const std::function<void(const std::string&)>& refuse)
       : what_(what), refuse_(refuse) {}
-  bool operator()(int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxDepth) refuse_(what_ + " is nested too deeply");
-    if (event == Event::object_start) keys_.emplace_back();
-    if (event == Event::object_end) keys_.pop_back();
-    if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second)
-        refuse_(fmt::format("the name '{}' occurs twice", shown(key)));
-    }
+
+  bool key(string_t& name) override {
+    if (!names_.back().insert(name).second)
+      refuse_(fmt::format("the name '{}' occurs twice", shown(name)));
+    if (names_.back().size() > kMaxNames)
+      refuse_(fmt::format("{} has more than {} names", what_, kMaxNames));
     return true;
+  }
+  bool start_object(std::size_t) override { return open(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  // Said by the parser that comes after.
+  bool parse_error(std::size_t, const std::string&, const json::exception&) override {
+    return false;
   }
 
  private:
+  bool open() {
+    if (names_.size() > kMaxDepth) refuse_(what_ + " is nested too deeply");
+    names_.emplace_back();
+    return true;
+  }
+  bool close() {
+    names_.pop_back();
+    return true;
+  }
+
   const std::string& what_;
   const std::function<void(const std::string&)>& refuse_;
-  std::vector<std::set<std::string>> keys_;
+  std::vector<std::set<std::string>> names_;  // of each object (none of an array) that is open
 };
 
 }  // namespace
@@ -42,9 +68,9 @@ nlohmann::json parse_guarded_json(std::string_view text, const std::string& what
                                   const std::function<void(const std::string&)>& refuse) {
   std::string cause;
   try {
-    // The guard is held by reference: the parser copies the callback it is given.
     Guard guard(what, refuse);
-    return nlohmann::json::parse(text, std::ref(guard));
+    json::sax_parse(text, &guard);
+    return json::parse(text);
   } catch (const nlohmann::json::exception& e) {
     cause = e.what();
   }

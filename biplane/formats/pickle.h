@@ -57,8 +57,9 @@ constexpr std::size_t kMaxPickleOpcodes = 2'000'000;
 // Reads the pickle (protocols 0 to 5) at the start of `text` into a tree of plain values. Nothing
 // is ever imported or called: objects stay descriptions, and a global that is not in the list of
 // pickle_globals.h is refused by name. Memory is bounded by the limits above (to
-// some 300 bytes an opcode), time is linear. `name` stands for the file in errors. Throws Error
-// kBadContent.
+// some 300 bytes an opcode), and places of the memo are numbers below kMaxPickleOpcodes that index
+// an array, so that no choice of them makes the time more than linear. `name` stands for the file
+// in errors. Throws Error kBadContent.
 PickleTree read_pickle(std::string_view text, const std::string& name);
 
 }  // namespace biplane

@@ -11,6 +11,7 @@ namespace biplane {
 namespace {
 
 constexpr std::size_t kMaxGlobalName = 256;
+constexpr PickleId kNoValue = UINT32_MAX;  // in places of the memo that are left out
 
 }  // namespace
 
@@ -72,14 +73,19 @@ void PickleMachine::extend(Kind kind, const std::vector<PickleId>& items) {
 }
 
 void PickleMachine::remember(std::uint64_t place) {
+  // Picklers number their places one after the other.
+  if (place >= kMaxPickleOpcodes)
+    in_.bad(fmt::format("it uses place {} of the memo, there are {}", place, kMaxPickleOpcodes));
   top();
+  if (place >= memo_.size()) memo_.resize(place + 1, kNoValue);
+  if (memo_[place] == kNoValue) ++remembered_;
   memo_[place] = stack_.back();
 }
 
 void PickleMachine::recall(std::uint64_t place) {
-  const auto found = memo_.find(place);
-  if (found == memo_.end()) in_.bad(fmt::format("the memo has no place {}", place));
-  stack_.push_back(found->second);
+  if (place >= memo_.size() || memo_[place] == kNoValue)
+    in_.bad(fmt::format("the memo has no place {}", place));
+  stack_.push_back(memo_[place]);
 }
 
 void PickleMachine::push_global(std::string_view module, std::string_view name) {

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -41,7 +40,7 @@ class PickleMachine {
   // Puts items into the container on top of the stack, which must be of that kind.
   void extend(Kind kind, const std::vector<PickleId>& items);
   void remember(std::uint64_t place);
-  void remember_next() { remember(memo_.size()); }
+  void remember_next() { remember(remembered_); }
   void recall(std::uint64_t place);
 
   // Pushes a description of what the call of an allowed global would give.
@@ -61,7 +60,8 @@ class PickleMachine {
   PickleTree tree_;
   std::vector<PickleId> stack_;
   std::vector<std::size_t> marks_;  // sizes of the stack
-  std::unordered_map<std::uint64_t, PickleId> memo_;
+  std::vector<PickleId> memo_;      // by place
+  std::size_t remembered_ = 0;      // places of it that are used
   std::size_t spent_ = 0;
 };
 

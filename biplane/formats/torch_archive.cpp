@@ -27,9 +27,6 @@ struct TorchArchive::Impl {
   TorchLegacyFile legacy;
   std::optional<ZipArchive> zip;
   std::string root;  // first part of the names of a zip's entries
-  // The storage that was read last from a zip: tensors that share one often follow one another.
-  std::optional<std::string> loaded_key;
-  std::string loaded;
 
   explicit Impl(FileBytes file) : name(file.name()) {
     if (is_torch_legacy(file.text())) {
@@ -52,7 +49,7 @@ struct TorchArchive::Impl {
     return zip->find(fmt::format("{}/{}", root, entry));
   }
   void check_storage(const TorchTensor& tensor) const;
-  std::string_view storage(const TorchTensor& tensor);
+  std::string_view storage(const TorchTensor& tensor) const;
 };
 
 void TorchArchive::Impl::find_root() {
@@ -75,7 +72,7 @@ void TorchArchive::Impl::open_zip() {
   const ZipEntry& entry = *record("data.pkl");
   if (entry.bytes > kMaxPickleBytes)
     bad(fmt::format("its data.pkl has {} bytes, the limit is {}", entry.bytes, kMaxPickleBytes));
-  const std::string pickle = zip->read(entry);
+  const std::string_view pickle = zip->read(entry);
   const PickleTree tree = read_pickle(pickle, fmt::format("{}: data.pkl", name));
   if (tree.bytes != pickle.size())
     bad(fmt::format("{} bytes after the end of its data.pkl", pickle.size() - tree.bytes));
@@ -99,15 +96,9 @@ void TorchArchive::Impl::check_storage(const TorchTensor& tensor) const {
                     shown(tensor.name), shown(storage_key), *bytes, tensor.storage.bytes));
 }
 
-std::string_view TorchArchive::Impl::storage(const TorchTensor& tensor) {
+std::string_view TorchArchive::Impl::storage(const TorchTensor& tensor) const {
   if (!zip) return legacy.storages.find(tensor.storage.key)->second;
-  if (loaded_key != tensor.storage.key) {
-    loaded_key.reset();
-    loaded = {};  // not two storages in memory at once
-    loaded = zip->read(*record("data/" + tensor.storage.key));
-    loaded_key = tensor.storage.key;
-  }
-  return loaded;
+  return zip->read(*record("data/" + tensor.storage.key));
 }
 
 TorchArchive::TorchArchive(FileBytes file) : impl_(std::make_unique<Impl>(std::move(file))) {}

@@ -31,8 +31,8 @@ class TorchArchive {
   const std::vector<TorchTensor>& tensors() const;  // in the order of the file
   const std::string& container() const;             // "torch zip", "torch legacy", "TorchScript"
   const std::string& name() const;                  // of the file, for errors
-  // Bytes of a tensor's storage, little-endian; valid until the next call. The CRC-32 is proved in
-  // the forms that have one.
+  // Bytes of a tensor's storage, little-endian, valid as long as the archive. The CRC-32 is proved
+  // in the forms that have one.
   std::string_view storage(const TorchTensor& tensor) const;
   // Copies a tensor, contiguous and row-major, into `out`, which has its bytes.
   void read(const TorchTensor& tensor, std::span<std::byte> out) const;

@@ -18,9 +18,7 @@ namespace {
 using Kind = PickleValue::Kind;
 
 constexpr std::size_t kMaxDepth = 64;
-constexpr std::size_t kMaxName = 512;
 constexpr std::size_t kMaxRank = 64;
-constexpr std::size_t kMaxTensors = 100'000;
 constexpr std::uint64_t kMaxExpansion = 8;  // bytes of all tensors : bytes of all storages ...
 constexpr std::uint64_t kFreeExpansion = 16 << 20;  // ... beyond this many bytes
 
@@ -56,31 +54,6 @@ std::string safetensors_dtype(std::string_view torch_name) {
   return found == names.end() ? "" : found->second;
 }
 
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-    if (size == 0 || size > text.size() - i) return false;
-    std::uint32_t code = size == 1 ? lead : lead & (0x7FU >> size);
-    for (std::size_t k = 1; k < size; ++k) {
-      const auto tail = static_cast<unsigned char>(text[i + k]);
-      if ((tail & 0xC0U) != 0x80U) return false;
-      code = code << 6 | (tail & 0x3FU);
-    }
-    const bool is_surrogate = code >= 0xD800 && code < 0xE000;
-    if (is_surrogate || code > 0x10FFFF || (size == 3 && code < 0x800) ||
-        (size == 4 && code < 0x10000))
-      return false;
-    i += size;
-  }
-  return true;
-}
-
 class Walker {
  public:
   Walker(const PickleTree& tree, const std::string& file) : tree_(tree), file_(file) {}
@@ -112,9 +85,10 @@ class Walker {
 
 void Walker::visit_child(std::string_view key, PickleId id, std::size_t depth) {
   const std::size_t before = path_.size();
-  if (before + key.size() >= kMaxName)
-    bad(fmt::format("a name longer than {} bytes: '{}'", kMaxName, shown(path_)));
-  if (before > 0) path_ += '.';
+  const std::size_t dot = before > 0 ? 1 : 0;
+  if (before + dot + key.size() > kMaxTensorName)
+    bad(fmt::format("a name longer than {} bytes: '{}'", kMaxTensorName, shown(path_)));
+  path_.append(dot, '.');
   path_ += key;
   visit(tree_[id], depth + 1);
   path_.resize(before);
@@ -182,7 +156,11 @@ TorchStorage Walker::storage(const PickleValue& persistent) const {
     bad_tensor("its storage is a view of another one, which is not supported");
   const std::string& type = part(1, Kind::kGlobal).text;
   const std::int64_t elements = part(4, Kind::kInt).integer;
-  TorchStorage storage{part(2, Kind::kString).text, safetensors_dtype(type), 0};
+  const std::string& key = part(2, Kind::kString).text;
+  // Before it is copied: a pickle can use the same long text for every tensor.
+  if (key.size() > kMaxTensorName)
+    bad_tensor(fmt::format("its storage has a name of {} bytes", key.size()));
+  TorchStorage storage{key, safetensors_dtype(type), 0};
   if (storage.dtype.empty()) bad_tensor(fmt::format("its type {} is not supported", type));
   const auto bytes = tensor_bytes(storage.dtype, {elements});
   if (!bytes) bad_tensor(fmt::format("its storage has {} elements", elements));
@@ -213,10 +191,7 @@ void Walker::add(std::string_view maker, const PickleValue& arguments) {
     bad_tensor("it is not described as torch does it");
   if (found_.size() == kMaxTensors) bad(fmt::format("holds more than {} tensors", kMaxTensors));
   if (path_.empty()) bad("holds a tensor without a name; save a dict of tensors");
-  const bool has_controls = std::any_of(path_.begin(), path_.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (has_controls || !is_utf8(path_)) bad_tensor("its name is not a text");
+  if (!is_line_of_text(path_)) bad_tensor("its name is not a text");
   if (!names_.insert(path_).second) bad_tensor("the name occurs twice");
   const PickleValue& offset = tree_[arguments.items[1]];
   if (offset.kind != Kind::kInt) bad_tensor("its offset is not a whole number");

@@ -11,9 +11,13 @@
 
 namespace biplane {
 
+// Limits of every container of weights.
+constexpr std::size_t kMaxTensors = 100'000;  // of all files of an index together
+constexpr std::size_t kMaxTensorName = 512;   // bytes
+
 // A block of memory that tensors of a torch file lie in. Several may share one (tied weights).
 struct TorchStorage {
-  std::string key;          // its name in the file
+  std::string key;          // its name in the file, at most kMaxTensorName bytes
   std::string dtype;        // as in safetensors
   std::uint64_t bytes = 0;  // as the pickle says
 };
@@ -31,9 +35,9 @@ struct TorchTensor {
 
 // The tensors in the value of a torch pickle, in the order of the file. Refused as Error
 // kBadContent that names `file` and the tensor: a name that occurs twice or cannot be written as a
-// safetensors name (empty, control characters, not UTF-8, above 512 bytes), nesting of more than 64
-// levels, dtypes that safetensors does not know, shapes, strides and offsets outside of the
-// storage, more than 100,000 tensors, and tensors that together need more than 8 times the bytes of
+// safetensors name (empty, control characters, not UTF-8, above kMaxTensorName), nesting of more
+// than 64 levels, dtypes that safetensors does not know, shapes, strides and offsets outside of the
+// storage, more than kMaxTensors, and tensors that together need more than 8 times the bytes of
 // their storages and 16 MiB.
 std::vector<TorchTensor> tensors_in(const PickleTree& tree, const std::string& file);
 

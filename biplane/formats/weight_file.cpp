@@ -78,11 +78,19 @@ struct WeightFile::Impl {
 void WeightFile::Impl::add_entry(const std::string& tensor, const std::string& dtype,
                                  const std::vector<std::int64_t>& shape, std::size_t place) {
   const std::size_t file = files.size() - 1;
+  const auto bad = [&](const std::string& what) {
+    throw Error(ErrorKind::kBadContent, fmt::format("{}: {}", files[file].string(), what));
+  };
+  if (entries.size() == kMaxTensors) bad(fmt::format("holds more than {} tensors", kMaxTensors));
+  if (tensor.empty()) bad("holds a tensor without a name");
+  if (tensor.size() > kMaxTensorName)
+    bad(fmt::format("a name longer than {} bytes: '{}'", kMaxTensorName, shown(tensor)));
+  if (!is_line_of_text(tensor))
+    bad(fmt::format("tensor '{}': its name is not a text", shown(tensor)));
   const auto [known, is_new] = places.emplace(tensor, entries.size());
   if (!is_new)
-    throw Error(ErrorKind::kBadContent,
-                fmt::format("{}: tensor '{}' is also in {}", files[file].string(), shown(tensor),
-                            files[entries[known->second].file].string()));
+    bad(fmt::format("tensor '{}' is also in {}", shown(tensor),
+                    files[entries[known->second].file].string()));
   entries.push_back({tensor, dtype, shape, *tensor_bytes(dtype, shape), file, place});
 }
 
@@ -153,12 +161,6 @@ void WeightFile::read(const WeightEntry& entry, std::span<std::byte> out) const 
     const auto& archive = std::get<TorchArchive>(source);
     archive.read(archive.tensors()[entry.tensor], out);
   }
-}
-
-std::vector<std::byte> WeightFile::read(const WeightEntry& entry) const {
-  std::vector<std::byte> bytes(entry.bytes);
-  read(entry, bytes);
-  return bytes;
 }
 
 }  // namespace biplane

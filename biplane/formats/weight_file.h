@@ -31,6 +31,8 @@ class WeightFile {
   // open_clip_pytorch_model.bin; the first that is there is taken.
   // An index may only name files beside it; each tensor that it lists must be in the file that it
   // says, and no tensor may occur twice. Tensors of its files that it does not list are kept.
+  // In every container there are at most 100,000 tensors with names of 1 to 512 bytes that are
+  // UTF-8 without control characters, so that a table or message that shows one stays one line.
   // Throws Error: kMissingInput (nothing there), kIo, kBadContent naming the file and the cause.
   static WeightFile open(const std::filesystem::path& path);
 
@@ -42,7 +44,6 @@ class WeightFile {
   const WeightEntry* find(std::string_view name) const;  // nullptr where there is none
   // Copies a tensor, little-endian, contiguous and row-major, into `out`, which has entry.bytes.
   void read(const WeightEntry& entry, std::span<std::byte> out) const;
-  std::vector<std::byte> read(const WeightEntry& entry) const;
 
   // For a table: "safetensors", "torch zip", "torch legacy", "TorchScript"; with an index
   // "safetensors in 3 files".

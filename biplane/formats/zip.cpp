@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 #include <zip.h>
+#include <zlib.h>
 
 #include <map>
 #include <utility>
 
 #include "biplane/core/error.h"
+#include "biplane/formats/zip_directory.h"
 
 namespace biplane {
 namespace {
@@ -43,26 +45,30 @@ struct ZipArchive::Impl {
   std::unique_ptr<zip_t, Discard> archive;  // reads from `file`, so it goes first
   std::vector<ZipEntry> entries;
   std::map<std::string, std::size_t, std::less<>> index;
+  std::vector<std::uint64_t> contents;  // where that of each entry begins
+  std::vector<bool> is_proved;          // CRC-32 of each stored entry
+  std::map<std::uint64_t, std::string> inflated;
 
   Impl(FileBytes given, const ZipLimits& bounds) : file(std::move(given)), limits(bounds) {
+    if (file.text().empty()) bad("the file is empty");
+    contents = zip_contents(file, limits.max_entries);
+    is_proved.resize(contents.size());
     open();
     list();
   }
-  [[noreturn]] void bad(const std::string& what) const {
-    throw Error(ErrorKind::kBadContent,
-                fmt::format("{}: not a valid zip archive: {}", file.name(), what));
-  }
+  [[noreturn]] void bad(const std::string& what) const { bad_zip(file, what); }
   [[noreturn]] void bad_entry(std::string_view entry, const std::string& what) const {
     bad(fmt::format("entry '{}': {}", shown(entry), what));
   }
   void open();
   void list();
   ZipEntry check(std::uint64_t number, std::uint64_t& stored_bytes) const;
+  std::string_view stored(const ZipEntry& entry);
+  std::string inflate(const ZipEntry& entry) const;
   void check_size(const ZipEntry& entry, std::uint64_t packed) const;
 };
 
 void ZipArchive::Impl::open() {
-  if (file.text().empty()) bad("the file is empty");  // libzip takes it for an archive
   ZipError error;
   zip_source_t* source =
       zip_source_buffer_create(file.text().data(), file.text().size(), 0, error.get());
@@ -106,6 +112,8 @@ ZipEntry ZipArchive::Impl::check(std::uint64_t number, std::uint64_t& stored_byt
   if (entry.is_compressed && status.comp_method != ZIP_CM_DEFLATE)
     bad_entry(entry.name, fmt::format("compression method {}", status.comp_method));
   check_size(entry, status.comp_size);
+  if (status.comp_size > file.text().size() - contents[number])
+    bad_entry(entry.name, "it ends behind the file");
   if (__builtin_add_overflow(stored_bytes, status.comp_size, &stored_bytes) ||
       stored_bytes > file.text().size())
     bad_entry(entry.name, "the entries up to this one are larger than the file (they overlap)");
@@ -113,12 +121,16 @@ ZipEntry ZipArchive::Impl::check(std::uint64_t number, std::uint64_t& stored_byt
 }
 
 void ZipArchive::Impl::list() {
-  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
-  if (count < 0 || static_cast<std::uint64_t>(count) > limits.max_entries)
-    bad(fmt::format("{} entries, the limit is {}", count, limits.max_entries));
-  std::uint64_t stored_bytes = 0;
-  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(count); ++i) {
+  if (zip_get_num_entries(archive.get(), 0) != static_cast<zip_int64_t>(contents.size()))
+    bad("its directory can be read in two ways");
+  std::uint64_t stored_bytes = 0, inflated_bytes = 0;
+  for (std::uint64_t i = 0; i < contents.size(); ++i) {
     entries.push_back(check(i, stored_bytes));
+    if (entries.back().is_compressed) inflated_bytes += entries.back().bytes;
+    if (inflated_bytes > limits.max_all_inflated_bytes)
+      bad_entry(entries.back().name, fmt::format("the entries up to this one would inflate to more "
+                                                 "than {} bytes",
+                                                 limits.max_all_inflated_bytes));
     index.emplace(entries.back().name, i);
   }
 }
@@ -137,23 +149,44 @@ const ZipEntry* ZipArchive::find(std::string_view name) const {
   return found == impl_->index.end() ? nullptr : &impl_->entries[found->second];
 }
 
-std::string ZipArchive::read(const ZipEntry& entry) const {
-  const std::unique_ptr<zip_file_t, CloseEntry> file(
-      zip_fopen_index(impl_->archive.get(), entry.index, 0));
-  if (file == nullptr) impl_->bad_entry(entry.name, zip_strerror(impl_->archive.get()));
+std::string_view ZipArchive::Impl::stored(const ZipEntry& entry) {
+  const std::string_view content = file.text().substr(contents[entry.index], entry.bytes);
+  if (!is_proved[entry.index]) {
+    zip_stat_t status;
+    zip_stat_init(&status);
+    zip_stat_index(archive.get(), entry.index, 0, &status);
+    if (crc32_z(0, reinterpret_cast<const Bytef*>(content.data()), content.size()) != status.crc)
+      bad_entry(entry.name, "CRC error");
+    is_proved[entry.index] = true;
+  }
+  return content;
+}
+
+std::string ZipArchive::Impl::inflate(const ZipEntry& entry) const {
+  const std::unique_ptr<zip_file_t, CloseEntry> source(
+      zip_fopen_index(archive.get(), entry.index, 0));
+  if (source == nullptr) bad_entry(entry.name, zip_strerror(archive.get()));
   std::string content(entry.bytes, '\0');
   std::uint64_t filled = 0;
   // libzip proves size and CRC where it sees the end, so one read more than the content needs.
   for (char beyond = 0;;) {
     const bool whole = filled == entry.bytes;
-    const zip_int64_t count = zip_fread(file.get(), whole ? &beyond : content.data() + filled,
+    const zip_int64_t count = zip_fread(source.get(), whole ? &beyond : content.data() + filled,
                                         whole ? 1 : entry.bytes - filled);
-    if (count < 0) impl_->bad_entry(entry.name, zip_file_strerror(file.get()));
+    if (count < 0) bad_entry(entry.name, zip_file_strerror(source.get()));
     if (count == 0 && whole) return content;
     if (count == 0 || whole)
-      impl_->bad_entry(entry.name, fmt::format("its content does not have {} bytes", entry.bytes));
+      bad_entry(entry.name, fmt::format("its content does not have {} bytes", entry.bytes));
     filled += static_cast<std::uint64_t>(count);
   }
+}
+
+std::string_view ZipArchive::read(const ZipEntry& entry) const {
+  if (!entry.is_compressed) return impl_->stored(entry);
+  auto found = impl_->inflated.find(entry.index);
+  if (found == impl_->inflated.end())
+    found = impl_->inflated.emplace(entry.index, impl_->inflate(entry)).first;
+  return found->second;
 }
 
 }  // namespace biplane

@@ -12,11 +12,12 @@
 namespace biplane {
 
 struct ZipLimits {
-  std::uint64_t max_entries = 100'000;
+  std::uint64_t max_entries = 20'000;
   std::size_t max_name_bytes = 512;
   // PyTorch stores its records as they are; a compressed entry is accepted only up to these limits.
-  std::uint64_t max_inflated_bytes = 16 << 20;  // of one entry
-  std::uint64_t max_ratio = 100;                // inflated : compressed, checked above 1 MiB
+  std::uint64_t max_inflated_bytes = 16 << 20;      // of one entry
+  std::uint64_t max_all_inflated_bytes = 64 << 20;  // of all entries, which are kept
+  std::uint64_t max_ratio = 100;                    // inflated : compressed, checked above 1 MiB
 };
 
 struct ZipEntry {
@@ -29,7 +30,8 @@ struct ZipEntry {
 // Read-only zip archive (also zip64). Not for use from several threads at once.
 class ZipArchive {
  public:
-  // Reads the directory and checks it before memory is taken for any content: number of entries,
+  // Checks the directory: first, before memory is taken for it, the number of its entries and that
+  // it is what its end record says (zip_directory.h); then, before memory is taken for any content,
   // names (length, duplicates), methods other than stored and deflate, encryption, limits of
   // compressed entries, stored sizes that do not match, entries that together are larger than the
   // file (they overlap). Throws Error kBadContent naming the file and the entry.
@@ -40,8 +42,9 @@ class ZipArchive {
 
   const std::vector<ZipEntry>& entries() const;       // in the order of the directory
   const ZipEntry* find(std::string_view name) const;  // nullptr where there is none
-  // Whole content of an entry; size and CRC-32 are proved. Throws Error kBadContent.
-  std::string read(const ZipEntry& entry) const;
+  // Whole content of an entry, valid as long as the archive; size and CRC-32 are proved the first
+  // time. A stored one is part of the file and is not copied. Throws Error kBadContent.
+  std::string_view read(const ZipEntry& entry) const;
   const std::string& name() const;  // of the file, for errors
 
  private:

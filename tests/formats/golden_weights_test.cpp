@@ -9,6 +9,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/formats/weight_file.h"
+#include "tests/formats/weight_bytes.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -39,7 +40,7 @@ void expect_same(const WeightFile& file, const WeightFile& expected,
     const WeightEntry* found = file.find(renamed(wanted.name));
     ASSERT_NE(found, nullptr) << file.name() << " " << renamed(wanted.name);
     EXPECT_EQ(found->shape, wanted.shape) << wanted.name;
-    const auto bytes = file.read(*found), truth = expected.read(wanted);
+    const auto bytes = testing::bytes_of(file, *found), truth = testing::bytes_of(expected, wanted);
     if (found->dtype == wanted.dtype) {
       EXPECT_TRUE(bytes == truth) << file.name() << " " << wanted.name;
       continue;
@@ -94,7 +95,7 @@ TEST(GoldenWeights, TiedWeightsAreThereUnderBothNames) {
     const WeightEntry* words = file.find("bert.embeddings.word_embeddings.weight");
     const WeightEntry* decoder = file.find("cls.predictions.decoder.weight");
     ASSERT_TRUE(words != nullptr && decoder != nullptr);
-    EXPECT_TRUE(file.read(*words) == file.read(*decoder));
+    EXPECT_TRUE(testing::bytes_of(file, *words) == testing::bytes_of(file, *decoder));
     ASSERT_NE(file.find("bert.embeddings.position_ids"), nullptr);
     EXPECT_EQ(file.find("bert.embeddings.position_ids")->dtype, "I64");
   }
@@ -138,7 +139,8 @@ TEST(GoldenWeights, EveryWeightFileOfTheFolderIsReadWhole) {
     EXPECT_FALSE(file.entries().empty()) << item.path();
     EXPECT_EQ(file.files().size(), 1U);
     for (const WeightEntry& entry : file.entries())
-      EXPECT_EQ(file.read(entry).size(), entry.bytes) << item.path() << " " << entry.name;
+      EXPECT_EQ(testing::bytes_of(file, entry).size(), entry.bytes)
+          << item.path() << " " << entry.name;
   }
   EXPECT_GT(files, 20U);
 }

@@ -2,14 +2,13 @@
 // the cause, soon and in little memory. (Headers of safetensors files: safetensors_test.cpp.)
 #include <gmock/gmock.h>
 
-#include <chrono>
 #include <fstream>
 #include <functional>
 
 #include "biplane/core/error.h"
-#include "biplane/core/memory.h"
 #include "biplane/formats/safetensors.h"
 #include "biplane/formats/weight_file.h"
+#include "tests/formats/hostile_files.h"
 #include "tests/formats/torch_builder.h"
 #include "tests/test_data.h"
 
@@ -21,36 +20,6 @@ using ::testing::HasSubstr;
 
 constexpr std::int64_t kHuge = INT64_MAX;  // 2^63 - 1
 const std::string kFour = floats({1, 2, 3, 4});
-
-struct Hostile {
-  std::string what, content, expected;
-};
-
-// Each file is opened and read whole, as an import does.
-void expect_refused(const std::vector<Hostile>& files) {
-  const std::int64_t before = peak_memory_bytes();
-  const TemporaryFolder folder;
-  const std::filesystem::path path = folder / "hostile.pt";
-  for (const Hostile& hostile : files) {
-    std::ofstream(path, std::ios::binary) << hostile.content;
-    const auto begin = std::chrono::steady_clock::now();
-    try {
-      const WeightFile file = WeightFile::open(path);
-      for (const WeightEntry& entry : file.entries()) file.read(entry);
-      ADD_FAILURE() << "accepted: " << hostile.what;
-    } catch (const Error& e) {
-      const std::string message = e.what();
-      EXPECT_EQ(e.kind(), ErrorKind::kBadContent) << hostile.what;
-      EXPECT_THAT(message, HasSubstr("hostile.pt")) << hostile.what;
-      EXPECT_THAT(message, HasSubstr(hostile.expected)) << hostile.what;
-      EXPECT_EQ(message.find('\n'), std::string::npos) << hostile.what;
-      EXPECT_LT(message.size(), 600U) << hostile.what;
-    }
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20)) << hostile.what;
-  }
-  // The sanitizer keeps freed memory for a while and pads what is allocated.
-  EXPECT_LT(peak_memory_bytes() - before, 400'000'000);
-}
 
 std::string with_tensor(const std::string& tensor) {
   return torch_zip(p_whole(p_dict({p_text("w"), tensor})), {{"0", kFour}});

@@ -65,6 +65,13 @@ inline std::string make_zip(const std::vector<ZipRecord>& records, const ZipEnd&
          little(bytes) + little(offset) + std::string(2, '\0');
 }
 
+// The two records that a zip64 archive has before its end record, of a directory of `count`.
+inline std::string zip64_end(std::uint64_t count, std::uint64_t bytes, std::uint64_t at) {
+  return "PK\x06\x06" + little<std::uint64_t>(44) + little<std::uint32_t>(0x002D002D) +
+         std::string(8, '\0') + little(count) + little(count) + little(bytes) + little(at) +
+         "PK\x06\x07" + std::string(4, '\0') + little(at + bytes) + std::string("\1\0\0\0", 4);
+}
+
 // A record with deflated content.
 inline ZipRecord deflated(const std::string& name, const std::string& content) {
   z_stream stream{};

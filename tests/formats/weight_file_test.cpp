@@ -9,6 +9,7 @@
 #include "biplane/core/files.h"
 #include "biplane/formats/safetensors.h"
 #include "tests/formats/torch_builder.h"
+#include "tests/formats/weight_bytes.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -44,14 +45,14 @@ TEST_F(WeightFiles, TheContentTellsTheContainerAndNotTheName) {
   write_tensor("pytorch_model.bin", "a", "xyz");
   const WeightFile plain = WeightFile::open(folder_ / "pytorch_model.bin");
   EXPECT_EQ(plain.container(), "safetensors");
-  EXPECT_EQ(text(plain.read(plain.entries()[0])), "xyz");
+  EXPECT_EQ(text(bytes_of(plain, plain.entries()[0])), "xyz");
   write("model.safetensors", zip_of("b"));
   const WeightFile zip = WeightFile::open(folder_ / "model.safetensors");
   EXPECT_EQ(zip.container(), "torch zip");
   ASSERT_NE(zip.find("b"), nullptr);
   EXPECT_EQ(zip.find("b")->dtype, "F32");
   EXPECT_EQ(zip.find("b")->bytes, 8U);
-  EXPECT_EQ(text(zip.read(*zip.find("b"))), floats({1, 2}));
+  EXPECT_EQ(text(bytes_of(zip, *zip.find("b"))), floats({1, 2}));
   EXPECT_EQ(zip.find("a"), nullptr);
 }
 
@@ -64,8 +65,8 @@ TEST_F(WeightFiles, AnIndexJoinsItsFilesOfAnyContainer) {
   for (const auto& path : {folder_ / "model.safetensors.index.json", folder_.path()}) {
     const WeightFile file = WeightFile::open(path);
     ASSERT_EQ(file.entries().size(), 2U);
-    EXPECT_EQ(text(file.read(*file.find("a"))), "xyz");
-    EXPECT_EQ(text(file.read(*file.find("b"))), floats({1, 2}));
+    EXPECT_EQ(text(bytes_of(file, *file.find("a"))), "xyz");
+    EXPECT_EQ(text(bytes_of(file, *file.find("b"))), floats({1, 2}));
     EXPECT_THAT(file.container(), HasSubstr("in 2 files"));
     EXPECT_THAT(file.files(),
                 ElementsAre(folder_ / "model-1.safetensors", folder_ / "model-2.bin"));

@@ -10,6 +10,7 @@ namespace {
 
 using testing::deflated;
 using ::testing::HasSubstr;
+using testing::little;
 using testing::make_zip;
 using testing::ZipRecord;
 
@@ -43,11 +44,33 @@ TEST(Zip, StoredAndDeflatedEntriesAreRead) {
   EXPECT_EQ(zip.find("a"), nullptr);
 }
 
+// As archives beyond 4 GB are, and an entry of which is that far away.
+TEST(Zip, Zip64DirectoriesAreRead) {
+  const auto zip64 = [](std::uint64_t header_at) {
+    std::string fields = testing::zip_fields({"a", "one"});
+    const std::string header = "PK\x03\x04" + fields + "aone";
+    fields.replace(fields.size() - 12, 8, std::string(8, '\xFF'));  // its two sizes
+    fields.replace(fields.size() - 2, 2, little<std::uint16_t>(28));
+    const std::string directory =
+        "PK\x01\x02" + little<std::uint16_t>(45) + fields + std::string(10, '\0') +
+        little(0xFFFFFFFF) + "a" + little<std::uint16_t>(1) + little<std::uint16_t>(24) +
+        little<std::uint64_t>(3) + little<std::uint64_t>(3) + little(header_at);
+    return header + directory + testing::zip64_end(1, directory.size(), header.size()) +
+           make_zip({}, {0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF});
+  };
+  const ZipArchive zip = archive(zip64(0));
+  ASSERT_EQ(zip.entries().size(), 1U);
+  EXPECT_EQ(zip.read(zip.entries()[0]), "one");
+  EXPECT_THAT(refusal(zip64(1)), HasSubstr("no entry record at byte 1"));
+  EXPECT_THAT(refusal(zip64(~std::uint64_t{0})), HasSubstr("no entry record"));
+}
+
 TEST(Zip, LimitsHoldAtTheirValues) {
   ZipLimits limits;
   limits.max_entries = 2;
   limits.max_name_bytes = 4;
   limits.max_inflated_bytes = 3 << 20;
+  limits.max_all_inflated_bytes = 4 << 20;
   limits.max_ratio = 10;
   EXPECT_EQ(refusal(make_zip({{"a", "1"}, {"four", "2"}}), limits), "");
   EXPECT_THAT(refusal(make_zip({{"a", "1"}, {"b", "2"}, {"c", "3"}}), limits),
@@ -58,6 +81,15 @@ TEST(Zip, LimitsHoldAtTheirValues) {
               HasSubstr("zip bomb"));
   EXPECT_THAT(refusal(make_zip({deflated("z", std::string((3 << 20) + 1, '0'))}), limits),
               HasSubstr("the limit is 3145728"));
+  limits.max_entries = 5;
+  std::vector<ZipRecord> records;
+  for (const char* name : {"1", "2", "3", "4"})
+    records.push_back(deflated(name, std::string(1 << 20, '0')));
+  EXPECT_EQ(refusal(make_zip(records), limits), "");
+  records.push_back(deflated("5", "0"));
+  EXPECT_THAT(
+      refusal(make_zip(records), limits),
+      HasSubstr("'5': the entries up to this one would inflate to more than 4194304 bytes"));
 }
 
 TEST(Zip, ADuplicateNameAnUnknownMethodAndEncryptionAreRefusedByName) {
