@@ -153,6 +153,10 @@ const WeightEntry* WeightFile::find(std::string_view name) const {
 }
 
 void WeightFile::read(const WeightEntry& entry, std::span<std::byte> out) const {
+  if (out.size() != entry.bytes)
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: tensor '{}' has {} bytes, given is room for {}", impl_->name,
+                            shown(entry.name), entry.bytes, out.size()));
   const Source& source = impl_->sources[entry.file];
   if (const auto* tensors = std::get_if<SafetensorsFile>(&source)) {
     const auto bytes = tensors->bytes(tensors->entries()[entry.tensor]);

@@ -236,6 +236,7 @@ TEST(Pickle, BrokenStreamsAreRefused) {
       {"(.", "more values than there are"},
       {"t.", "needs a mark"},
       {"K\x01(0.", "more values than there are"},
+      {"NN(0.", "more values than there are"},
       {"\x80\x06N.", "protocol 6"},
       {"\x82\x01.", "operation 0x82"},
       {"\x92.", "operation 0x92"},

@@ -54,6 +54,8 @@ TEST_F(WeightFiles, TheContentTellsTheContainerAndNotTheName) {
   EXPECT_EQ(zip.find("b")->bytes, 8U);
   EXPECT_EQ(text(bytes_of(zip, *zip.find("b"))), floats({1, 2}));
   EXPECT_EQ(zip.find("a"), nullptr);
+  std::vector<std::byte> room(7);
+  EXPECT_THROW(zip.read(*zip.find("b"), room), Error);
 }
 
 TEST_F(WeightFiles, AnIndexJoinsItsFilesOfAnyContainer) {
