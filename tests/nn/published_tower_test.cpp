@@ -159,7 +159,8 @@ TEST(PublishedTower, TheActivationIsTheStylesOrNamed) {
 TEST(PublishedTower, AFewTensorsCannotDescribeAHugeNetwork) {
   TensorMap source = timm_vit("");
   source["patch_embed.proj.weight"] = values({4096, 3, 1, 1});
-  source["pos_embed"] = values({1, 5, 1});
+  source["pos_embed"] = values({1, 5, 4096});
+  source["blocks.0.mlp.fc1.weight"] = values({4, 4096});
   for (int i = 2; i < 400; ++i)
     source["blocks." + std::to_string(i) + ".norm1.weight"] = values({1});
   EXPECT_THAT(refusal(source), HasSubstr("but hold only"));
