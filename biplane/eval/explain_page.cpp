@@ -20,7 +20,7 @@ std::string css_colour(Colour colour) {
 std::string patch_title(const PatchSelection& patch, const WeightScale& scale) {
   std::string text = "score " + number_text(patch.score, 2, true);
   if (!patch.kept) return text + ", discarded";
-  return text + fmt::format(", kept, weight {:.1f} of an even share, most in slot {} ({:.2f})",
+  return text + fmt::format(", kept, weight {:.1f} times an even share, most in slot {} ({:.2f})",
                             scale.even_share > 0 ? patch.weight / scale.even_share : 0, patch.slot,
                             patch.slot_weight);
 }
@@ -65,7 +65,7 @@ std::string picture_legend(const WeightScale& scale) {
   return fmt::format(
       "<p class=\"legend\"><span><i class=\"key hatched\"></i>discarded: merged into one token"
       "</span><span><i class=\"key ramp\" style=\"background:linear-gradient(90deg,{},{},{})\"></i>"
-      "kept: weight from 0 to {:.1f} of an even share</span><span><i class=\"key joined\"></i>a "
+      "kept: weight from 0 to {:.1f} times an even share</span><span><i class=\"key joined\"></i>a "
       "line "
       "parts neighbours that weigh most in different slots; none: the same slot</span></p>",
       css_colour(tinted_grey(0)), css_colour(tinted_grey(0.5)), css_colour(tinted_grey(1)),
