@@ -32,8 +32,8 @@ struct Options {
 };
 
 constexpr const char* kExamples = R"(Examples:
-  biplane explain --stage selection --model runs/demo --manifest phantom --study s000017 --out explained
-  biplane explain --stage selection --model runs/demo --manifest phantom --study s000017 --seed 1 --out explained --json
+  biplane explain --stage selection --model runs/demo/run --manifest runs/demo/phantom --study phantom0-test-s000003 --out explained
+  biplane explain --stage selection --model runs/demo/run --manifest runs/demo/phantom --study phantom0-test-s000003 --seed 1 --out explained --json
 Look at OUT/selection.html. Another --seed masks other words.)";
 
 void check_options(const Options& options) {

@@ -20,7 +20,7 @@ std::string css_colour(Colour colour) {
 std::string patch_title(const PatchSelection& patch, const WeightScale& scale) {
   std::string text = "score " + number_text(patch.score, 2, true);
   if (!patch.kept) return text + ", discarded";
-  return text + fmt::format(", kept, weight {:.1f} of an even share, most in slot {} ({:.2f})",
+  return text + fmt::format(", kept, weight {:.1f} times an even share, most in slot {} ({:.2f})",
                             scale.even_share > 0 ? patch.weight / scale.even_share : 0, patch.slot,
                             patch.slot_weight);
 }
@@ -62,14 +62,16 @@ std::string plain_films(const SelectionExplanation& explanation) {
 }
 
 std::string picture_legend(const WeightScale& scale) {
+  std::string stops;
+  for (const double part : {0.0, 0.05, 0.2, 0.5, 1.0})
+    stops += "," + css_colour(tinted_grey(part)) + fmt::format(" {:.0f}%", 100 * part);
   return fmt::format(
       "<p class=\"legend\"><span><i class=\"key hatched\"></i>discarded: merged into one token"
-      "</span><span><i class=\"key ramp\" style=\"background:linear-gradient(90deg,{},{},{})\"></i>"
-      "kept: weight from 0 to {:.1f} of an even share</span><span><i class=\"key joined\"></i>a "
+      "</span><span><i class=\"key ramp\" style=\"background:linear-gradient(90deg{})\"></i>"
+      "kept: weight from 0 to {:.1f} times an even share</span><span><i class=\"key joined\"></i>a "
       "line "
       "parts neighbours that weigh most in different slots; none: the same slot</span></p>",
-      css_colour(tinted_grey(0)), css_colour(tinted_grey(0.5)), css_colour(tinted_grey(1)),
-      scale.most_shares());
+      stops, scale.most_shares());
 }
 
 std::string view_table(const SelectionExplanation& explanation) {
@@ -123,10 +125,16 @@ std::string word_html(const SelectionExplanation& explanation, const WordSelecti
                      label_text(word_class_name(word.word_class)), html_escape(guess), text);
 }
 
+// Words without a meaning of their own look alike.
+WordClass colour_class(WordClass word_class) {
+  const bool plain = word_class == WordClass::kPunctuation || word_class == WordClass::kStopWord;
+  return plain ? WordClass::kOther : word_class;
+}
+
 std::string word_legend(const SelectionExplanation& explanation) {
   std::set<WordClass> classes;
   for (const WordSelection& word : explanation.words)
-    if (word.masked()) classes.insert(word.word_class);
+    if (word.masked()) classes.insert(colour_class(word.word_class));
   if (classes.empty()) return {};
   std::string html = "<p class=\"legend\">";
   for (const WordClass one : classes)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -11,18 +12,19 @@
 namespace biplane {
 namespace {
 
-constexpr Colour kPaper{22, 27, 34}, kLine{255, 255, 255}, kHatch{120, 140, 165}, kBlack{0, 0, 0};
+constexpr Colour kPaper{22, 27, 34}, kBlack{0, 0, 0}, kHatch{130, 150, 175};
+// Amber and blue: both show on white, on black, and on each other.
+constexpr Colour kTint{255, 165, 0}, kLine{60, 180, 255};
 constexpr double kDarkness = 0.7;  // of discarded patches
-constexpr double kHatchShare = 0.35;
+constexpr double kHatchShare = 0.45;
 constexpr int kHatchStep = 8;  // pixels between hatch lines
-constexpr double kFullTint = 0.6;
+constexpr double kFullTint = 0.7;
 constexpr int kMargin = 20, kRow = 30;  // pixels: around everything, from one line to the next
 constexpr int kSwatch = 20;
 constexpr int kBar = 120;  // width of the legend's bar of tints
 
-// Dark violet would look like darkness, so the tint begins in the reds.
-Colour tint(double part) { return heat_colour(0.45 + 0.5 * part); }
-double tint_share(double part) { return kFullTint * part; }
+// A few patches have most of the weight; the root keeps the others apart.
+double tint_share(double part) { return kFullTint * std::sqrt(part); }
 
 PixelBox patch_box(const ViewSelection& view, std::int64_t row, std::int64_t column) {
   const auto edge = [](std::int64_t side, std::int64_t place, std::int64_t count) {
@@ -44,8 +46,8 @@ void discard(RgbImage& image, const PixelBox& box) {
 
 // How visible the line between two neighbours is.
 double line_share(const PatchSelection& one, const PatchSelection& other) {
-  if (one.kept && other.kept) return one.slot == other.slot ? 0 : 0.3;
-  return one.kept || other.kept ? 0.55 : 0.1;
+  if (one.kept && other.kept) return one.slot == other.slot ? 0 : 0.5;
+  return one.kept || other.kept ? 0.8 : 0.15;
 }
 
 void draw_lines(const ViewSelection& view, RgbImage& image) {
@@ -112,7 +114,7 @@ Legend make_legend(const WeightScale& scale, int width) {
   for (int x = 0; x < kBar; ++x)
     paint_box(bar, {0, x, kSwatch, 1}, tinted_grey(static_cast<double>(x) / (kBar - 1)));
   RgbImage pair = grey_box(kSwatch, 2 * kSwatch);
-  paint_box(pair, {0, kSwatch, kSwatch, 1}, kLine, 0.6);
+  paint_box(pair, {0, kSwatch, kSwatch, 1}, kLine);
   legend.add(dark, "discarded");
   legend.add(bar, fmt::format("kept: 0 to {:.1f} x even weight", scale.most_shares()));
   legend.add(pair, "line: other slot");
@@ -135,7 +137,7 @@ WeightScale weight_scale(const SelectionExplanation& explanation) {
 
 Colour tinted_grey(double part) {
   RgbImage pixel = grey_box(1, 1);
-  paint_pixel(pixel, 0, 0, tint(part), tint_share(part));
+  paint_pixel(pixel, 0, 0, kTint, tint_share(part));
   return {pixel.pixels[0], pixel.pixels[1], pixel.pixels[2]};
 }
 
@@ -147,7 +149,7 @@ RgbImage selection_overlay(const ViewSelection& view, const WeightScale& scale) 
     const PixelBox box = patch_box(view, place / view.grid_columns, place % view.grid_columns);
     const double part = scale.most > 0 ? patch.weight / scale.most : 0;
     if (patch.kept) {
-      paint_box(image, box, tint(part), tint_share(part));
+      paint_box(image, box, kTint, tint_share(part));
     } else {
       discard(image, box);
     }

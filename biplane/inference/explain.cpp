@@ -6,6 +6,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/selection.h"
+#include "biplane/imaging/heatmap.h"
 #include "biplane/imaging/preprocess.h"
 #include "biplane/inference/engine.h"
 #include "biplane/model/model_card.h"
@@ -35,10 +36,14 @@ std::int64_t picture_side(const PreprocessOptions& options) {
 }
 
 GreyImage picture_of(const DecodedImage& decoded, const PreprocessOptions& model) {
-  const PreprocessOptions options = display_options(model, picture_side(model));
+  const int side = static_cast<int>(picture_side(model));
+  // An original without more detail than the model's input is enlarged smoothly.
+  const bool finer = std::max(decoded.original_rows, decoded.original_cols) > model.size;
+  const PreprocessOptions options = finer ? display_options(model, side) : model;
   const FloatImage fitted = fit_image(decoded, options);
-  const int side = static_cast<int>(options.crop);
-  return to_grey(crop_image(fitted, centre_crop(fitted.rows, fitted.cols, side), side));
+  const int crop = static_cast<int>(options.crop);
+  const FloatImage seen = crop_image(fitted, centre_crop(fitted.rows, fitted.cols, crop), crop);
+  return to_grey(upsample_bilinear(seen, side, side));
 }
 
 // Part [low, high) of the model's square in the original image, as far as that reaches: begin and
