@@ -191,7 +191,7 @@ TEST(MultiviewModel, HiddenWordsDoNotChooseTheKeys) {
   expect_near(after.mlm.logits, before.mlm.logits, 0.0, "logits");
 }
 
-TEST(MultiviewModel, PaddingTheReportsFurtherChangesNothing) {
+TEST(MultiviewModel, Property2PaddingTheReportsFurtherChangesNothing) {
   const MultiviewModel model(tiny_config(), 1);
   Batch batch;
   const Outputs before = run(model, batch);
