@@ -3,7 +3,6 @@
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
-
 #include "biplane/nn/dropout.h"
 #include "tests/model/synthetic_studies.h"
 #include "tests/nn/tensor_checks.h"
