@@ -220,6 +220,7 @@ TEST(ExplainSelection, PatchBoxesTileTheContentOfTheOriginalImage) {
   GreyImage tall = make_grey(80, 50);
   std::fill(tall.pixels.begin(), tall.pixels.end(), 90);
   write_file_atomically(small.root() / "f0.png", encode_png(tall));
+  write_file_atomically(small.root() / "l0.png", encode_png(make_grey(30, 64)));
   const SelectionExplanation whole = explain(small, "s100");
   EXPECT_EQ(whole.views[0].original_rows, 80);
   EXPECT_EQ(whole.views[0].original_cols, 50);
@@ -228,7 +229,7 @@ TEST(ExplainSelection, PatchBoxesTileTheContentOfTheOriginalImage) {
   EXPECT_NEAR(whole.views[0].patches[0].w, 2 * 2.5, 1e-9);
   EXPECT_NEAR(whole.views[0].patches[1].x, 2 * 2.5, 1e-9);
   EXPECT_NEAR(whole.views[0].patches[4].y, 20, 1e-9);
-  EXPECT_NEAR(checked_area(whole.views[1]), kSide * kSide, 1e-6);
+  EXPECT_NEAR(checked_area(whole.views[1]), 30 * 64, 1e-6);
 
   ModelDescription description = small.description();
   description.preprocess.size = 40;  // the crop leaves 4 of 40 pixels out on each side
