@@ -188,6 +188,22 @@ TEST(ExplainSelection, KeepsTheCeilingOfItsPartWhateverViewsThereAre) {
   }
 }
 
+TEST(ExplainSelection, MasksChangeTheScoresOnlyWhereVisibleWordsScore) {
+  const SmallEvaluation small(3);
+  const Manifest manifest = Manifest::read(small.manifest_path());
+  for (const std::string text : {"visible", "full"}) {
+    ModelDescription description = small.description();
+    description.config.key_semantics.selection.text = text;
+    const Engine engine = engine_with(small, description);
+    const auto score = [&](std::uint64_t seed) {
+      const SelectionExplanation one = explain_selection(engine, manifest, "s101", seed);
+      EXPECT_EQ(one.text_term, text);
+      return one.views[1].patches[5].cosines;
+    };
+    EXPECT_EQ(score(kSeed) == score(kSeed + 1), text == "full");
+  }
+}
+
 TEST(ExplainSelection, AStudyWithOneViewShowsOne) {
   const SmallEvaluation small(4, 1);
   const SelectionExplanation explanation = explain(small, "s103");
