@@ -188,6 +188,22 @@ TEST(ExplainSelection, KeepsTheCeilingOfItsPartWhateverViewsThereAre) {
   }
 }
 
+TEST(ExplainSelection, MasksChangeTheScoresOnlyWhereVisibleWordsScore) {
+  const SmallEvaluation small(3);
+  const Manifest manifest = Manifest::read(small.manifest_path());
+  for (const std::string text : {"visible", "full"}) {
+    ModelDescription description = small.description();
+    description.config.key_semantics.selection.text = text;
+    const Engine engine = engine_with(small, description);
+    const auto score = [&](std::uint64_t seed) {
+      const SelectionExplanation one = explain_selection(engine, manifest, "s101", seed);
+      EXPECT_EQ(one.text_term, text);
+      return one.views[1].patches[5].cosines;
+    };
+    EXPECT_EQ(score(kSeed) == score(kSeed + 1), text == "full");
+  }
+}
+
 TEST(ExplainSelection, AStudyWithOneViewShowsOne) {
   const SmallEvaluation small(4, 1);
   const SelectionExplanation explanation = explain(small, "s103");
@@ -220,6 +236,7 @@ TEST(ExplainSelection, PatchBoxesTileTheContentOfTheOriginalImage) {
   GreyImage tall = make_grey(80, 50);
   std::fill(tall.pixels.begin(), tall.pixels.end(), 90);
   write_file_atomically(small.root() / "f0.png", encode_png(tall));
+  write_file_atomically(small.root() / "l0.png", encode_png(make_grey(30, 64)));
   const SelectionExplanation whole = explain(small, "s100");
   EXPECT_EQ(whole.views[0].original_rows, 80);
   EXPECT_EQ(whole.views[0].original_cols, 50);
@@ -228,7 +245,7 @@ TEST(ExplainSelection, PatchBoxesTileTheContentOfTheOriginalImage) {
   EXPECT_NEAR(whole.views[0].patches[0].w, 2 * 2.5, 1e-9);
   EXPECT_NEAR(whole.views[0].patches[1].x, 2 * 2.5, 1e-9);
   EXPECT_NEAR(whole.views[0].patches[4].y, 20, 1e-9);
-  EXPECT_NEAR(checked_area(whole.views[1]), kSide * kSide, 1e-6);
+  EXPECT_NEAR(checked_area(whole.views[1]), 30 * 64, 1e-6);
 
   ModelDescription description = small.description();
   description.preprocess.size = 40;  // the crop leaves 4 of 40 pixels out on each side
