@@ -19,16 +19,23 @@ constexpr std::pair<const char*, torch::ScalarType> kTypes[] = {
     {"I16", torch::kInt16},     {"I8", torch::kInt8},     {"U8", torch::kUInt8},
     {"BOOL", torch::kBool}};
 
-// A tensor to read into; `entry` is a TensorEntry or a WeightEntry of `file`.
-template <class File, class Entry>
-torch::Tensor empty_tensor(const File& file, const Entry& entry) {
-  const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                  [&](const auto& known) { return entry.dtype == known.first; });
-  if (type == std::end(kTypes)) {
-    throw Error(ErrorKind::kBadContent, file.name() + ": tensor " + entry.name + " has type " +
-                                            entry.dtype + ", which is not supported");
+// All tensors of `file`, a SafetensorsFile or a WeightFile; `read` copies an entry's bytes.
+template <class File, class Read>
+TensorMap read_tensors(const File& file, const Read& read) {
+  TensorMap tensors;
+  for (const auto& entry : file.entries()) {
+    const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                    [&](const auto& known) { return entry.dtype == known.first; });
+    if (type == std::end(kTypes)) {
+      throw Error(ErrorKind::kBadContent, file.name() + ": tensor " + entry.name + " has type " +
+                                              entry.dtype + ", which is not supported");
+    }
+    torch::Tensor tensor = torch::empty(entry.shape, type->second);
+    read(entry, std::span(static_cast<std::byte*>(tensor.mutable_data_ptr()),
+                          static_cast<std::size_t>(tensor.nbytes())));
+    tensors.emplace(entry.name, std::move(tensor));
   }
-  return torch::empty(entry.shape, type->second);
+  return tensors;
 }
 
 const char* type_name(const torch::Tensor& tensor, const std::string& name) {
@@ -53,24 +60,15 @@ std::string shape_text(at::IntArrayRef sizes) {
 
 TensorMap load_safetensors(const std::filesystem::path& file) {
   const SafetensorsFile source = SafetensorsFile::open(file);
-  TensorMap tensors;
-  for (const TensorEntry& entry : source.entries()) {
-    torch::Tensor tensor = empty_tensor(source, entry);
+  return read_tensors(source, [&](const TensorEntry& entry, std::span<std::byte> out) {
     const auto bytes = source.bytes(entry);
-    if (!bytes.empty()) std::memcpy(tensor.mutable_data_ptr(), bytes.data(), bytes.size());
-    tensors.emplace(entry.name, std::move(tensor));
-  }
-  return tensors;
+    if (!bytes.empty()) std::memcpy(out.data(), bytes.data(), bytes.size());
+  });
 }
 
 TensorMap load_tensors(const WeightFile& source) {
-  TensorMap tensors;
-  for (const WeightEntry& entry : source.entries()) {
-    torch::Tensor tensor = empty_tensor(source, entry);
-    source.read(entry, {static_cast<std::byte*>(tensor.mutable_data_ptr()), entry.bytes});
-    tensors.emplace(entry.name, std::move(tensor));
-  }
-  return tensors;
+  return read_tensors(
+      source, [&](const WeightEntry& entry, std::span<std::byte> out) { source.read(entry, out); });
 }
 
 void refuse_not_finite(const TensorMap& tensors, const std::filesystem::path& where,

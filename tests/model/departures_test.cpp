@@ -28,7 +28,8 @@ using testing::tiny_settings;
 //   missing laterals filled in   Objective.Property3... (three tests)
 //   no padding masks             DeparturePaddingIsNeitherAttendedNorAligned here;
 //                                Objective.Property2...
-//   frozen tower in train mode   MultiviewModel.AFrozenTowerGetsNoGradient and the encoder tests
+//   frozen tower in train mode,  ImageTower.AFrozenTowerIsNoPartOfTheGraph;
+//   no input normalisation       SwinTransformer.NormalisesWithItsOwnStatistics...
 //   one-way prototypes, norms    DeparturePrototypeLossSeesDirectionsAloneAndBothWays here;
 //                                Objective.Property7..., Prototypes.Property6NoFeatureNorm...
 //   negatives of the local rank  ObjectiveRanks.Property6...
@@ -65,18 +66,7 @@ TEST(Departures, DepartureSlotsFollowTheViewsThatExist) {
   std::vector<SyntheticStudy> studies = testing::synthetic_studies(3);
   studies[1].lateral = studies[2].frontal = false;
   const StudyBatch batch = double_batch(studies);
-  const MultiviewModel& model = objective->model();
-  const torch::NoGradGuard no_grad;
-  MlmInput input;
-  input.frontal = model.encode_frontal(batch.frontal, batch.has_frontal);
-  input.lateral = model.encode_lateral(batch.lateral, batch.has_lateral);
-  input.has_frontal = batch.has_frontal;
-  input.has_lateral = batch.has_lateral;
-  input.masked_ids = batch.masked_ids;
-  input.attention_mask = batch.attention_mask;
-  input.mlm_labels = batch.mlm_labels;
-  input.score_words = batch.word_mask;
-  const KeySet keys = model.mlm(input).keys;
+  const KeySet keys = testing::key_set(objective->model(), batch);
   // 16 patches a view: floor(0.56 n) slots and the merged rest, from ceil(0.8 n) kept patches.
   EXPECT_TRUE(keys.key_mask.sum(1).equal(torch::tensor({17 + 1, 8 + 1, 8 + 1})));
   EXPECT_TRUE(keys.kept.sum(1).equal(torch::tensor({26, 13, 13})));

@@ -36,17 +36,7 @@ StudyBatch double_batch(const std::vector<SyntheticStudy>& studies, std::int64_t
 
 // Patches kept for the decoder, (B,N) bool, of the model's own selection.
 torch::Tensor kept_patches(const MultiviewModel& model, const StudyBatch& batch) {
-  const torch::NoGradGuard no_grad;
-  MlmInput input;
-  input.frontal = model.encode_frontal(batch.frontal, batch.has_frontal);
-  input.lateral = model.encode_lateral(batch.lateral, batch.has_lateral);
-  input.has_frontal = batch.has_frontal;
-  input.has_lateral = batch.has_lateral;
-  input.masked_ids = batch.masked_ids;
-  input.attention_mask = batch.attention_mask;
-  input.mlm_labels = batch.mlm_labels;
-  input.score_words = batch.word_mask.logical_and(batch.mlm_labels.lt(0));
-  return model.mlm(input).keys.kept;
+  return testing::key_set(model, batch).kept;
 }
 
 void expect_only_row_differs(const torch::Tensor& a, const torch::Tensor& b, std::int64_t row) {

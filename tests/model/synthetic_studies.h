@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "biplane/core/random.h"
+#include "biplane/model/mlm_input.h"
 #include "biplane/model/pretrain_objective.h"
 #include "biplane/text/lexicon.h"
 
@@ -227,6 +228,16 @@ inline std::vector<SyntheticStudy> synthetic_studies(std::int64_t count, std::in
   std::vector<SyntheticStudy> studies;
   for (std::int64_t i = 0; i < count; ++i) studies.push_back(synthetic_study(first + i));
   return studies;
+}
+
+// The model's own selection for a batch, without gradient.
+inline KeySet key_set(const MultiviewModel& model, const StudyBatch& batch) {
+  const torch::NoGradGuard no_grad;
+  return model
+      .mlm(mlm_input(batch, model.encode_frontal(batch.frontal, batch.has_frontal),
+                     model.encode_lateral(batch.lateral, batch.has_lateral),
+                     model.config().key_semantics.selection))
+      .keys;
 }
 
 inline double term(const LossTerms& loss, const std::string& name) {
