@@ -57,21 +57,36 @@ double own_probability(const MaskingOptions& options, WordClass word_class) {
   return -1;
 }
 
-// The probability of a word in a report whose other words have `other`.
+// The semantic probability of a word in a report whose other words have `other`.
 double probability(const MaskingOptions& options, WordClass word_class, double other) {
-  if (options.strategy == "random") return options.random_probability;
   const double own = own_probability(options, word_class);
   return own < 0 ? other : own;
+}
+
+// The probability of every word with strategy random.
+double even_probability(const std::vector<WordSpan>& spans, const MaskingOptions& options,
+                        double other) {
+  if (options.random_probability >= 0) return options.random_probability;
+  double sum = 0, words = 0;
+  for (const WordSpan& span : spans) {
+    if (!span.allowed) continue;
+    sum += probability(options, span.word_class, other);
+    words += 1;
+  }
+  return words > 0 ? sum / words : 0;
 }
 
 void draw_words(std::vector<WordSpan>& spans, const MaskingOptions& options, bool has_entity,
                 CounterRandom& random) {
   const double other = has_entity ? options.other_with_entity : options.other_without_entity;
+  const bool random_words = options.strategy == "random";
+  const double even = random_words ? even_probability(spans, options, other) : 0;
   // One number for every word, allowed or not: the choice for one word never shifts that of
   // another.
   for (WordSpan& span : spans) {
     const double drawn = random.uniform();
-    span.masked = span.allowed && drawn < probability(options, span.word_class, other);
+    span.masked = span.allowed &&
+                  drawn < (random_words ? even : probability(options, span.word_class, other));
   }
 }
 
@@ -134,13 +149,16 @@ void check_masking_options(const MaskingOptions& options, const std::string& pre
     if (!(value <= 1.0) || (!may_be_unset && value < 0) || !std::isfinite(value)) {
       fail(field, std::to_string(value),
            "a probability is between 0 and 1" +
-               std::string(may_be_unset ? " (negative: as other words)" : ""));
+               std::string(!may_be_unset ? ""
+                           : std::string(field).starts_with("random")
+                               ? " (negative: as semantic)"
+                               : " (negative: as other words)"));
     }
   };
   check("entity", options.entity, false);
   check("other_with_entity", options.other_with_entity, false);
   check("other_without_entity", options.other_without_entity, false);
-  check("random_probability", options.random_probability, false);
+  check("random_probability", options.random_probability, true);
   check("negation", options.negation, true);
   check("uncertainty", options.uncertainty, true);
   check("side", options.side, true);

@@ -20,6 +20,8 @@ struct MaskingOptions {
   double other_without_entity = 0.70;  // words of a report that holds none
   double negation = -1, uncertainty = -1, side = -1, size = -1, place = -1, device = -1;
   double stop_word = -1, punctuation = -1;
+  // Of every word with strategy random; negative: in each report as many as semantic would mask
+  // there on average, spread evenly over its words (without descriptor_context).
   double random_probability = 0.15;
   bool replace_80_10_10 =
       false;  // masked words: 80 % [MASK], 10 % random tokens, 10 % unchanged; else always [MASK]

@@ -86,6 +86,25 @@ TEST(Masking, RandomStrategyIgnoresTheClasses) {
   }
 }
 
+TEST(Masking, ANegativeRandomProbabilityMasksTheShareOfTheSemanticStrategyEvenly) {
+  MaskingOptions even;
+  even.strategy = "random";
+  even.random_probability = -1;
+  check_masking_options(even);
+  // One entity of 0.75 among seven words, the others 0.65; without an entity all have 0.7.
+  for (const auto& [word, rate] :
+       mask_rates(sample("large effusion seen again below here now"), even))
+    EXPECT_NEAR(rate, (0.75 + 6 * 0.65) / 7, kTolerance) << word;
+  for (const auto& [word, rate] :
+       mask_rates(sample("lungs clear again and heart looks normal"), even))
+    EXPECT_NEAR(rate, 0.70, kTolerance) << word;
+  even.entity = 0;
+  even.other_with_entity = 0.35;
+  for (const auto& [word, rate] :
+       mask_rates(sample("large effusion seen again below here now"), even))
+    EXPECT_NEAR(rate, 0.3, kTolerance) << word;
+}
+
 TEST(Masking, AllPiecesOfAWordAreMaskedTogether) {
   const Sample s = sample("no right-sided effusion, heart normal.");
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
