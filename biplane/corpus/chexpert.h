@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <map>
+#include <string>
 
 #include "biplane/corpus/study.h"
 
@@ -16,9 +18,12 @@ inline constexpr std::array<const char*, 14> kChexpertLabels = {
     "Pleural Effusion", "Pleural Other",
     "Fracture",         "Support Devices"};
 
+// The label `name` of a table: 1 present, 0 absent, NaN where it is uncertain or not there.
+float label_value(const std::map<std::string, int>& labels, const std::string& name);
+
 using ChexpertValues = std::array<float, kChexpertLabels.size()>;
 
-// 1 present, 0 absent, NaN for a label that is uncertain or that the study does not have.
+// label_value of each in Study::labels_chexpert.
 ChexpertValues chexpert_values(const Study& study);
 
 }  // namespace biplane

@@ -47,6 +47,13 @@ struct Mask {
   std::int64_t rows = 0, cols = 0;
 };
 
+// A study is the same as another one (body, way it was taken, noise) but for one finding that it
+// lacks.
+struct Counterfactual {
+  std::string of;       // study_id of the other one
+  std::string removed;  // the finding
+};
+
 // One line of manifest.jsonl (format 1; data.md section 1).
 struct Study {
   std::string study_id, patient_id;
@@ -60,8 +67,12 @@ struct Study {
   std::map<std::string, int> labels_chexpert;
   // Finding -> views in which an ideal observer sees it ("frontal", "lateral"); phantom only.
   std::map<std::string, std::vector<std::string>> visible_in;
+  // Finding -> how the report speaks of it: "stated", "uncertain" or "denied"; left out where it
+  // does not. Phantom only.
+  std::map<std::string, std::string> said;
   std::vector<Box> boxes;
   std::vector<Mask> masks;
+  std::optional<Counterfactual> counterfactual;  // phantom only
   std::string source_file;
   std::int64_t source_row = 0;
 };

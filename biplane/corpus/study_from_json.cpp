@@ -196,6 +196,17 @@ void read_visible_in(const Fields& fields, Study& study) {
   });
 }
 
+void read_said(const Fields& fields, Study& study) {
+  fields.each_entry(
+      "said", [&study](const std::string& name, const element& item, const std::string& where) {
+        std::string_view text;
+        if (item.get(text) != simdjson::SUCCESS ||
+            (text != "stated" && text != "uncertain" && text != "denied"))
+          throw_value(where, shown(item), "stated, uncertain or denied");
+        study.said[name] = text;
+      });
+}
+
 void read_patient(const Fields& fields, Study& study) {
   element value;
   if (!fields.find("patient", value)) return;
@@ -240,6 +251,7 @@ Study read_study(const Fields& fields) {
   read_labels(fields, "labels", study.labels);
   read_labels(fields, "labels_chexpert", study.labels_chexpert);
   read_visible_in(fields, study);
+  read_said(fields, study);
   const std::size_t views = study.views.size();
   fields.each("boxes", [&](const element& item, const std::string& path) {
     study.boxes.push_back(read_box(item, path, views));
@@ -247,6 +259,11 @@ Study read_study(const Fields& fields) {
   fields.each("masks", [&](const element& item, const std::string& path) {
     study.masks.push_back(read_mask(item, path, views));
   });
+  element other;
+  if (fields.find("counterfactual", other)) {
+    const Fields pair(other, "counterfactual.");
+    study.counterfactual = {pair.required("of"), pair.required("removed")};
+  }
   element source;
   if (fields.find("source", source)) {
     const Fields where(source, "source.");

@@ -61,8 +61,12 @@ std::string study_to_json(const Study& study) {
   line["labels"] = study.labels;
   line["labels_chexpert"] = study.labels_chexpert;
   if (!study.visible_in.empty()) line["visible_in"] = study.visible_in;
+  if (!study.said.empty()) line["said"] = study.said;
   line["boxes"] = boxes_json(study.boxes);
   line["masks"] = masks_json(study.masks);
+  if (study.counterfactual)
+    line["counterfactual"] = {{"of", study.counterfactual->of},
+                              {"removed", study.counterfactual->removed}};
   line["source"] = {{"file", study.source_file}, {"row", study.source_row}};
   return line.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }

@@ -24,8 +24,10 @@ Study full_study() {
   study.labels = {{"effusion", 1}, {"mass", 0}, {"nodule", -1}};
   study.labels_chexpert = {{"Pleural Effusion", 1}};
   study.visible_in = {{"effusion", {"lateral"}}, {"mass", {}}};
+  study.said = {{"effusion", "uncertain"}, {"mass", "denied"}};
   study.boxes = {{1, "effusion", 1.5, 2, 3, 4.25, "R1"}};
   study.masks = {{0, "effusion", {0, 3, 197}, 10, 20}};
+  study.counterfactual = {"s \"0\"", "mass"};
   study.source_file = "list.csv";
   study.source_row = 7;
   return study;
@@ -44,8 +46,12 @@ TEST(StudyJson, GivesEveryFieldBack) {
   EXPECT_EQ(back.views[0].sha256, "ab12");
   EXPECT_EQ(back.labels.at("nodule"), -1);
   EXPECT_EQ(back.visible_in.at("effusion"), std::vector<std::string>{"lateral"});
+  EXPECT_EQ(back.said, full_study().said);
   EXPECT_EQ(back.boxes[0].h, 4.25);
   EXPECT_EQ(back.masks[0].rle, (std::vector<std::int64_t>{0, 3, 197}));
+  ASSERT_TRUE(back.counterfactual.has_value());
+  EXPECT_EQ(back.counterfactual->of, "s \"0\"");
+  EXPECT_EQ(back.counterfactual->removed, "mass");
   EXPECT_EQ(back.source_row, 7);
 }
 
@@ -57,6 +63,7 @@ TEST(StudyJson, TakesDefaultsNullsAndUnknownKeys) {
   EXPECT_EQ(study.views[0].view, ViewPosition::kUnknown);
   EXPECT_EQ(study.labels, (std::map<std::string, int>{{"nodule", 1}}));
   EXPECT_TRUE(study.report.text.empty());
+  EXPECT_FALSE(study.counterfactual.has_value());
 }
 
 TEST(StudyJson, NamesKeyAndValueOfABadOne) {
@@ -68,6 +75,7 @@ TEST(StudyJson, NamesKeyAndValueOfABadOne) {
       {R"({"study_id": "a", "views": [{"path": "x", "view": "LL"}]})", "views[0].view is 'LL'"},
       {R"({"study_id": "a", "views": {"path": "x"}})", "views is {"},
       {R"({"study_id": "a", "labels": {"mass": 2}})", "labels.mass is 2"},
+      {R"({"study_id": "a", "said": {"mass": "maybe"}})", "said.mass is "},
       {R"({"study_id": "a", "boxes": [{"view": 0, "label": "m"}]})", "boxes[0].view is 0"},
       {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rle": [1, -2]}]})",
        "masks[0].rle[1] is -2"},
@@ -76,6 +84,8 @@ TEST(StudyJson, NamesKeyAndValueOfABadOne) {
       {R"({"study_id": "a", "views": [{"path": "x"}], "masks": [{"view": 0, "label": "m", "rows": 2, "cols": 3, "rle": [5]}]})",
        "masks[0].rle is 5 pixels"},
       {R"({"study_id": "a", "views": [{"path": "x\u0000y"}]})", "views[0].path"},
+      {R"({"study_id": "a", "counterfactual": {"of": "b"}})", "counterfactual.removed"},
+      {R"({"study_id": "a", "counterfactual": "b"})", "counterfactual is"},
       {R"({"study_id": "a", "format": 2})", "format is 2"},
       {R"({"study_id": "a", "patient": {"sex": "x"}})", "patient.sex is 'x'"},
       {R"(["study_id"])", "must be an object"},
