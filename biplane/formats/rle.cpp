@@ -1,6 +1,7 @@
 #include "biplane/formats/rle.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -72,6 +73,13 @@ std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::
     inside = !inside;
   }
   return mask;
+}
+
+std::string relative_rle(std::span<const std::int64_t> counts) {
+  // COCO counts are such pairs already; what is left over at the end is the last run of zeros.
+  const std::size_t used = counts.size() / 2 * 2;
+  if (used == 0) return "-1";
+  return fmt::format("{}", fmt::join(counts.first(used), " "));
 }
 
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols) {

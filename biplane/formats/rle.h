@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace biplane {
@@ -16,6 +17,10 @@ std::vector<std::int64_t> encode_rle(std::span<const std::uint8_t> mask, std::in
 // the runs do not sum to rows x cols, or when the size is negative or above 2^31 pixels.
 std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::int64_t rows,
                                      std::int64_t cols);
+
+// The same runs as SIIM-ACR writes them: blank-separated pairs of the gap after the end of the
+// previous run and the run's length, column-major; "-1" for a mask without pixels.
+std::string relative_rle(std::span<const std::int64_t> counts);
 
 // Pixels inside. Throws as decode_rle does.
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols);
