@@ -10,6 +10,7 @@ namespace biplane::cli {
 
 int run_phantom(const Arguments& arguments);
 int run_prepare(const Arguments& arguments);
+int run_label(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
 int run_info(const Arguments& arguments);
 

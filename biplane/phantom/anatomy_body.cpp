@@ -10,12 +10,17 @@ namespace biplane {
 void add_body(const Patient& patient, const Chest& chest, Pose pose, Scene& scene) {
   const double w = chest.width, d = chest.depth, fat = patient.fat;
   const double rx = chest.cage_radii.x + 1.3 + fat, ry = chest.cage_radii.y + 0.9 + fat;
-  // Trunk: straight below the arms, narrowing to the neck above.
-  scene.body.push_back(ellipsoid({0, 0.4 * d, -12}, {rx + 0.6, ry + 0.4, 33}));
+  // Trunk: flat in front and behind (the hull of a right and a left half), straight below the arms,
+  // narrowing to the neck above.
+  constexpr double kHalf = 5.5;
+  for (int side = 0; side < 2; ++side)
+    scene.body.push_back(
+        ellipsoid({side_sign(side) * kHalf, 0.4 * d, -12}, {rx + 0.6 - kHalf, ry + 0.2, 33}));
   const bool raised = pose == Pose::kLateral;
   scene.body.push_back(
       ellipsoid({0, 0.9 * d, 8.5 * chest.length},
-                {((raised ? 14.5 : 17.0) + 0.6 * fat) * w, (raised ? 6.4 : 7.6) * d + fat, 8.0}));
+                {((raised ? 15.5 : 17.0) + 0.6 * fat) * w, (raised ? 6.8 : 7.6) * d + fat, 8.0}));
+  scene.body.push_back(ellipsoid({0, 1.8 * d, 13.5 * chest.length}, {12.0 * w, 5.2 * d, 7.0}));
   scene.body.push_back(cylinder({0, 1.0, 10}, {0, 0.2, 30}, {5.6 + 0.5 * fat, 1.0, {1, 0, 0}}));
   std::vector<Deposit>& soft = scene.layer(Layer::kAirways);
   for (int side = 0; side < 2; ++side) {
@@ -32,7 +37,8 @@ void add_body(const Patient& patient, const Chest& chest, Pose pose, Scene& scen
       scene.body.push_back(
           ellipsoid({s * (rx + 4.8), 1, -4}, {4.0, 4.4, 18}, rotated_frame(0, -s * 0.10, 0)));
     } else {
-      soft.push_back({cylinder({s * 15.5, -3, 13}, {s * 13, -17, 31}, {4.0, 1, {0, 1, 0}}), 1.0});
+      soft.push_back(
+          {ellipsoid({s * 14.0, -6.5, 25}, {5.0, 6.2, 15.5}, rotated_frame(0.45, 0, 0)), 1.0});
     }
   }
 }
@@ -56,6 +62,17 @@ void add_airways(const Acquisition& acquisition, const Chest& chest, Scene& scen
                                  {1.25 * r, 1.2 * r, 0.75 * r}),
                        plane_at({0, 0, top - 1.0 * r}, {0, 0, -1})),
                    -0.95});
+    // Loops of the colon beside and below it.
+    CounterRandom random(static_cast<std::uint64_t>(1e6 * acquisition.gas), "phantom/bowel");
+    constexpr int kLoops = 4;
+    for (int loop = 0; loop < kLoops; ++loop) {
+      const Vec3 at{random.uniform(-3.0, 10.0) * chest.width, random.uniform(-6.5, -2.0) * d,
+                    top - random.uniform(3.5, 7.0)};
+      const double size = random.uniform(0.7, 1.5);
+      air.push_back({ellipsoid(at, {1.4 * size, 1.1 * size, 0.9 * size},
+                               rotated_frame(0, random.uniform(-0.6, 0.6), 0)),
+                     -0.8});
+    }
   }
 }
 
@@ -89,7 +106,7 @@ void add_lungs(const Patient& patient, const Chest& chest, Scene& scene) {
     descending.push_back(vertebra(chest, i).centre + Vec3{(2.2 - 0.07 * (i - 4)) * a, -1.9, 0});
   const std::vector<Solid> spine = tube(column, {2.3, 1.05, {1, 0, 0}});
   std::vector<Solid> aorta = tube(descending, {1.25 * a, 1, {1, 0, 0}});
-  aorta.push_back(ellipsoid({1.9 * a, 1.6 * d, 7.0 * l}, {1.65 * a, 4.0 * d, 1.55 * a},
+  aorta.push_back(ellipsoid({1.75 * a, 1.6 * d, 7.0 * l}, {1.6 * a, 3.8 * d, 1.5 * a},
                             rotated_frame(0, 0, 0.25)));
   const std::vector<Solid> artery = {ellipsoid({2.7 * w, -0.8 * d, 3.6 * l}, {1.5, 2.2, 1.5})};
   for (int side = 0; side < 2; ++side) {
@@ -126,7 +143,7 @@ void add_branch(const Branch& branch, CounterRandom& random, std::vector<Deposit
   const Vec3 along = branch.to - branch.from;
   const Vec3 bend = 0.10 * norm(along) * Vec3{random.normal(), random.normal(), random.normal()};
   Vec3 last = branch.from;
-  constexpr int kPieces = 4;
+  constexpr int kPieces = 3;
   for (int i = 1; i <= kPieces; ++i) {
     const double t = static_cast<double>(i) / kPieces;
     const Vec3 next = lerp(branch.from, branch.to, t) + 4 * t * (1 - t) * bend;

@@ -43,6 +43,11 @@ void add_devices(const Chest& chest, const std::vector<Finding>& findings, Scene
     path.push_back(lerp(upper_cava, lower_cava, 0.6 + 0.7 * line->height));
     add_wire(path, 0.17, out);
   }
+  if (const Finding* tube = find_finding(findings, FindingKind::kTube)) {
+    // Inside the trachea, its tip above the carina.
+    const double tip = 5.6 + 1.6 * tube->height;
+    add_wire({{0, -1.2 * d, 26}, {0.1, 0.4 * d, 13.5 * l}, {0.2, 1.2 * d, tip * l}}, 0.2, out);
+  }
 }
 
 // What an operation has left behind.

@@ -23,6 +23,13 @@ void add_soft_lesion(const Solid& solid, double density, std::vector<Deposit>& l
   }
 }
 
+// A point moved back by `depth` along the ray of a standard PA frontal: its shadow stays in place.
+Vec3 along_ray(Vec3 p, double depth) {
+  constexpr double kSource = 164.5;  // y of the focus, cm
+  const double scale = (kSource - p.y - depth) / (kSource - p.y);
+  return {scale * p.x, p.y + depth, scale * p.z};
+}
+
 // The fluid's surface is the underside of a wide ellipsoid that holds the air above it: a meniscus.
 void add_pleural_effusion(const Chest& chest, const Finding& f, Scene& scene) {
   for (int side = 0; side < 2; ++side) {
@@ -41,8 +48,8 @@ void add_posterior_effusion(const Chest& chest, const Finding& f, Scene& scene) 
     if (!on_side(f.side, side)) continue;
     const double top = chest.dome_top(side);
     // The surface runs from the chest wall at (back, upper) down to the dome at (front, lower).
-    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 3.1 + sized(f, 0, 0.4));
-    const double front = 3.6 * chest.depth + 10, lower = 12 - (top - 7.6 + sized(f, 0, 0.4));
+    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 4.25 + sized(f, 0, 0.4));
+    const double front = 3.6 * chest.depth + 10, lower = 12 - (top - 8.3 + sized(f, 0, 0.4));
     const double det = back * back * lower * lower - front * front * upper * upper;
     const double p = (lower * lower - upper * upper) / det, q = (back * back - front * front) / det;
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(
@@ -101,15 +108,22 @@ void add_consolidation(const Chest& chest, const Finding& f, Scene& scene) {
 }
 
 // Behind the heart, before the spine, on both sides of the gullet: wide from side to side and thin
-// from front to back, so that the frontal rays meet little of it, behind the densest part of the
-// chest.
+// from front to back. The lung in front of it is overinflated, as it is beside a lobe that fills
+// up, so that the frontal rays meet nearly what they meet in a healthy chest, while the lateral
+// ones run through the one or the other.
 void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const double base = chest.dome_top(1);
-  const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.6 + 0.6 * f.depth) * chest.depth,
+  const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.9 + 0.6 * f.depth) * chest.depth,
                     base + 0.9 + 1.0 * f.height};
-  const double r = sized(f, 1.0, 0.07);
-  const Solid lesion = ellipsoid(centre, {4.1 * r, 1.3 * r, 3.2 * r});
-  for (Lung& lung : scene.lungs) add_soft_lesion(lesion, 0.72, lung.lifts);
+  const double r = sized(f, 1.0, 0.07), thin = 0.7 * r, wide = 1.75 * r;
+  constexpr double kFilled = 0.60, kSolid = 0.84;  // kSolid: mean chord of the shells
+  const Solid lesion = ellipsoid(centre, {4.6 * r, thin, 3.3 * r});
+  const Solid empty = ellipsoid(along_ray(centre, -thin - wide), {4.65 * r, wide, 3.35 * r});
+  for (Lung& lung : scene.lungs) {
+    add_soft_lesion(lesion, kFilled, lung.lifts);
+    add_soft_lesion(empty, -std::min(kFilled * thin / wide, kSolid * chest.lung_density),
+                    lung.lifts);
+  }
 }
 
 void add_atelectasis(const Chest& chest, const Finding& f, Scene& scene) {
@@ -167,16 +181,18 @@ void add_emphysema(const Chest& chest, const Finding& f, Scene& scene) {
   }
 }
 
+// A sac behind the heart: fluid in its back part, gas in the front part. Both are alike from the
+// front, where the rays run through one after the other and see neither; from the side they lie
+// next to each other.
 void add_hiatal_hernia(const Chest& chest, const Finding& f, Scene& scene) {
   const double r = sized(f, 2.3, 0.35);
-  const Vec3 centre{(0.6 + 0.6 * f.lateral) * chest.width, 2.6 * chest.depth,
+  const Vec3 middle{(0.6 + 0.6 * f.lateral) * chest.width, 2.4 * chest.depth,
                     chest.dome_top(1) + 0.6 * r};
-  const Solid sac = ellipsoid(centre, {1.2 * r, 1.05 * r, r});
-  for (Lung& lung : scene.lungs) lung.organs.push_back({sac});
-  // Air over a fluid level inside the sac.
-  Solid air = ellipsoid(centre, {1.02 * r, 0.88 * r, 0.84 * r});
-  scene.layer(Layer::kAirways)
-      .push_back({cut(air, plane_at(centre + Vec3{0, 0, 0.1 * r}, {0, 0, -1})), -0.95});
+  const Vec3 radii{1.25 * r, 0.55 * r, r};
+  constexpr double kContrast = 0.34;
+  std::vector<Deposit>& out = scene.layer(Layer::kAirways);
+  out.push_back({ellipsoid(along_ray(middle, radii.y), radii), kContrast});
+  out.push_back({ellipsoid(along_ray(middle, -radii.y), radii), -kContrast});
 }
 
 }  // namespace
@@ -225,6 +241,8 @@ void add_findings(const Chest& chest, const std::vector<Finding>& findings, Scen
       case FindingKind::kVertebralFracture:  // in add_spine
       case FindingKind::kPacemaker:          // in add_devices
       case FindingKind::kCentralLine:
+      case FindingKind::kTube:
+      case FindingKind::kRibFracture:  // in add_skeleton
         break;
     }
   }

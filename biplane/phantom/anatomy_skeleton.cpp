@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "biplane/core/random.h"
 #include "biplane/phantom/chest.h"
 
 namespace biplane {
@@ -21,22 +22,35 @@ void add_bone(const std::vector<Vec3>& path, const CylinderShape& shape, double 
   for (const Solid& part : tube(path, inner)) out.push_back({part, -mineral * (kCortex - kMarrow)});
 }
 
-struct RibShape {
-  double drop = 5;        // how far the front end lies below the back end, cm
-  double end_angle = -1;  // radians; where the bony part ends in front
+// No two ribs are alike.
+struct RibForm {
+  double lift = 0;   // cm
+  double drop = 1;   // scale of how far the front end lies below the back end
+  double width = 1;  // scale
 };
 
-std::vector<Vec3> rib_path(const Chest& chest, int index, int side) {
+RibForm draw_rib(const Patient& patient, int index, int side) {
+  CounterRandom random(patient.vessels, "phantom/ribs",
+                       {static_cast<std::uint64_t>(index), static_cast<std::uint64_t>(side)});
+  RibForm form;
+  form.lift = 0.25 * (random.uniform() - 0.5);
+  form.drop = 1 + 0.16 * (random.uniform() - 0.5);
+  form.width = 1 + 0.24 * (random.uniform() - 0.5);
+  return form;
+}
+
+std::vector<Vec3> rib_path(const Chest& chest, const RibForm& form, int index, int side) {
   static constexpr double kDrop[10] = {3.2, 4.6, 5.8, 6.8, 7.6, 8.2, 8.6, 8.6, 8.0, 7.0};
   static constexpr double kEnd[10] = {-0.95, -1.0,  -1.02, -1.0,  -0.95,
                                       -0.88, -0.78, -0.62, -0.40, -0.05};
   const Vertebra v = vertebra(chest, index);
-  constexpr int kPoints = 11;
+  constexpr int kPoints = 10;
   std::vector<Vec3> path = {v.centre + Vec3{side_sign(side) * 1.6, 1.0, 0.3}};
+  const double drop = form.drop * kDrop[index] * chest.length;
   for (int i = 0; i < kPoints; ++i) {
     const double t = static_cast<double>(i) / (kPoints - 1);
     const double angle = 1.22 + t * (kEnd[index] - 1.22);
-    const double sink = kDrop[index] * chest.length * (0.15 * t + 0.85 * t * t * (1.6 - 0.6 * t));
+    const double sink = drop * (0.22 * t + 0.78 * t * t * (1.6 - 0.6 * t)) - form.lift * t;
     const double z = v.centre.z + 0.2 - sink;
     const double rise = (z - chest.cage_centre.z) / chest.cage_radii.z;
     const double round = std::sqrt(std::max(0.06, 1 - rise * rise));
@@ -44,6 +58,44 @@ std::vector<Vec3> rib_path(const Chest& chest, int index, int side) {
                     chest.cage_centre.y + chest.cage_radii.y * round * std::sin(angle), z});
   }
   return path;
+}
+
+// A rib or a piece of one whose points are number `first` and following of `total`: mineral falls
+// off towards the cartilage in front.
+struct RibPiece {
+  std::vector<Vec3> points;
+  std::size_t first = 0, total = 1;
+};
+
+void add_rib(const RibPiece& piece, double width, double mineral, std::vector<Deposit>& out) {
+  constexpr double kFade = 0.55;
+  const CylinderShape outer{0.34 * width, 1.85, {0, 0, 1}};
+  const CylinderShape inner{0.62 * outer.radius, 1.12 * outer.aspect, outer.wide};
+  const std::vector<Solid> cortex = tube(piece.points, outer), core = tube(piece.points, inner);
+  for (std::size_t i = 0; i < cortex.size(); ++i) {
+    const double left = mineral * (1 - kFade * static_cast<double>(piece.first + i) /
+                                           static_cast<double>(piece.total));
+    out.push_back({cortex[i], left * kCortex});
+    out.push_back({core[i], left * (kMarrow - kCortex)});
+  }
+}
+
+// The fourth to the ninth rib: what neither the shoulders nor the abdomen cover.
+int broken_rib(const Finding& fracture) {
+  return 3 + std::clamp(static_cast<int>(fracture.height * 6), 0, 5);
+}
+
+// Broken at its side; the front part has slipped below the back part.
+void add_broken_rib(const std::vector<Vec3>& path, const Finding& fracture, double width,
+                    double mineral, std::vector<Deposit>& out) {
+  const std::size_t at =
+      4 + static_cast<std::size_t>(std::clamp(static_cast<int>(fracture.depth * 3), 0, 2));
+  const double slip = 0.9 + 0.25 * (fracture.grade + fracture.extent);
+  const auto middle = path.begin() + static_cast<std::ptrdiff_t>(at);
+  add_rib({{path.begin(), middle + 1}, 0, path.size()}, width, mineral, out);
+  std::vector<Vec3> front(middle, path.end());
+  for (Vec3& point : front) point = point + Vec3{0, 0, -slip};
+  add_rib({front, at, path.size()}, width, mineral, out);
 }
 
 void add_shoulders(const Patient& patient, const Chest& chest, Pose pose,
@@ -82,11 +134,18 @@ void add_shoulders(const Patient& patient, const Chest& chest, Pose pose,
 
 }  // namespace
 
-void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, Scene& scene) {
+void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, const Finding* fracture,
+                  Scene& scene) {
   std::vector<Deposit>& out = scene.layer(Layer::kSkeleton);
   for (int side = 0; side < 2; ++side)
-    for (int index = 0; index < 10; ++index)
-      add_bone(rib_path(chest, index, side), {0.34, 1.9, {0, 0, 1}}, 1.0 * patient.bone, out);
+    for (int index = 0; index < 10; ++index) {
+      const RibForm form = draw_rib(patient, index, side);
+      const std::vector<Vec3> path = rib_path(chest, form, index, side);
+      if (fracture != nullptr && on_side(fracture->side, side) && index == broken_rib(*fracture))
+        add_broken_rib(path, *fracture, form.width, patient.bone, out);
+      else
+        add_rib({path, 0, path.size()}, form.width, patient.bone, out);
+    }
   add_shoulders(patient, chest, pose, out);
   const double d = chest.depth, l = chest.length;
   add_bone({{0, -5.6 * d, 11.0 * l}, {0, -7.6 * d, 6.8 * l}}, {0.6, 4.2, {1, 0, 0}},
@@ -115,11 +174,10 @@ void add_vertebra(const Vertebra& v, const Plane* cutting, double mineral,
   out.push_back({core, -0.30 * mineral});
 }
 
-// Wedge fracture: the upper front of the body breaks off and is pushed back over the spinal canal.
-// The lateral shows the wedge, the fragment, the bend of the spine and the impacted, denser bone;
-// along the rays of the frontal view mostly depth changes, in the part of the film that is burnt
-// out.
-constexpr double kImpaction = 3.5;  // of the mineral, against normal bone
+// Wedge fracture: the body is pressed together from front to back, its upper front breaks off and
+// is pushed back over the spinal canal. The lateral shows a small dense wedge, the fragment and the
+// bend of the spine; along the rays of the frontal view mineral only changes its depth.
+constexpr double kPressed = 0.42;  // depth of the body that is left
 
 void add_fractured_vertebra(const Vertebra& v, double loss, double mineral,
                             std::vector<Deposit>& out) {
@@ -170,8 +228,9 @@ void add_spine(const Patient& patient, const Chest& chest, const Finding* fractu
     }
     if (fracture != nullptr &&
         (index == broken || index == broken + 1)) {  // the lower neighbour gives way a little too
+      v.radius_y *= kPressed;
       add_fractured_vertebra(v, (index == broken ? 0.60 : 0.40) + 0.12 * fracture->grade,
-                             kImpaction * patient.bone, out);
+                             patient.bone / kPressed, out);
     } else {
       add_vertebra(v, nullptr, patient.bone, out);
     }

@@ -8,6 +8,9 @@
 namespace biplane {
 namespace {
 
+// Unevenness of soft tissue and of lungs, per unit of texture_field.
+constexpr float kStrands = 0.0035F, kInterstitium = 0.034F;
+
 std::size_t at(const Camera& camera, int row, int col) {
   return static_cast<std::size_t>(row) * static_cast<std::size_t>(camera.size) +
          static_cast<std::size_t>(col);
@@ -58,24 +61,50 @@ ProjectedScene::ProjectedScene(Scene scene, const Camera& camera)
     add_deposits(scene_.layers[i], camera, layers_[i]);
   }
   for (std::size_t s = 0; s < 2; ++s) lungs_[s] = render_lung(scene_.lungs[s], camera);
+  if (scene_.texture != 0) texture_ = texture_field(scene_.texture, camera.size, camera.field);
 }
 
-float ProjectedScene::ray_scale(int row, int col) const {
-  const double u = camera_.across(col), v = camera_.along(row);
-  return static_cast<float>(kWaterAttenuation * std::sqrt(1 + u * u + v * v));
+void ProjectedScene::scale_rays(PathImage& paths) const {
+  const std::size_t n = static_cast<std::size_t>(camera_.size);
+  std::vector<float> across(n);
+  for (std::size_t c = 0; c < n; ++c) {
+    const double u = camera_.across(static_cast<double>(c));
+    across[c] = static_cast<float>(u * u);
+  }
+  const float water = static_cast<float>(camera_.water);
+  for (std::size_t r = 0; r < n; ++r) {
+    const double v = camera_.along(static_cast<double>(r));
+    const float rest = static_cast<float>(1 + v * v);
+    float* out = paths.data() + r * n;
+    for (std::size_t c = 0; c < n; ++c) out[c] *= water * std::sqrt(rest + across[c]);
+  }
+}
+
+float ProjectedScene::layer_contrast(std::size_t layer) const {
+  const Layer name = static_cast<Layer>(layer);
+  const bool hard = name == Layer::kSkeleton || name == Layer::kSpine || name == Layer::kDevices;
+  return hard ? static_cast<float>(camera_.bone) : 1.0F;
+}
+
+// A lung's share of a view: vessels too small to be drawn make its air uneven.
+void ProjectedScene::add_lung(const PathImage& lung, float sign, PathImage& total) const {
+  if (texture_.empty())
+    for (std::size_t i = 0; i < total.size(); ++i) total[i] += sign * lung[i];
+  else
+    for (std::size_t i = 0; i < total.size(); ++i)
+      total[i] += sign * lung[i] * (1 - kInterstitium * texture_[i]);
 }
 
 PathImage ProjectedScene::attenuation() const {
   PathImage total = body_;
-  for (const PathImage& layer : layers_)
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] += layer[i];
-  for (const PathImage& lung : lungs_)
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] -= lung[i];
-  for (int row = 0; row < camera_.size; ++row)
-    for (int col = 0; col < camera_.size; ++col) {
-      float& value = total[at(camera_, row, col)];
-      value = std::max(0.0F, value) * ray_scale(row, col);
-    }
+  for (std::size_t k = 0; k < kLayers; ++k) {
+    const float contrast = layer_contrast(k);
+    for (std::size_t i = 0; i < total.size(); ++i) total[i] += contrast * layers_[k][i];
+  }
+  for (std::size_t i = 0; i < texture_.size(); ++i) total[i] += kStrands * body_[i] * texture_[i];
+  for (const PathImage& lung : lungs_) add_lung(lung, -1, total);
+  for (float& value : total) value = std::max(0.0F, value);
+  scale_rays(total);
   return total;
 }
 
@@ -92,17 +121,15 @@ PathImage ProjectedScene::difference(const Scene& other) const {
     if (other.layers[k] == scene_.layers[k]) continue;
     PathImage image = blank(camera_);
     add_deposits(other.layers[k], camera_, image);
-    add(layers_[k], 1);
-    add(image, -1);
+    add(layers_[k], layer_contrast(k));
+    add(image, -layer_contrast(k));
   }
   for (std::size_t s = 0; s < 2; ++s) {
     if (other.lungs[s] == scene_.lungs[s]) continue;
-    add(lungs_[s], -1);
-    add(render_lung(other.lungs[s], camera_), 1);
+    add_lung(lungs_[s], -1, change);
+    add_lung(render_lung(other.lungs[s], camera_), 1, change);
   }
-  for (int row = 0; row < camera_.size; ++row)
-    for (int col = 0; col < camera_.size; ++col)
-      change[at(camera_, row, col)] *= ray_scale(row, col);
+  scale_rays(change);
   return change;
 }
 

@@ -3,16 +3,13 @@
 #include <array>
 #include <vector>
 
+#include "biplane/phantom/field.h"
 #include "biplane/phantom/projection.h"
 #include "biplane/phantom/scene.h"
 
 namespace biplane {
 
-// Attenuation of water at the phantom's mean energy, 1/cm.
-inline constexpr double kWaterAttenuation = 0.20;
-
-// Line integrals in cm of water, row-major (size, size).
-using PathImage = std::vector<float>;
+// Images hold line integrals in cm of water.
 
 // Adds density x path length of every deposit (paths in units of t, see Camera).
 void add_deposits(const std::vector<Deposit>& deposits, const Camera& camera, PathImage& image);
@@ -37,13 +34,16 @@ class ProjectedScene {
   PathImage difference(const Scene& other) const;
 
  private:
-  float ray_scale(int row, int col) const;
+  void scale_rays(PathImage& paths) const;  // from t to attenuation
+  void add_lung(const PathImage& lung, float sign, PathImage& total) const;
+  float layer_contrast(std::size_t layer) const;  // of bone and metal: the camera's, else 1
 
   Camera camera_;
   Scene scene_;
   PathImage body_;
   std::array<PathImage, kLayers> layers_;
   std::array<PathImage, 2> lungs_;
+  PathImage texture_;  // empty: none
 };
 
 }  // namespace biplane

@@ -65,13 +65,6 @@ double overinflation(const Finding& emphysema) {
 
 }  // namespace
 
-Patient body_of(const Patient& patient, const std::vector<Finding>& findings) {
-  Patient body = patient;
-  if (const Finding* emphysema = find_finding(findings, FindingKind::kEmphysema))
-    body.depth *= 1 + 0.11 * overinflation(*emphysema);
-  return body;
-}
-
 Chest measure_chest(const Patient& patient, const Acquisition& acquisition,
                     const std::vector<Finding>& findings) {
   Chest c;
@@ -94,7 +87,7 @@ Chest measure_chest(const Patient& patient, const Acquisition& acquisition,
     const std::size_t s = static_cast<std::size_t>(side);
     const double sign = side_sign(side);
     c.lung_centre[s] = {sign * 6.3 * w, 0.3 * d, -6 * l};
-    c.lung_radii[s] = {7.2 * w, 9.4 * d, 20.9 * l};
+    c.lung_radii[s] = {7.2 * w, (9.4 + 0.35 * over) * d, 20.9 * l};
     c.lung_frame[s] = rotated_frame(-0.05, -sign * 0.10, 0);
     const double own = side == 0 ? patient.dome_right : patient.dome_left;
     const double sulcus = side == 0 ? patient.sulcus_right : patient.sulcus_left;

@@ -56,7 +56,9 @@ Vertebra vertebra(const Chest& chest, int index);
 // What each part of the body adds to a scene.
 void add_body(const Patient& patient, const Chest& chest, Pose pose, Scene& scene);
 void add_airways(const Acquisition& acquisition, const Chest& chest, Scene& scene);
-void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, Scene& scene);
+// `fracture`: of a rib, or null.
+void add_skeleton(const Patient& patient, const Chest& chest, Pose pose, const Finding* fracture,
+                  Scene& scene);
 void add_spine(const Patient& patient, const Chest& chest, const Finding* fracture, Scene& scene);
 void add_lungs(const Patient& patient, const Chest& chest, Scene& scene);
 void add_vessels(const Patient& patient, const Chest& chest, const std::vector<Finding>& findings,

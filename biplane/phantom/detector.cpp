@@ -1,19 +1,17 @@
 #include "biplane/phantom/detector.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <vector>
 
 #include "biplane/phantom/elementary.h"
 
 namespace biplane {
 namespace {
 
-constexpr double kDistance = 180;
-constexpr int kCells = 32;              // grid of the scatter field, which has no detail
-constexpr double kScatterWidth = 4.5;   // standard deviation, cm at the detector
-constexpr double kScatterShare = 0.45;  // of the primary, after the grid
-constexpr float kVeil = 0.0015F;        // light and offset of the detector
+constexpr double kDistance = 180;        // source to detector, cm
+constexpr double kDetectorBlur = 0.015;  // standard deviation, cm; a style can add to it
+constexpr double kLateralDose = 3;       // photons of the lateral, which has more to go through
 
 Vec3 turned(Vec3 p, double angle) {
   const double c = std::cos(angle), s = std::sin(angle);
@@ -28,213 +26,197 @@ Camera turn(Camera camera, double angle) {
   return camera;
 }
 
-using Grid = std::array<std::array<double, kCells>, kCells>;
-
-std::array<double, 2 * kCells> scatter_kernel(double cell) {
-  std::array<double, 2 * kCells> kernel{};
-  const double sigma = kScatterWidth / cell;
-  double sum = 0;
-  for (int d = -kCells; d <= kCells; ++d) sum += std::exp(-0.5 * d * d / (sigma * sigma));
-  for (int d = 0; d < 2 * kCells; ++d)
-    kernel[static_cast<std::size_t>(d)] = std::exp(-0.5 * d * d / (sigma * sigma)) / sum;
-  return kernel;
+Camera upright_camera(const Acquisition& acquisition, double field, int size) {
+  Camera camera;
+  camera.up = {0, 0, 1};
+  camera.distance = kDistance;
+  camera.field = field;
+  camera.size = size;
+  camera.water = acquisition.style.water;
+  camera.bone = acquisition.style.bone;
+  return camera;
 }
 
-// Gaussian along rows, then transposed; called twice it blurs both ways.
-Grid blur_transpose(const Grid& in, const std::array<double, 2 * kCells>& kernel) {
-  Grid out{};
-  for (std::size_t r = 0; r < kCells; ++r)
-    for (std::size_t c = 0; c < kCells; ++c) {
-      double sum = 0;
-      for (std::size_t k = 0; k < kCells; ++k) sum += in[r][k] * kernel[k > c ? k - c : c - k];
-      out[c][r] = sum;
-    }
-  return out;
-}
-
-Grid cell_means(const PathImage& image, int size) {
-  Grid sums{}, counts{};
-  for (int r = 0; r < size; ++r) {
-    const std::size_t gr = static_cast<std::size_t>(r * kCells / size);
-    for (int c = 0; c < size; ++c) {
-      const std::size_t gc = static_cast<std::size_t>(c * kCells / size);
-      sums[gr][gc] += image[static_cast<std::size_t>(r) * static_cast<std::size_t>(size) +
-                            static_cast<std::size_t>(c)];
-      counts[gr][gc] += 1;
-    }
-  }
-  for (std::size_t r = 0; r < kCells; ++r)
-    for (std::size_t c = 0; c < kCells; ++c) sums[r][c] /= std::max(1.0, counts[r][c]);
-  return sums;
-}
-
-// [w, 1 - 2w, w] in both directions: focal spot and detector.
-void blur_detector(PathImage& image, int size) {
-  constexpr float kWeight = 0.10F;
-  const std::size_t n = static_cast<std::size_t>(size);
-  const PathImage in = image;
-  PathImage rows(in.size());
-  for (std::size_t r = 0; r < n; ++r)
-    for (std::size_t c = 0; c < n; ++c) {
-      const std::size_t left = c > 0 ? c - 1 : 0, right = c + 1 < n ? c + 1 : c;
-      rows[r * n + c] =
-          in[r * n + c] + kWeight * (in[r * n + left] + in[r * n + right] - 2 * in[r * n + c]);
-    }
+// One pass of [w, 1 - 2w, w] both ways; the edge pixels go on outside.
+void blur_once(PathImage& image, PathImage& rows, std::size_t n, float w) {
   for (std::size_t r = 0; r < n; ++r) {
-    const std::size_t above = r > 0 ? r - 1 : 0, below = r + 1 < n ? r + 1 : r;
-    for (std::size_t c = 0; c < n; ++c)
-      image[r * n + c] = rows[r * n + c] + kWeight * (rows[above * n + c] + rows[below * n + c] -
-                                                      2 * rows[r * n + c]);
+    const float* in = image.data() + r * n;
+    float* out = rows.data() + r * n;
+    for (std::size_t c = 1; c + 1 < n; ++c)
+      out[c] = in[c] + w * (in[c - 1] + in[c + 1] - 2 * in[c]);
+    out[0] = in[0] + w * (in[1] - in[0]);
+    out[n - 1] = in[n - 1] + w * (in[n - 2] - in[n - 1]);
+  }
+  for (std::size_t r = 0; r < n; ++r) {
+    const float* in = rows.data() + r * n;
+    const float* above = rows.data() + (r > 0 ? r - 1 : r) * n;
+    const float* below = rows.data() + (r + 1 < n ? r + 1 : r) * n;
+    float* out = image.data() + r * n;
+    for (std::size_t c = 0; c < n; ++c) out[c] = in[c] + w * (above[c] + below[c] - 2 * in[c]);
   }
 }
 
-// Window from grey levels inside the body, as an automatic exposure and display would set it.
-Window find_window(const PathImage& density, const PathImage& body, const Acquisition& acquisition,
-                   const Camera& camera) {
-  constexpr int kBins = 1024;
-  constexpr float kTop = 8.0F;
-  std::array<std::int64_t, kBins> histogram{};
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < density.size(); ++i) {
-    if (body[i] <= 3) continue;
-    ++histogram[static_cast<std::size_t>(
-        std::clamp(static_cast<int>(density[i] * (kBins / kTop)), 0, kBins - 1))];
-    ++total;
-  }
-  const auto quantile = [&](double share) {
-    std::int64_t seen = 0;
-    int bin = 0;
-    while (bin < kBins - 1 &&
-           (seen += histogram[static_cast<std::size_t>(bin)]) < share * static_cast<double>(total))
-      ++bin;
-    return (static_cast<float>(bin) + 0.5F) * (kTop / kBins);
-  };
-  const float dark = quantile(camera.dark_share), bright = quantile(camera.bright_share);
-  const float middle = 0.5F * (dark + bright), span = std::max(0.1F, bright - dark);
-  const float half = 0.62F * span / static_cast<float>(acquisition.contrast);
-  const float shift = static_cast<float>(acquisition.brightness) * span;
-  return {middle - half - shift, middle + half - shift};
+// The display's edges: what a pixel has over its neighbourhood, `weight` times.
+void enhance(PathImage& image, int size, double weight) {
+  if (weight == 0) return;
+  constexpr double kReach = 1.2;  // pixels
+  PathImage soft = image;
+  blur_image(soft, size, kReach);
+  for (std::size_t i = 0; i < image.size(); ++i)
+    image[i] += static_cast<float>(weight) * (image[i] - soft[i]);
 }
 
-// S-shaped display curve 0.5 + 0.5 tanh(kCurve (t - 0.5)) of t = (density - low) / (high - low),
-// stretched so that the thickest parts (abdomen, spine in the frontal view) burn out to plain
-// white.
-constexpr float kCurve = 2.3F;
-constexpr float kStretch = 1.08F;
+// The collimator's penumbra: what it lets through of the pixels begin .. end - 1.
+std::vector<float> open_share(int begin, int end, double pixel) {
+  constexpr double kPenumbra = 0.5;  // cm
+  std::vector<float> share(static_cast<std::size_t>(std::max(0, end - begin)));
+  for (int i = begin; i < end; ++i)
+    share[static_cast<std::size_t>(i - begin)] = static_cast<float>(
+        std::min(1.0, (std::min(i - begin, end - 1 - i) + 0.5) * pixel / kPenumbra));
+  return share;
+}
 
-float curve(float density, const Window& window, float* slope) {
-  const float scale = 1 / (window.high - window.low);
-  const float bent = tanh_of(kCurve * ((density - window.low) * scale - 0.5F));
-  const float shown = kStretch * (0.5F + 0.5F * bent);
-  if (slope != nullptr)
-    *slope = shown < 1 ? kStretch * 0.5F * kCurve * (1 - bent * bent) * scale : 0.0F;
-  return std::min(1.0F, shown);
+// Grey levels of what the collimator leaves open.
+GreyImage develop(const PathImage& density, const Radiograph& shot, const Camera& camera,
+                  const Acquisition& acquisition) {
+  GreyImage image = make_grey(camera.size, camera.size);
+  const std::size_t n = static_cast<std::size_t>(camera.size);
+  std::fill(image.pixels.begin(), image.pixels.end(),
+            static_cast<std::uint8_t>(acquisition.style.surround * 255 + 0.5));
+  const Curve curve = shot.curve;
+  const float surround = static_cast<float>(acquisition.style.surround);
+  const double pixel = camera.field / camera.size;
+  const std::vector<float> across = open_share(shot.opening.left, shot.opening.right, pixel),
+                           down = open_share(shot.opening.top, shot.opening.bottom, pixel);
+  const std::size_t begin = static_cast<std::size_t>(shot.opening.left),
+                    end = static_cast<std::size_t>(shot.opening.right);
+  for (std::size_t r = static_cast<std::size_t>(shot.opening.top);
+       r < static_cast<std::size_t>(shot.opening.bottom); ++r) {
+    const float* value = density.data() + r * n;
+    const float* level = shot.exposure.level.data() + r * n;
+    const float row = down[r - static_cast<std::size_t>(shot.opening.top)];
+    const float* share = across.data() - shot.opening.left;
+    std::uint8_t* out = image.pixels.data() + r * n;
+    for (std::size_t c = begin; c < end; ++c) {
+      const float grey = curve.grey(curve.bend(value[c] - level[c]));
+      out[c] =
+          static_cast<std::uint8_t>((surround + row * share[c] * (grey - surround)) * 255 + 0.5F);
+    }
+  }
+  return image;
+}
+
+// Exact for any mean; a few steps where the mean is small.
+float poisson(float mean, double u) {
+  double term = static_cast<double>(exp_of(-mean)), sum = term;
+  float count = 0;
+  while (u > sum && count < 4 * kFewPhotons) {
+    count += 1;
+    term *= static_cast<double>(mean / count);
+    sum += term;
+  }
+  return count;
 }
 
 }  // namespace
 
 Camera frontal_camera(const Acquisition& acquisition, int size) {
-  Camera camera;
+  Camera camera = upright_camera(acquisition, acquisition.field, size);
   const double towards = acquisition.ap ? 1 : -1;
   const double detector = towards * 15.5;
-  camera.source = {acquisition.shift_x, detector - towards * kDistance, 0};
+  camera.distance = acquisition.ap ? acquisition.style.near : kDistance;
+  camera.source = {acquisition.shift_x, detector - towards * camera.distance, 0};
   camera.forward = {0, towards, 0};
   camera.right = {1, 0, 0};
-  camera.up = {0, 0, 1};
-  camera.field = acquisition.field;
   camera.centre_up = 0.2 + acquisition.shift_z;
-  camera.size = size;
   return turn(camera, acquisition.rotation_frontal);
 }
 
 Camera lateral_camera(const Acquisition& acquisition, int size) {
-  Camera camera;
+  Camera camera = upright_camera(acquisition, acquisition.field_lateral, size);
   constexpr double kDetector = 20;
-  camera.dark_share = 0.17;  // the thin edges of the trunk
-  camera.bright_share = 0.86;
+  camera.dark_share = 0.08;
+  camera.bright_share = 0.80;
   camera.source = {kDetector - kDistance, -0.3 + acquisition.shift_x, 0};
   camera.forward = {1, 0, 0};
   camera.right = {0, acquisition.faces_right ? -1.0 : 1.0, 0};
-  camera.up = {0, 0, 1};
-  camera.field = acquisition.field;
-  camera.centre_up =
-      -1.6 + acquisition.shift_z;  // lower than the frontal view: the posterior sulci lie deep
-  camera.size = size;
+  // Lower than the frontal view: the posterior sulci lie deep.
+  camera.centre_up = -1.6 + acquisition.shift_z;
   return turn(camera, acquisition.rotation_lateral);
 }
 
-ShownValue show(float primary_attenuation, float scatter, const Radiograph& shot) {
-  const float signal = exp_of(-primary_attenuation) + scatter;
-  float slope = 0;
-  const float value = curve(-log_of(signal), shot.window, &slope);
-  return {value, slope / std::sqrt(signal * shot.photons)};
+double geometric_blur(const Camera& camera, double focal_spot) {
+  const double middle = dot(Vec3{} - camera.source, camera.forward);
+  const double penumbra = focal_spot * (camera.distance / middle - 1);
+  const double pixel = camera.field / camera.size;
+  return std::sqrt((penumbra * penumbra + pixel * pixel) / 12);
 }
 
-PathImage scatter_field(const PathImage& primary, const Camera& camera) {
-  const int size = camera.size;
-  const auto kernel = scatter_kernel(camera.field / kCells);
-  const Grid field = blur_transpose(blur_transpose(cell_means(primary, size), kernel), kernel);
-  PathImage total(primary.size());
-  const float step = static_cast<float>(kCells) / static_cast<float>(size);
-  for (int r = 0; r < size; ++r) {
-    const float y = std::clamp((static_cast<float>(r) + 0.5F) * step - 0.5F, 0.0F, kCells - 1.001F);
-    const std::size_t y0 = static_cast<std::size_t>(y);
-    const double wy = static_cast<double>(y) - static_cast<double>(y0);
-    std::array<float, kCells> line{};
-    for (std::size_t c = 0; c < kCells; ++c)
-      line[c] =
-          static_cast<float>(kScatterShare * ((1 - wy) * field[y0][c] + wy * field[y0 + 1][c]));
-    for (int c = 0; c < size; ++c) {
-      const float x =
-          std::clamp((static_cast<float>(c) + 0.5F) * step - 0.5F, 0.0F, kCells - 1.001F);
-      const std::size_t x0 = static_cast<std::size_t>(x);
-      const float wx = x - static_cast<float>(x0);
-      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) +
-                            static_cast<std::size_t>(c);
-      total[i] = line[x0] + wx * (line[x0 + 1] - line[x0]) + kVeil;
-    }
-  }
-  return total;
+void blur_image(PathImage& image, int size, double sigma) {
+  constexpr double kMost = 0.5, kLeast = 0.01;  // variance of a pass; below it nothing shows
+  const double variance = sigma * sigma;
+  if (variance < kLeast) return;
+  const int passes = static_cast<int>(std::ceil(variance / kMost));
+  PathImage rows(image.size());
+  for (int pass = 0; pass < passes; ++pass)
+    blur_once(image, rows, static_cast<std::size_t>(size),
+              static_cast<float>(0.5 * variance / passes));
 }
 
 void add_quantum_noise(PathImage& expected, CounterRandom& random) {
   for (float& count : expected) {
-    // Sum of four uniform numbers: mean 2, variance 1/3, close to normal within 3.4 deviations.
     const std::uint64_t bits = random.next_u64();
+    if (count < kFewPhotons) {
+      count = poisson(count, static_cast<double>(bits >> 11) * 0x1.0p-53);
+      continue;
+    }
+    // Sum of four uniform numbers: mean 2, variance 1/3, close to normal within 3.4 deviations.
     const std::uint32_t sum = static_cast<std::uint32_t>((bits & 0xFFFF) + (bits >> 16 & 0xFFFF) +
                                                          (bits >> 32 & 0xFFFF) + (bits >> 48));
     const float deviate =
         (static_cast<float>(sum) * (1.0F / 65536) + (2.0F / 65536 - 2)) * 1.7320508F;
-    count = std::max(1.0F, count + std::sqrt(count) * deviate);
+    count += std::sqrt(count) * deviate;
   }
 }
 
-Radiograph expose(const PathImage& attenuation, const PathImage& body,
-                  const Acquisition& acquisition, const Camera& camera, CounterRandom random) {
+Radiograph expose(PathImage attenuation, Exposure exposure, const Acquisition& acquisition,
+                  const Camera& camera, CounterRandom random) {
   const int size = camera.size;
   const double pixel = camera.field / size;
+  const bool lateral = camera.forward.x > 0.5;
   Radiograph shot;
-  shot.attenuation = attenuation;
-  shot.photons = static_cast<float>(kFluence * acquisition.exposure * pixel * pixel);
-  shot.border = static_cast<int>(std::lround(acquisition.collimation / pixel));
+  const double dose = lateral ? kLateralDose : 1.0;
+  shot.photons = static_cast<float>(kFluence * dose * acquisition.exposure * pixel * pixel);
+  shot.opening =
+      view_opening(lateral ? acquisition.lateral_edges : acquisition.frontal_edges, camera);
+  shot.curve = display_curve(exposure, acquisition);
   PathImage signal(attenuation.size());
-  for (std::size_t i = 0; i < signal.size(); ++i) signal[i] = exp_of(-attenuation[i]);
-  shot.scatter = scatter_field(signal, camera);
   for (std::size_t i = 0; i < signal.size(); ++i)
-    signal[i] = (signal[i] + shot.scatter[i]) * shot.photons;
+    signal[i] = (exp_of(-attenuation[i]) + exposure.scatter[i]) * shot.photons;
+  blur_image(signal, size, geometric_blur(camera, acquisition.style.focal_spot) / pixel);
   add_quantum_noise(signal, random);
-  blur_detector(signal, size);
-  for (float& value : signal) value = -log_of(value / shot.photons);
-  shot.window = find_window(signal, body, acquisition, camera);
-  shot.image = make_grey(size, size);
-  for (int r = shot.border; r < size - shot.border; ++r)
-    for (int c = shot.border; c < size - shot.border; ++c) {
-      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) +
-                            static_cast<std::size_t>(c);
-      shot.image.pixels[i] =
-          static_cast<std::uint8_t>(curve(signal[i], shot.window, nullptr) * 255 + 0.5F);
-    }
+  const double own = acquisition.style.sharpness;
+  blur_image(signal, size, std::sqrt(kDetectorBlur * kDetectorBlur + own * own) / pixel);
+  const float scale = 1 / shot.photons;
+  for (float& value : signal) value = -log_of(std::max(1.0F, value) * scale);
+  enhance(signal, size, acquisition.style.enhancement);
+  shot.attenuation = std::move(attenuation);
+  shot.exposure = std::move(exposure);
+  shot.image = develop(signal, shot, camera, acquisition);
+  draw_marker(acquisition, lateral, shot.opening, camera, shot.image);
+  shot.density = std::move(signal);
   return shot;
+}
+
+FloatImage shown_values(const Radiograph& shot) {
+  FloatImage values = to_float(shot.image);
+  for (std::size_t i = 0; i < values.pixels.size(); ++i) {
+    const float value = shot.curve.grey(shot.curve.bend(shot.density[i] - shot.exposure.level[i]));
+    // What the collimator covers and the marker keep the grey level they were given.
+    if (static_cast<std::uint8_t>(value * 255 + 0.5F) == shot.image.pixels[i])
+      values.pixels[i] = value;
+  }
+  return values;
 }
 
 }  // namespace biplane

@@ -1,6 +1,7 @@
 #include "biplane/phantom/finding.h"
 
 #include "biplane/core/random.h"
+#include "biplane/phantom/co_occurrence.h"
 
 namespace biplane {
 namespace {
@@ -14,21 +15,23 @@ struct Kind {
 // In the order of FindingKind. Products of the complements: 0.33 without any finding.
 const std::array<Kind, kFindingKinds>& kinds() {
   static const std::array<Kind, kFindingKinds> table = {{
-      {"pleural_effusion", 0.09, {"Pleural Effusion"}},
-      {"posterior_effusion", 0.08, {"Pleural Effusion"}},
-      {"pneumothorax", 0.07, {"Pneumothorax"}},
-      {"consolidation", 0.08, {"Consolidation", "Lung Opacity"}},
-      {"retrocardiac_consolidation", 0.08, {"Consolidation", "Lung Opacity"}},
-      {"atelectasis", 0.07, {"Atelectasis", "Lung Opacity"}},
-      {"cardiomegaly", 0.08, {"Cardiomegaly"}},
-      {"edema", 0.07, {"Edema", "Lung Opacity"}},
-      {"nodule", 0.07, {"Lung Lesion"}},
-      {"mass", 0.06, {"Lung Lesion"}},
-      {"emphysema", 0.06, {}},
-      {"vertebral_fracture", 0.08, {"Fracture"}},
-      {"hiatal_hernia", 0.06, {}},
-      {"pacemaker", 0.06, {"Support Devices"}},
-      {"central_line", 0.06, {"Support Devices"}},
+      {"pleural_effusion", 0.08, {"Pleural Effusion"}},
+      {"posterior_effusion", 0.07, {"Pleural Effusion"}},
+      {"pneumothorax", 0.06, {"Pneumothorax"}},
+      {"consolidation", 0.07, {"Consolidation", "Lung Opacity"}},
+      {"retrocardiac_consolidation", 0.07, {"Consolidation", "Lung Opacity"}},
+      {"atelectasis", 0.06, {"Atelectasis", "Lung Opacity"}},
+      {"cardiomegaly", 0.07, {"Cardiomegaly"}},
+      {"edema", 0.06, {"Edema", "Lung Opacity"}},
+      {"nodule", 0.06, {"Lung Lesion"}},
+      {"mass", 0.055, {"Lung Lesion"}},
+      {"emphysema", 0.055, {}},
+      {"vertebral_fracture", 0.07, {"Fracture"}},
+      {"hiatal_hernia", 0.055, {}},
+      {"pacemaker", 0.055, {"Support Devices"}},
+      {"central_line", 0.055, {"Support Devices"}},
+      {"rib_fracture", 0.06, {"Fracture"}},
+      {"tube", 0.055, {"Support Devices"}},
   }};
   return table;
 }
@@ -47,6 +50,7 @@ Side draw_side(FindingKind kind, CounterRandom& random) {
     case FindingKind::kAtelectasis:
     case FindingKind::kNodule:
     case FindingKind::kMass:
+    case FindingKind::kRibFracture:
       return u < 0.5 ? Side::kRight : Side::kLeft;
     case FindingKind::kPacemaker:
       return u < 0.8 ? Side::kLeft : Side::kRight;
@@ -108,16 +112,20 @@ const std::array<std::string, kFindingKinds>& finding_names() {
   return names;
 }
 
-std::vector<Finding> draw_findings(std::uint64_t seed, std::uint64_t study) {
+std::vector<Finding> draw_findings(std::uint64_t seed, std::uint64_t study,
+                                   const FindingRules& rules) {
   std::vector<Finding> findings;
   for (int i = 0; i < kFindingKinds; ++i) {
     CounterRandom random(seed, "phantom/finding", {study, static_cast<std::uint64_t>(i)});
     Finding finding;
     finding.kind = static_cast<FindingKind>(i);
-    if (!random.bernoulli(finding_prevalence(finding.kind))) continue;
+    random.uniform();  // decides in finding_occurs
+    if ((rules.left_out & finding_bit(finding.kind)) != 0 ||
+        !finding_occurs(finding.kind, rules, seed, study))
+      continue;
     finding.side = draw_side(finding.kind, random);
     finding.zone = draw_zone(finding.kind, random);
-    finding.grade = static_cast<int>(random.below(3));
+    finding.grade = static_cast<int>(random.below(kGrades));
     finding.extent = random.uniform();
     finding.depth = random.uniform();
     finding.lateral = random.uniform();

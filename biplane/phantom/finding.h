@@ -24,8 +24,10 @@ enum class FindingKind {
   kHiatalHernia,
   kPacemaker,
   kCentralLine,
+  kRibFracture,
+  kTube,
 };
-inline constexpr int kFindingKinds = 15;
+inline constexpr int kFindingKinds = 17;
 
 enum class Side { kRight, kLeft, kBoth, kMidline };
 enum class Zone { kUpper, kMiddle, kLower, kNone };
@@ -46,13 +48,26 @@ struct Finding {
 const char* finding_name(FindingKind kind);  // "pleural_effusion", ...
 // All names in the order of the enumeration.
 const std::array<std::string, kFindingKinds>& finding_names();
-// Expected share of studies with the finding; independent of all others. The shares multiply to a
-// third without any.
+// Expected share of studies with the finding where findings are independent. The complements
+// multiply to a third: studies without any.
 double finding_prevalence(FindingKind kind);
 // CheXpert-14 labels that the finding implies; empty where that set has none.
 const std::vector<std::string>& chexpert_labels(FindingKind kind);
 
-// The findings of one study, in the order of the enumeration: a pure function of (seed, study).
-std::vector<Finding> draw_findings(std::uint64_t seed, std::uint64_t study);
+inline constexpr int kGrades = 3;  // of every finding, equally often
+
+inline std::uint32_t finding_bit(FindingKind kind) { return 1U << static_cast<unsigned>(kind); }
+
+// Independent of each other, or as diseases bring them together (co_occurrence.h).
+enum class CoOccurrence { kIndependent, kClinical };
+
+struct FindingRules {
+  CoOccurrence co_occurrence = CoOccurrence::kIndependent;
+  std::uint32_t left_out = 0;  // bits of the findings that never show; all else stays as it is
+};
+
+// The findings of one study, in the order of the enumeration: a pure function of its arguments.
+std::vector<Finding> draw_findings(std::uint64_t seed, std::uint64_t study,
+                                   const FindingRules& rules = {});
 
 }  // namespace biplane

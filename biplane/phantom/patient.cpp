@@ -25,7 +25,7 @@ Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   p.length = spread(random, 1.0, 0.04);
   p.fat = std::max(0.7, spread(random, 1.7, 0.6));
   p.breast = p.female ? std::max(0.0, spread(random, 4.6, 1.1)) : 0.0;
-  p.heart = spread(random, 1.0, 0.045);
+  p.heart = spread(random, 0.965, 0.045);
   p.heart_tilt = spread(random, 0.0, 0.10);
   p.dome_right = spread(random, 0.0, 0.6);
   p.dome_left = spread(random, 0.0, 0.6);
@@ -40,25 +40,6 @@ Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   p.sternotomy = past.bernoulli(0.15);
   p.clips = past.bernoulli(0.15);
   return p;
-}
-
-Acquisition draw_acquisition(std::uint64_t seed, std::uint64_t study) {
-  CounterRandom random(seed, "phantom/acquisition", {study});
-  Acquisition a;
-  a.ap = random.bernoulli(0.12);
-  a.faces_right = random.bernoulli(0.25);
-  a.rotation_frontal = spread(random, 0.0, 0.04);
-  a.rotation_lateral = spread(random, 0.0, 0.04);
-  a.shift_x = spread(random, 0.0, 0.5);
-  a.shift_z = spread(random, 0.0, 0.6);
-  a.inspiration = spread(random, 0.0, 0.6);
-  a.field = spread(random, 37.5, 0.7);
-  a.exposure = spread(random, 1.0, 0.15);
-  a.brightness = spread(random, 0.0, 0.025);
-  a.contrast = spread(random, 1.0, 0.04);
-  a.collimation = random.bernoulli(0.4) ? random.uniform(0.2, 1.4) : 0.0;
-  a.gas = random.bernoulli(0.75) ? random.uniform(0.6, 1.2) : 0.0;
-  return a;
 }
 
 }  // namespace biplane

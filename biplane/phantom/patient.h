@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "biplane/phantom/acquisition.h"
+
 namespace biplane {
 
 // A body, as it stays between a patient's studies. Lengths in cm where no scale is named.
@@ -25,22 +27,7 @@ struct Patient {
   std::uint64_t vessels = 0;                 // random key of the vessel tree
 };
 
-// How one study was taken; independent of patient and findings.
-struct Acquisition {
-  bool ap = false;           // frontal from the front (bedside) instead of from the back
-  bool faces_right = false;  // lateral shown with the front of the body to the right of the image
-  double rotation_frontal = 0, rotation_lateral = 0;  // of the body about its long axis, radians
-  double shift_x = 0, shift_z = 0;                    // of the detector against the body, cm
-  double inspiration = 0;                             // lowers both domes, cm
-  double field = 40;                                  // side of the detector, cm
-  double exposure = 1;                                // photons against the standard
-  double brightness = 0, contrast = 1;                // display window
-  double collimation = 0;                             // black border, cm at the detector
-  double gas = 1;                                     // scale of the stomach bubble; 0: none
-};
-
-// Pure functions of (seed, number of the patient) and (seed, number of the study).
+// Pure function of (seed, number of the patient).
 Patient draw_patient(std::uint64_t seed, std::uint64_t patient);
-Acquisition draw_acquisition(std::uint64_t seed, std::uint64_t study);
 
 }  // namespace biplane

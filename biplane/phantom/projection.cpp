@@ -105,8 +105,9 @@ void ProjectedSolid::chords(int row, int begin, int end, float* enter, float* le
     const float b = b0 + u * (b1 + u * b2);
     const float c = c0 + u * (c1 + u * c2);
     const float root = std::sqrt(std::max(b * b - a * c, 0.0F));
-    enter[i] = (-b - root) / a;
-    leave[i] = (root - b) / a;
+    const float inverse = 1 / a;
+    enter[i] = (-b - root) * inverse;
+    leave[i] = (root - b) * inverse;
   }
   for (int p = 0; p < plane_count_; ++p) {
     const auto [g0, g1] = terms.offset[static_cast<std::size_t>(p)];

@@ -17,8 +17,10 @@ struct Camera {
   double field = 40;        // side of the detector, cm
   double centre_up = 0;     // height of the detector's centre above the source, cm
   int size = 256;           // pixels a side
-  // Shares of the body's grey levels that the display takes for its dark and its bright end.
-  double dark_share = 0.04, bright_share = 0.66;
+  double water = 0.20;      // attenuation of water at the beam's mean energy, 1/cm
+  double bone = 1;          // contrast of bone and metal against that of water
+  // Shares of the body's grey levels between which the display curve is set up.
+  double dark_share = 0.05, bright_share = 0.70;
 
   double pitch() const { return field / distance / size; }  // of one pixel, in units of direction
   double across(double col) const { return (col + 0.5 - 0.5 * size) * pitch(); }

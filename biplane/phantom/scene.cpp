@@ -29,13 +29,14 @@ Scene build_scene(const Patient& patient, const Acquisition& acquisition,
   Scene scene;
   add_body(patient, chest, pose, scene);
   add_airways(acquisition, chest, scene);
-  add_skeleton(patient, chest, pose, scene);
+  add_skeleton(patient, chest, pose, find_finding(findings, FindingKind::kRibFracture), scene);
   add_spine(patient, chest, find_finding(findings, FindingKind::kVertebralFracture), scene);
   add_lungs(patient, chest, scene);
   add_vessels(patient, chest, findings, scene);
   add_findings(chest, findings, scene);
   add_devices(chest, findings, scene);
   add_surgery(patient, chest, scene);
+  scene.texture = patient.vessels + (pose == Pose::kLateral ? 2 : 1);
   scale(scene.body, patient.stature);
   for (auto& layer : scene.layers) scale(layer, patient.stature);
   for (Lung& lung : scene.lungs) {

@@ -23,11 +23,14 @@ struct Deposit {
 struct Lung {
   std::vector<Solid> cavity;
   std::vector<Solid> tissue;  // empty: the whole cavity
-  std::vector<std::vector<Solid>> organs;
+  std::vector<std::vector<Solid>>
+      organs;  // dome, heart, mediastinum, spine; left: and aorta, artery
   std::vector<Deposit> lifts;
   double density = 0.25;
   bool operator==(const Lung&) const = default;
 };
+
+inline constexpr std::size_t kHeartOrgan = 1;
 
 // Parts that are rendered and compared on their own.
 enum class Layer { kSkeleton, kSpine, kVessels, kAirways, kDevices };
@@ -38,16 +41,13 @@ struct Scene {
   std::vector<Solid> body;
   std::array<std::vector<Deposit>, kLayers> layers;
   std::array<Lung, 2> lungs;  // right, left
+  std::uint64_t texture = 0;  // key of what is too small to be drawn; 0: nothing
 
   std::vector<Deposit>& layer(Layer name) { return layers[static_cast<std::size_t>(name)]; }
 };
 
 // Arms hang beside the body in the frontal view and are raised for the lateral.
 enum class Pose { kFrontal, kLateral };
-
-// The patient with the barrel chest that emphysema has formed. It belongs to the body: taking the
-// disease away leaves it.
-Patient body_of(const Patient& patient, const std::vector<Finding>& findings);
 
 // Pure function of its arguments; a finding that is left out changes nothing but its own traces.
 Scene build_scene(const Patient& patient, const Acquisition& acquisition,

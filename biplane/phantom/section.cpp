@@ -6,27 +6,35 @@
 namespace biplane {
 
 TextShape TextShape::of(const std::string& sentence) {
-  return {1, 1 + static_cast<double>(std::count(sentence.begin(), sentence.end(), ' ')),
+  return {1,
+          1 + static_cast<double>(std::count(sentence.begin(), sentence.end(), ' ')),
           static_cast<double>(sentence.size()),
-          static_cast<double>(std::count(sentence.begin(), sentence.end(), ','))};
+          static_cast<double>(std::count(sentence.begin(), sentence.end(), ',')),
+          0,
+          0};
 }
 
 TextShape TextShape::plus(const TextShape& other) const {
-  return {sentences + other.sentences, words + other.words, letters + other.letters,
-          commas + other.commas};
+  return {sentences + other.sentences,     words + other.words,
+          letters + other.letters,         commas + other.commas,
+          comparisons + other.comparisons, held_out + other.held_out};
 }
 
 TextShape TextShape::minus(const TextShape& other) const {
-  return {sentences - other.sentences, words - other.words, letters - other.letters,
-          commas - other.commas};
+  return {sentences - other.sentences,     words - other.words,
+          letters - other.letters,         commas - other.commas,
+          comparisons - other.comparisons, held_out - other.held_out};
 }
 
 double TextShape::distance(const TextShape& other) const {
-  return 2 * std::abs(words - other.words) + std::abs(letters - other.letters) +
-         6 * std::abs(commas - other.commas);
+  return 3 * std::abs(words - other.words) + std::abs(letters - other.letters) +
+         16 * std::abs(commas - other.commas) + 60 * std::abs(comparisons - other.comparisons) +
+         10 * std::abs(held_out - other.held_out);
 }
 
 namespace {
+
+constexpr std::size_t kLooks = 64;  // of each list, when one sentence is exchanged
 
 // One choice of sentences: an index into each list of statements, then indices of fillers.
 class Draft {
@@ -78,7 +86,7 @@ class Draft {
     const std::size_t before = slot, first = pick(choices.size(), random);
     double best = distance();
     std::size_t chosen = before;
-    for (std::size_t i = 0; i < choices.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(choices.size(), kLooks); ++i) {
       const std::size_t candidate = (first + i) % choices.size();
       const double next = rest.plus(choices[candidate].shape).distance(request_.wanted);
       if (next >= best) continue;

@@ -12,6 +12,8 @@ namespace biplane {
 // Measures of a text that a reader could mistake for its content.
 struct TextShape {
   double sentences = 0, words = 0, letters = 0, commas = 0;
+  // Phrasings that compare with a prior study, and held-out ones; set by who knows.
+  double comparisons = 0, held_out = 0;
 
   static TextShape of(const std::string& sentence);
   TextShape plus(const TextShape& other) const;
@@ -22,12 +24,14 @@ struct TextShape {
 // A phrase with its slots filled.
 struct Sentence {
   const Phrase* phrase = nullptr;
+  const Phrase* change = nullptr;  // its ending, if any
   std::string text;
   TextShape shape;
 
-  // Bits of what a filler is about: the findings it denies, the signs it mentions.
+  // Bits of what a filler is about: the findings it denies, the signs it mentions, other things.
   std::uint64_t topics() const {
-    return phrase->denies | static_cast<std::uint64_t>(phrase->shows) << 32;
+    return phrase->denies | static_cast<std::uint64_t>(phrase->shows) << 32 |
+           static_cast<std::uint64_t>(phrase->about) << (64 - kAboutBits);
   }
 };
 

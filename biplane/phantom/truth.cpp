@@ -37,7 +37,7 @@ constexpr double kSmallestSquare = 0.55;
 }  // namespace
 
 double anatomical_deviation(bool lateral, double side_cm) {
-  return lateral ? 0.0106 * std::pow(side_cm, 0.36) : 0.0178 * std::pow(side_cm, 0.40);
+  return lateral ? 0.0190 * std::pow(side_cm, 0.36) : 0.0213 * std::pow(side_cm, 0.40);
 }
 
 double detectability(const PathImage& change, const PathImage& noise, const Camera& camera,
@@ -73,26 +73,46 @@ double detectability(const PathImage& change, const PathImage& noise, const Came
   return std::sqrt(sum);
 }
 
-FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera,
-                           bool lateral) {
+ShownView show_view(const Radiograph& shot, const Camera& camera) {
+  const std::size_t size = static_cast<std::size_t>(camera.size);
+  ShownView view;
+  view.value.assign(size * size, 0.0F);
+  view.deviation.assign(size * size, 0.0F);
+  const std::size_t begin = static_cast<std::size_t>(shot.opening.left),
+                    end = static_cast<std::size_t>(shot.opening.right);
+  for (std::size_t r = static_cast<std::size_t>(shot.opening.top);
+       r < static_cast<std::size_t>(shot.opening.bottom); ++r) {
+    const float* attenuation = shot.attenuation.data() + r * size;
+    const ShownLine line(shot, r * size);
+    float* value = view.value.data() + r * size;
+    float* deviation = view.deviation.data() + r * size;
+    for (std::size_t c = begin; c < end; ++c) {
+      const ShownValue shown = line.show(attenuation[c], c);
+      value[c] = shown.value;
+      deviation[c] = shown.deviation;
+    }
+  }
+  return view;
+}
+
+FindingTrace trace_finding(const PathImage& change, const ShownView& view, const Radiograph& shot,
+                           const Camera& camera, bool lateral) {
   FindingTrace trace;
-  PathImage shown(change.size(), 0.0F), noise(change.size(), 0.0F);
+  PathImage changed(change.size(), 0.0F), noise = view.deviation;
   trace.mask.assign(change.size(), 0);
-  const int size = camera.size;
-  for (int r = shot.border; r < size - shot.border; ++r)
-    for (int c = shot.border; c < size - shot.border; ++c) {
-      const std::size_t i = static_cast<std::size_t>(r) * static_cast<std::size_t>(size) +
-                            static_cast<std::size_t>(c);
-      const ShownValue with = show(shot.attenuation[i], shot.scatter[i], shot);
-      noise[i] = with.deviation;
+  const ShownLine all(shot, 0);
+  const std::size_t size = static_cast<std::size_t>(camera.size);
+  for (int r = shot.opening.top; r < shot.opening.bottom; ++r)
+    for (int c = shot.opening.left; c < shot.opening.right; ++c) {
+      const std::size_t i = static_cast<std::size_t>(r) * size + static_cast<std::size_t>(c);
       if (change[i] == 0) continue;
-      const ShownValue without = show(shot.attenuation[i] - change[i], shot.scatter[i], shot);
-      shown[i] = with.value - without.value;
-      noise[i] = std::max(with.deviation, without.deviation);
-      trace.mask[i] = std::abs(shown[i]) > kMaskThreshold ? 1 : 0;
+      const ShownValue without = all.show(shot.attenuation[i] - change[i], i);
+      changed[i] = view.value[i] - without.value;
+      noise[i] = std::max(noise[i], without.deviation);
+      trace.mask[i] = std::abs(changed[i]) > kMaskThreshold ? 1 : 0;
       trace.area += trace.mask[i];
     }
-  trace.detectability = detectability(shown, noise, camera, lateral);
+  trace.detectability = detectability(changed, noise, camera, lateral);
   return trace;
 }
 

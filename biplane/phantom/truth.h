@@ -30,9 +30,15 @@ double anatomical_deviation(bool lateral, double side_cm);
 double detectability(const PathImage& change, const PathImage& noise, const Camera& camera,
                      bool lateral);
 
-// `change` of primary attenuation by the finding, as ProjectedScene::difference gives it; the
-// scatter and the window stay as they are.
-FindingTrace trace_finding(const PathImage& change, const Radiograph& shot, const Camera& camera,
-                           bool lateral);
+// A view as it is shown, noise off, and the deviation by quantum noise; 0 outside the opening.
+struct ShownView {
+  PathImage value, deviation;
+};
+ShownView show_view(const Radiograph& shot, const Camera& camera);
+
+// `change` of primary attenuation by the finding, as ProjectedScene::difference gives it. Scatter,
+// level and window do not depend on findings (see Exposure), so this is the whole change.
+FindingTrace trace_finding(const PathImage& change, const ShownView& view, const Radiograph& shot,
+                           const Camera& camera, bool lateral);
 
 }  // namespace biplane

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <fstream>
-#include <set>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -9,59 +11,46 @@
 #include "biplane/core/sha256.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/manifest.h"
-#include "biplane/formats/csv.h"
-#include "biplane/imaging/encode.h"
+#include "biplane/phantom/layouts/layout.h"
+#include "biplane/phantom/layouts/table_file.h"
 #include "biplane/phantom/phantom.h"
+#include "biplane/phantom/radiograph_file.h"
 #include "biplane/phantom/study_maker.h"
 
 namespace biplane {
 namespace {
 
-constexpr int kJpegQuality = 95;
-
-// The manifest, which comes last and atomically, makes the images count; syncing each of them would
-// only cost time.
-void write_image(const std::filesystem::path& path, const std::string& bytes) {
+// The manifest, which comes last and atomically, makes these files count; syncing each of them
+// would only cost time.
+void write_part(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  if (!file) {
+    make_folder(path.parent_path());
+    file.open(path, std::ios::binary | std::ios::trunc);
+  }
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) throw Error(ErrorKind::kIo, "cannot write " + path.string());
 }
 
-// Makes one study and writes its images; what is left is its line in the manifest.
-Study write_study(const PhantomOptions& options, const std::filesystem::path& out,
-                  std::int64_t index) {
-  PhantomStudy made = make_phantom_study(options, index);
-  for (View& view : made.study.views) {
-    const GreyImage& image = is_frontal(view.view) ? made.frontal : made.lateral;
-    const std::string bytes =
-        options.format == "png" ? encode_png(image) : encode_jpeg(image, kJpegQuality);
-    view.sha256 = sha256_hex(bytes);
-    write_image(out / view.path, bytes);
+// A second name for a written file; a copy where the file system has no links.
+void link_part(const std::filesystem::path& path, const std::filesystem::path& written) {
+  make_folder(path.parent_path());
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  std::filesystem::create_hard_link(written, path, error);
+  if (error) std::filesystem::copy_file(written, path, error);
+  if (error) throw Error(ErrorKind::kIo, "cannot write " + path.string());
+}
+
+// Writes a study's images and notes their hashes in its manifest line.
+void write_images(const PhantomOptions& options, const std::filesystem::path& out,
+                  PhantomStudy& made) {
+  for (std::size_t i = 0; i < made.study.views.size(); ++i) {
+    const std::string bytes = encode_view(options, made, i);
+    made.study.views[i].sha256 = sha256_hex(bytes);
+    write_part(out / made.study.views[i].path, bytes);
   }
-  return std::move(made.study);
-}
-
-// Row of studies.csv, as `prepare pairs` reads it by default.
-std::string pairs_row(const Study& study) {
-  std::string frontal, lateral, labels;
-  for (const View& view : study.views) (is_frontal(view.view) ? frontal : lateral) = view.path;
-  for (const auto& [label, value] : study.labels)
-    if (value == 1) labels += (labels.empty() ? "" : ";") + label;
-  return csv_line({study.study_id, study.patient_id, frontal, lateral, study.report.text, labels,
-                   std::string(split_name(study.split))}) +
-         "\n";
-}
-
-void make_image_folders(const PhantomOptions& options, const std::filesystem::path& out) {
-  std::set<std::string> folders;
-  const PhantomCounts counts = phantom_counts(options);
-  const std::pair<Split, std::int64_t> splits[] = {{Split::kTrain, counts.train},
-                                                   {Split::kValidate, counts.validate},
-                                                   {Split::kTest, counts.test}};
-  for (const auto& [split, count] : splits)
-    for (std::int64_t thousand = 0; thousand * 1000 < count; ++thousand)
-      make_folder(out / image_folder(split, thousand * 1000));
 }
 
 void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
@@ -69,53 +58,103 @@ void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
   Funnel funnel;
   funnel.stage("studies", "studies").pass(options.studies);
   funnel.stage("images", "images").pass(summary.images);
+  if (options.counterfactual)
+    funnel.stage("counterfactual", "studies").pass(summary.counterfactuals);
   funnel.write(out / "funnel.json");
 }
+
+struct WrittenStudy {
+  Study study;
+  std::vector<Study> counterfactuals;
+  std::vector<std::pair<std::size_t, std::string>> rows;  // of the layout's tables
+};
+
+// One phantom being written.
+class PhantomWriter {
+ public:
+  PhantomWriter(const PhantomOptions& options, const std::filesystem::path& out, bool label_noise)
+      : options_(options),
+        out_(out),
+        layout_(find_layout(options.layout)),
+        noise_(label_noise ? layout_.noise : LabelNoise{}),
+        manifest_(out / "manifest.jsonl") {
+    if (options.counterfactual) without_.emplace(out / "counterfactual.jsonl");
+    for (const LayoutTable& table : layout_.tables)
+      tables_.emplace_back(out / table.path, table.header);
+    summary_.studies = phantom_counts(options);
+  }
+
+  // Everything of a study but its rows, which have an order. Called from many threads.
+  WrittenStudy write_files(std::int64_t index) const {
+    PhantomStudy made = make_phantom_study(options_, index);
+    write_images(options_, out_, made);
+    const StudyPlace place = place_study(options_, index);
+    LayoutEntry entry = layout_.describe({made.study, place, made.images, options_.seed, noise_});
+    for (const auto& [path, content] : entry.files) write_part(out_ / path, content);
+    for (const auto& [path, written] : entry.links) link_part(out_ / path, out_ / written);
+    WrittenStudy written{std::move(made.study), {}, std::move(entry.rows)};
+    if (options_.counterfactual && written.study.split == Split::kTest)
+      for (PhantomStudy& other : make_counterfactuals(options_, index)) {
+        write_images(options_, out_, other);
+        written.counterfactuals.push_back(std::move(other.study));
+      }
+    return written;
+  }
+
+  void append(std::int64_t index, const WrittenStudy& written) {
+    manifest_.write(written.study);
+    for (const auto& [table, row] : written.rows) tables_[table].append(row);
+    for (const Study& other : written.counterfactuals) without_->write(other);
+    summary_.counterfactuals += static_cast<std::int64_t>(written.counterfactuals.size());
+    summary_.images += static_cast<std::int64_t>(written.study.views.size());
+    summary_.patients += place_study(options_, index).study_of_patient == 0 ? 1 : 0;
+    for (const auto& [label, value] : written.study.labels) summary_.positives[label] += value;
+  }
+
+  PhantomSummary finish() {
+    for (TableFile& table : tables_) table.finish();
+    write_funnel(options_, summary_, out_);
+    if (without_) without_->finish();
+    manifest_.finish();
+    return summary_;
+  }
+
+ private:
+  const PhantomOptions& options_;
+  const std::filesystem::path& out_;
+  const Layout& layout_;
+  LabelNoise noise_;
+  ManifestWriter manifest_;
+  std::optional<ManifestWriter> without_;
+  std::vector<TableFile> tables_;
+  PhantomSummary summary_;
+};
 
 }  // namespace
 
 PhantomSummary write_phantom(const PhantomOptions& options, const std::filesystem::path& out,
-                             Progress* progress) {
+                             Progress* progress, bool label_noise) {
   check_phantom(options);
   const int threads = resolve_threads(options.threads);
   phantom_grammar();  // a bad grammar stops here, before anything is written
   const FolderLock lock(out);
   // An older manifest must not stand beside images that are being written over.
-  std::filesystem::remove(out / "manifest.jsonl");
-  make_image_folders(options, out);
-  PhantomSummary summary;
-  summary.studies = phantom_counts(options);
-  ManifestWriter manifest(out / "manifest.jsonl");
-  std::ofstream pairs;
-  if (options.layout == "pairs") {
-    pairs.open(out / "studies.csv", std::ios::binary | std::ios::trunc);
-    pairs << "study_id,patient_id,frontal,lateral,report,labels,split\n";
-  }
-  // In pieces, so that memory stays constant while the manifest keeps its order.
+  for (const char* older : {"manifest.jsonl", "counterfactual.jsonl"})
+    std::filesystem::remove(out / older);
+  PhantomWriter writer(options, out, label_noise);
+  // In pieces, so that memory stays constant while manifest and tables keep their order.
   const std::int64_t piece = 32 * static_cast<std::int64_t>(threads);
   for (std::int64_t begin = 0; begin < options.studies; begin += piece) {
-    std::vector<Study> studies(static_cast<std::size_t>(std::min(piece, options.studies - begin)));
+    std::vector<WrittenStudy> studies(
+        static_cast<std::size_t>(std::min(piece, options.studies - begin)));
     parallel_for(static_cast<std::int64_t>(studies.size()), threads, [&](std::int64_t i) {
-      studies[static_cast<std::size_t>(i)] = write_study(options, out, begin + i);
+      studies[static_cast<std::size_t>(i)] = writer.write_files(begin + i);
       if (progress != nullptr) progress->advance();
     });
-    for (std::size_t i = 0; i < studies.size(); ++i) {
-      const Study& study = studies[i];
-      manifest.write(study);
-      if (pairs.is_open()) pairs << pairs_row(study);
-      summary.images += static_cast<std::int64_t>(study.views.size());
-      summary.patients +=
-          place_study(options, begin + static_cast<std::int64_t>(i)).first_of_patient ? 1 : 0;
-      for (const auto& [label, value] : study.labels) summary.positives[label] += value;
-    }
+    for (std::size_t i = 0; i < studies.size(); ++i)
+      writer.append(begin + static_cast<std::int64_t>(i), studies[i]);
   }
-  if (pairs.is_open()) {
-    pairs.close();
-    if (!pairs) throw Error(ErrorKind::kIo, "cannot write " + (out / "studies.csv").string());
-  }
-  write_funnel(options, summary, out);
-  manifest.finish();
-  return summary;
+  return writer.finish();
 }
 
 }  // namespace biplane

@@ -5,26 +5,30 @@
 #include <cstdint>
 #include <map>
 #include <string>
-
-#include "biplane/phantom/phantom.h"
+#include <vector>
 
 namespace biplane::testing {
 
-// A small convolutional network trained on the phantom's true labels: what an image reveals to
-// somebody who is told the answers. Used as a guard (a frontal must not reveal lateral-only
-// findings) and as the ceiling that zero-shot figures are compared with.
+// Images with true labels.
+struct SupervisedData {
+  torch::Tensor images;            // (N, views, size, size) u8
+  torch::Tensor labels;            // (N, names) f32: 1 present, 0 absent
+  std::vector<std::string> names;  // of the labels
+
+  SupervisedData part(std::int64_t first, std::int64_t count) const;
+};
+
 struct SupervisedOptions {
-  std::int64_t train_studies = 3000;
-  std::int64_t test_studies = 1000;
-  std::int64_t size = 96;  // pixels
   std::int64_t epochs = 8;
   std::int64_t batch = 32;
   std::int64_t seed = 0;
-  bool use_frontal = true;
-  bool use_lateral = false;
 };
 
-// AUROC on the test studies per finding; findings without a positive or a negative are left out.
-std::map<std::string, double> supervised_auroc(const SupervisedOptions& options);
+// A small convolutional network trained on true labels: what an image reveals to somebody who is
+// told the answers. AUROC on `test` of a network that was trained on `train`, per name; names
+// without a positive or a negative are left out.
+std::map<std::string, double> supervised_auroc(const SupervisedData& train,
+                                               const SupervisedData& test,
+                                               const SupervisedOptions& options = {});
 
 }  // namespace biplane::testing

@@ -40,7 +40,12 @@ double score(const std::vector<double>& row, const std::vector<double>& weights)
   return std::inner_product(row.begin(), row.end(), weights.begin(), 0.0);
 }
 
-std::vector<double> fit(const Rows& rows, const std::vector<bool>& labels, std::size_t count) {
+// Rows begin .. end - 1.
+struct Part {
+  std::size_t begin = 0, end = 0;
+};
+
+std::vector<double> fit(const Rows& rows, const std::vector<bool>& labels, const Part& part) {
   const std::size_t n = rows.front().size();
   std::vector<double> weights(n, 0.0);
   constexpr double kRidge = 5;
@@ -51,7 +56,7 @@ std::vector<double> fit(const Rows& rows, const std::vector<bool>& labels, std::
       gradient[k] = kRidge * weights[k];
       hessian[k][k] = kRidge;
     }
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = part.begin; i < part.end; ++i) {
       const double p = 1 / (1 + std::exp(-score(rows[i], weights)));
       for (std::size_t k = 0; k < n; ++k) {
         gradient[k] += (p - (labels[i] ? 1 : 0)) * rows[i][k];
@@ -64,15 +69,11 @@ std::vector<double> fit(const Rows& rows, const std::vector<bool>& labels, std::
   return weights;
 }
 
-}  // namespace
-
-double probe_auroc(Rows features, const std::vector<bool>& labels) {
-  standardise(features);
-  const std::size_t half = features.size() / 2;
-  const std::vector<double> weights = fit(features, labels, half);
+double auroc(const Rows& rows, const std::vector<bool>& labels, const std::vector<double>& weights,
+             const Part& part) {
   std::vector<double> positive, negative;
-  for (std::size_t i = half; i < features.size(); ++i)
-    (labels[i] ? positive : negative).push_back(score(features[i], weights));
+  for (std::size_t i = part.begin; i < part.end; ++i)
+    (labels[i] ? positive : negative).push_back(score(rows[i], weights));
   std::sort(negative.begin(), negative.end());
   double wins = 0;
   for (const double p : positive) {
@@ -81,6 +82,16 @@ double probe_auroc(Rows features, const std::vector<bool>& labels) {
     wins += static_cast<double>(low - negative.begin()) + 0.5 * static_cast<double>(high - low);
   }
   return wins / (static_cast<double>(positive.size()) * static_cast<double>(negative.size()));
+}
+
+}  // namespace
+
+double probe_auroc(Rows features, const std::vector<bool>& labels) {
+  standardise(features);
+  const std::size_t half = features.size() / 2;
+  const Part first{0, half}, second{half, features.size()};
+  return 0.5 * (auroc(features, labels, fit(features, labels, first), second) +
+                auroc(features, labels, fit(features, labels, second), first));
 }
 
 }  // namespace biplane::testing

@@ -13,7 +13,7 @@
 #include "biplane/imaging/decode.h"
 #include "biplane/phantom/finding.h"
 #include "biplane/phantom/phantom.h"
-#include "biplane/phantom/preview.h"
+#include "tests/phantom/hashes.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -28,15 +28,6 @@ PhantomOptions small_options() {
   return options;
 }
 
-// SHA-256 of every file under a folder.
-std::map<std::string, std::string> hashes(const std::filesystem::path& folder) {
-  std::map<std::string, std::string> out;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file())
-      out[std::filesystem::relative(entry.path(), folder).string()] = sha256_file(entry.path());
-  return out;
-}
-
 TEST(Phantom, FilesAreTheSameForOneAndFourThreads) {
   const testing::TemporaryFolder one, four;
   PhantomOptions options = small_options();
@@ -44,9 +35,9 @@ TEST(Phantom, FilesAreTheSameForOneAndFourThreads) {
   write_phantom(options, one.path());
   options.threads = 4;
   write_phantom(options, four.path());
-  const auto files = hashes(one.path());
+  const auto files = testing::hashes(one.path());
   EXPECT_GT(files.size(), 90U);
-  EXPECT_EQ(files, hashes(four.path()));
+  EXPECT_EQ(files, testing::hashes(four.path()));
 }
 
 TEST(Phantom, AnotherSeedGivesOtherFiles) {
@@ -165,21 +156,6 @@ TEST(Phantom, AStudyDoesNotDependOnHowManyThereAre) {
   EXPECT_EQ(a.frontal.pixels, b.frontal.pixels);
   EXPECT_EQ(a.study.report.text, b.study.report.text);
   EXPECT_EQ(a.study.study_id, b.study.study_id);
-}
-
-TEST(Phantom, PreviewShowsBothViewsSideBySide) {
-  PhantomOptions options = small_options();
-  PreviewOptions preview;
-  preview.studies = 6;
-  preview.columns = 3;
-  const RgbImage sheet = phantom_preview(options, preview);
-  EXPECT_EQ(sheet.cols, 3 * (2 * 64 + 4));
-  EXPECT_EQ(sheet.rows, 2 * (64 + 4));
-  const PhantomStudy first = make_phantom_study(options, 54);
-  preview.outline = false;
-  const RgbImage plain = phantom_preview(options, preview);
-  EXPECT_EQ(plain.pixels[3 * (32L * sheet.cols + 32)], first.frontal.pixels[32 * 64 + 32]);
-  EXPECT_EQ(plain.pixels[3 * (32L * sheet.cols + 64 + 32)], first.lateral.pixels[32 * 64 + 32]);
 }
 
 TEST(Phantom, BadOptionsNameTheKey) {
