@@ -112,12 +112,15 @@ StudyBatch collate(const std::vector<StudySample>& samples, const TextPipeline& 
   TokenRows rows(batch, count, padded_length(static_cast<std::int64_t>(longest), text.max_tokens),
                  text.tokenizer.vocabulary().pad_id());
   batch.study_index = torch::empty({count}, torch::kInt64);
-  batch.labels = torch::empty({count, kStudyLabels});
+  const std::size_t labels = samples.front().labels.size();
+  batch.labels = torch::empty({count, static_cast<std::int64_t>(labels)});
   for (std::int64_t b = 0; b < count; ++b) {
     const StudySample& sample = samples[static_cast<std::size_t>(b)];
     rows.fill(b, *sample.report, sample.masked);
+    TORCH_CHECK(sample.labels.size() == labels, "collate: study ", sample.study_id, " has ",
+                sample.labels.size(), " labels, the first of the batch ", labels);
     std::copy(sample.labels.begin(), sample.labels.end(),
-              batch.labels.data_ptr<float>() + b * kStudyLabels);
+              batch.labels.data_ptr<float>() + static_cast<std::size_t>(b) * labels);
     batch.study_index.data_ptr<std::int64_t>()[b] = sample.study_index;
     batch.study_ids.push_back(sample.study_id);
   }

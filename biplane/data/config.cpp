@@ -1,6 +1,7 @@
 #include "biplane/data/config.h"
 
 #include "biplane/core/error.h"
+#include "biplane/corpus/chexpert.h"
 
 namespace biplane {
 namespace {
@@ -17,6 +18,11 @@ void check_range(const std::string& key, std::int64_t value, std::int64_t low, s
 }
 
 }  // namespace
+
+std::vector<std::string> DataConfig::label_names() const {
+  if (!labels.empty()) return labels;
+  return {kChexpertLabels.begin(), kChexpertLabels.end()};
+}
 
 StudyFilter DataConfig::filter() const {
   StudyFilter filter;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "biplane/corpus/selection.h"
 #include "biplane/imaging/preprocess.h"
@@ -31,6 +32,9 @@ struct DataConfig {
   bool lowercase = true;                // of the tokenizer
   std::string lexicon;  // YAML file; empty: the English one that comes with the program
   MaskingOptions masking;
+  // Labels of the label term (loss.labels), names in Study::labels; empty: the 14 of CheXpert, from
+  // Study::labels_chexpert.
+  std::vector<std::string> labels;
   std::int64_t workers =
       2;  // threads that read and decode; 0: none, batches are made where they are used
   std::int64_t prefetch = 4;  // batches made ahead
@@ -55,11 +59,14 @@ struct DataConfig {
     v.field("lowercase", lowercase);
     v.field("lexicon", lexicon);
     v.field("masking", masking);
+    v.field("labels", labels);
     v.field("workers", workers);
     v.field("prefetch", prefetch);
     v.field("cache_mib", cache_mib);
   }
 
+  // Names of the labels of the label term.
+  std::vector<std::string> label_names() const;
   // The studies that are trained on: split, views, limit, invert; a report is always required.
   StudyFilter filter() const;
 };

@@ -97,6 +97,20 @@ class StudyDataset::Cache {
   std::vector<std::shared_ptr<const EncodedReport>> reports_;
 };
 
+namespace {
+
+std::vector<float> label_values(const Study& study, const std::vector<std::string>& names) {
+  if (names.empty()) {
+    const ChexpertValues values = chexpert_values(study);
+    return {values.begin(), values.end()};
+  }
+  std::vector<float> values;
+  for (const std::string& name : names) values.push_back(label_value(study.labels, name));
+  return values;
+}
+
+}  // namespace
+
 DatasetOptions DatasetOptions::from(const DataConfig& config, std::uint64_t seed, bool training) {
   DatasetOptions options;
   options.image = config.image;
@@ -106,6 +120,7 @@ DatasetOptions DatasetOptions::from(const DataConfig& config, std::uint64_t seed
   options.random_views = config.view_sampling == "random";
   options.seed = seed;
   options.cache_mib = config.cache_mib;
+  options.labels = config.labels;
   return options;
 }
 
@@ -185,7 +200,7 @@ StudySample StudyDataset::sample(std::int64_t place, std::int64_t epoch) const {
   sample.frontal = view(place, epoch, true);
   sample.lateral = view(place, epoch, false);
   sample.report = report(place);
-  sample.labels = chexpert_values(study);
+  sample.labels = label_values(study, options_.labels);
   const std::uint64_t mask_epoch = options_.training ? static_cast<std::uint64_t>(epoch) : 0;
   CounterRandom random(options_.seed, "mask",
                        {mask_epoch, static_cast<std::uint64_t>(sample.study_index)});

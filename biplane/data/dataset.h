@@ -19,7 +19,7 @@ struct StudySample {
   std::string study_id;
   FloatImage frontal, lateral;  // (crop, crop) in [0, 1]; empty (0 rows) for a missing view
   std::shared_ptr<const EncodedReport> report;
-  ChexpertValues labels = {};
+  std::vector<float> labels;  // of DatasetOptions::labels: 1 present, 0 absent, NaN not known
   MaskedReport masked;
 };
 
@@ -32,6 +32,7 @@ struct DatasetOptions {
   bool random_views = true;
   std::uint64_t seed = 0;
   std::int64_t cache_mib = 0;
+  std::vector<std::string> labels;  // names in Study::labels; empty: CheXpert's 14
 
   static DatasetOptions from(const DataConfig& config, std::uint64_t seed, bool training);
 };

@@ -8,6 +8,7 @@
 #include "biplane/core/parallel.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/mlm_input.h"
+#include "biplane/model/objective_state.h"
 #include "biplane/model/pretrain_objective.h"
 #include "biplane/nn/one_thread.h"
 #include "biplane/nn/weights.h"
@@ -22,6 +23,25 @@ TextPipeline make_text(const ModelDescription& description) {
           description.lexicon.empty() ? Lexicon::english()
                                       : Lexicon::parse(description.lexicon, "the model's lexicon"),
           description.provenance.masking, description.config.max_tokens};
+}
+
+// The label head of a model that has one.
+std::shared_ptr<Linear> make_label_head(const ModelPackage& package) {
+  const auto count = static_cast<std::int64_t>(package.description.provenance.labels.size());
+  if (count == 0) return nullptr;
+  auto head = std::make_shared<Linear>(package.description.config.width, count);
+  TensorMap weights;
+  for (const auto& [name, tensor] : package.weights) {
+    if (name.starts_with(kLabelHead))
+      weights.emplace(name.substr(std::string_view(kLabelHead).size()), tensor);
+  }
+  try {
+    assign_weights(*head, weights);
+  } catch (const Error& error) {
+    throw Error(error.kind(), package.folder.string() + ": label head: " + error.what());
+  }
+  head->eval();
+  return head;
 }
 
 std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
@@ -64,6 +84,7 @@ Engine::Engine(ModelPackage package, const EngineOptions& options)
                 "threads: " + std::to_string(threads_) + " is neither 0 (one a core) nor more");
   threads_ = resolve_threads(threads_);
   check_preprocess(package_.description.preprocess);
+  labels_ = make_label_head(package_);
   model_ = make_model(package_);
 }
 
@@ -110,15 +131,18 @@ Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int
 
 std::unique_ptr<StudyDataset> Engine::read_studies(const Manifest& manifest,
                                                    std::vector<std::int64_t> studies,
-                                                   std::uint64_t seed) const {
+                                                   std::uint64_t seed,
+                                                   const MaskingOptions* masking) const {
   DatasetOptions options;
   options.image = package_.description.preprocess;
   options.training = false;
   options.seed = seed;
+  TextPipeline text = text_;
+  if (masking != nullptr) text.masking = *masking;
   // The data set shares the manifest; here it is only lent.
   return std::make_unique<StudyDataset>(
       std::shared_ptr<const Manifest>(std::shared_ptr<void>(), &manifest), std::move(studies),
-      text_, options);
+      std::move(text), options);
 }
 
 StudyFeatures Engine::encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
@@ -204,7 +228,14 @@ torch::Tensor Engine::fuse(const torch::Tensor& frontal, const torch::Tensor& la
   ViewFeatures front, side;
   front.global = frontal;
   side.global = lateral;
-  return unit(model_->fuse(front, side, has_frontal, has_lateral));
+  return model_->fuse(front, side, has_frontal, has_lateral);
+}
+
+torch::Tensor Engine::label_logits(const torch::Tensor& fused) const {
+  if (!labels_)
+    throw Error(ErrorKind::kUsage, package_.folder.string() + ": the model has no label head");
+  const torch::NoGradGuard no_grad;
+  return labels_->forward(fused);
 }
 
 PhraseFeatures Engine::encode_phrase(const std::vector<std::string>& wordings) const {

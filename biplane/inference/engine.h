@@ -73,19 +73,25 @@ class Engine {
   // each kind, in their order. Studies with a broken image are left out and listed.
   StudyFeatures encode(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                        Progress* progress = nullptr) const;
-  // The studies as encode() reads them, masked as in the first epoch of a training with `seed`. The
-  // manifest must outlive the data set.
+  // The studies as encode() reads them, masked as in the first epoch of a training with `seed`, or
+  // by `masking` instead of the model's own. The manifest must outlive the data set.
   std::unique_ptr<StudyDataset> read_studies(const Manifest& manifest,
                                              std::vector<std::int64_t> studies,
-                                             std::uint64_t seed = 0) const;
+                                             std::uint64_t seed = 0,
+                                             const MaskingOptions* masking = nullptr) const;
   // Key semantics and predictions for the masked reports of a batch.
   MaskedReading read_masked(const StudyBatch& batch) const;
   // (N,D), not normalised.
   torch::Tensor encode_texts(const std::vector<std::string>& texts) const;
   PromptFeatures encode_prompts(const PromptSet& prompts) const;
-  // One feature a study from both views, (N,D), normalised; has_* (N) bool say which views count.
+  // One feature a study from both views, (N,D), not normalised; has_* (N) bool say which views
+  // count.
   torch::Tensor fuse(const torch::Tensor& frontal, const torch::Tensor& lateral,
                      const torch::Tensor& has_frontal, const torch::Tensor& has_lateral) const;
+
+  // Logits of the label head, (N,L) in the order of provenance.labels, for fused features (N,D).
+  // Throws Error kUsage where the model has no label head.
+  torch::Tensor label_logits(const torch::Tensor& fused) const;
 
   PhraseFeatures encode_phrase(const std::vector<std::string>& wordings) const;
   // Patches of one preprocessed image (crop, crop) in [0,1].
@@ -100,6 +106,7 @@ class Engine {
   const ModelDescription& description() const { return package_.description; }
   const ModelPackage& package() const { return package_; }  // without its weights
   const TextPipeline& text() const { return text_; }
+  const MultiviewModel& model() const { return *model_; }  // callers switch gradients off
   int threads() const { return threads_; }
 
  private:
@@ -112,6 +119,7 @@ class Engine {
   std::int64_t batch_ = 32;
   int threads_ = 1;
   std::shared_ptr<MultiviewModel> model_;
+  std::shared_ptr<Linear> labels_;  // null without a label head
 };
 
 }  // namespace biplane

@@ -8,7 +8,8 @@
 
 namespace biplane {
 
-// The labels of CheXpert, in the order of corpus/chexpert.h.
+// The labels of CheXpert, in the order of corpus/chexpert.h: what the label term predicts unless
+// data.labels names others.
 constexpr std::int64_t kStudyLabels = 14;
 
 // A batch of studies (method section 1). B studies, T text tokens. All masks: true = valid.
@@ -28,7 +29,7 @@ struct StudyBatch {
   torch::Tensor sentence_ids;  // (B,T) i64, index of the sentence, -1 where word_mask is false
   torch::Tensor sentence_key;  // (B,T) i64, hash of the words of the token's sentence
   torch::Tensor report_key;    // (B) i64, hash of all words of the report (text/sentences.h)
-  // (B,kStudyLabels) f32: 1 present, 0 absent, NaN where nothing certain is known
+  // (B,L) f32: 1 present, 0 absent, NaN where nothing certain is known
   torch::Tensor labels;
   torch::Tensor study_index;  // (B) i64, number of the study in its data set (keys random numbers)
   std::vector<std::string> study_ids;  // B names, for messages

@@ -67,6 +67,7 @@ struct SelectionConfig {
 };
 
 struct KeySemanticsConfig {
+  bool enabled = true;       // false: the decoder sees every patch as it is
   double rho = 0.8;          // part of the valid patches that is kept, (0, 1]
   double alpha = 0.7;        // aggregated tokens per kept patch, (0, 1)
   double scale_init = 20.0;  // start of the learned scale of the aggregation logits
@@ -74,6 +75,7 @@ struct KeySemanticsConfig {
 
   template <class V>
   void visit(V& v) {
+    v.field("enabled", enabled);
     v.field("rho", rho);
     v.field("alpha", alpha);
     v.field("scale_init", scale_init);

@@ -16,8 +16,12 @@ ImageTower::ImageTower(const TowerConfig& config, std::int64_t image_size)
   patches_ = vit.patches();
 }
 
-VisionTokens ImageTower::forward(const torch::Tensor& pixels) const {
+VisionTokens ImageTower::forward(const torch::Tensor& pixels,
+                                 torch::Tensor* global_attention) const {
   const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !frozen_);
+  const auto* vit = std::get_if<std::shared_ptr<VisionTransformer>>(&network_);
+  if (global_attention != nullptr && vit != nullptr && (*vit)->config().pooling == "class")
+    return (*vit)->forward(pixels, global_attention);
   return std::visit([&](const auto& network) { return network->forward(pixels); }, network_);
 }
 

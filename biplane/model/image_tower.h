@@ -18,8 +18,11 @@ class ImageTower {
  public:
   // image_size: side of the square inputs, pixels. Throws Error kUsage for what cannot be.
   ImageTower(const TowerConfig& config, std::int64_t image_size);
-  // pixels (B,3,H,W) in [0,1]. A frozen tower keeps no graph.
-  VisionTokens forward(const torch::Tensor& pixels) const;
+  // pixels (B,3,H,W) in [0,1]. A frozen tower keeps no graph. `global_attention`, if set, receives
+  // (B,N) the last layer's attention to the patches of the token that is the global feature;
+  // undefined where the global feature is a mean.
+  VisionTokens forward(const torch::Tensor& pixels,
+                       torch::Tensor* global_attention = nullptr) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<torch::nn::Module> module() const;

@@ -88,6 +88,16 @@ std::vector<ViewCandidates> present_views(const KeyCandidates& candidates) {
   return views;
 }
 
+// Every valid patch for itself.
+void keep_every_patch(const torch::Tensor& values, KeySet& set) {
+  const torch::Tensor& valid = set.scores.valid;
+  set.kept = set.slot_used = valid;
+  set.aggregation = at::diag_embed(valid.to(values.scalar_type()));
+  const torch::Tensor shown = values.masked_fill(valid.logical_not().unsqueeze(2), 0.0);
+  set.keys = at::cat({shown, at::zeros_like(shown.narrow(1, 0, 1))}, 1);
+  set.key_mask = at::cat({valid, at::zeros_like(valid.narrow(1, 0, 1))}, 1);
+}
+
 // softmax over the places where `mask` is true, 0 elsewhere and in rows without any; never NaN,
 // also not in gradients.
 torch::Tensor masked_softmax(const torch::Tensor& logits, const torch::Tensor& mask) {
@@ -151,15 +161,18 @@ SlotDiagnostics slot_diagnostics(const torch::Tensor& sums) {
 
 KeySemantics::KeySemantics(const KeySemanticsConfig& config, std::int64_t width,
                            std::int64_t candidates)
-    : config_(config), slots_(slot_count(config.rho, config.alpha, candidates)) {
+    : config_(config),
+      slots_(config.enabled ? slot_count(config.rho, config.alpha, candidates) : candidates) {
   const auto hidden =
       static_cast<std::int64_t>(std::floor(kHiddenPart * static_cast<double>(width) + kRounding));
   TORCH_CHECK(slots_ >= 1 && hidden >= 1, "key semantics: ", candidates, " patches of width ",
               width, " are too few to aggregate");
-  norm = register_module("norm", std::make_shared<LayerNorm>(width, kLayerNormEps));
-  fc1 = register_module("fc1", std::make_shared<Linear>(width, hidden));
-  fc2 = register_module("fc2", std::make_shared<Linear>(hidden, slots_));
-  scale = register_parameter("scale", torch::full({1}, config.scale_init));
+  if (config.enabled) {
+    norm = register_module("norm", std::make_shared<LayerNorm>(width, kLayerNormEps));
+    fc1 = register_module("fc1", std::make_shared<Linear>(width, hidden));
+    fc2 = register_module("fc2", std::make_shared<Linear>(hidden, slots_));
+    scale = register_parameter("scale", torch::full({1}, config.scale_init));
+  }
   view_frontal = register_parameter("view_frontal", torch::zeros({width}));
   view_lateral = register_parameter("view_lateral", torch::zeros({width}));
 }
@@ -171,14 +184,18 @@ torch::Tensor KeySemantics::aggregation_weights(const torch::Tensor& values,
   return masked_softmax(logits.transpose(1, 2), kept.unsqueeze(1).logical_and(used.unsqueeze(2)));
 }
 
-KeySet KeySemantics::forward(const KeyCandidates& candidates) const {
+KeySet KeySemantics::forward(const KeyCandidates& candidates, const Scores* scores) const {
   KeySet set;
-  set.scores = score_candidates(candidates, config_.selection);
-  set.kept = select_best(set.scores, config_.rho);
+  set.scores = scores != nullptr ? *scores : score_candidates(candidates, config_.selection);
   std::vector<torch::Tensor> views;
   if (candidates.frontal.defined()) views.push_back(candidates.frontal + view_frontal);
   if (candidates.lateral.defined()) views.push_back(candidates.lateral + view_lateral);
   const torch::Tensor values = at::cat(views, 1);
+  if (!config_.enabled) {
+    keep_every_patch(values, set);
+    return set;
+  }
+  set.kept = select_best(set.scores, config_.rho);
   const torch::Tensor valid_count = set.scores.valid.sum(1, true).to(torch::kFloat64);
   const torch::Tensor used_count =
       (valid_count * (config_.rho * config_.alpha) + kRounding).floor();
@@ -195,8 +212,10 @@ KeySet KeySemantics::forward(const KeyCandidates& candidates) const {
 void KeySemantics::initialise(const Initializer& init) {
   // LibTorch's default range: with unit-variance inputs the logits differ by about 0.17, and by 3
   // to 4 after the scale.
-  fc1->initialise_uniform(init.child("fc1"));
-  fc2->initialise_uniform(init.child("fc2"));
+  if (config_.enabled) {
+    fc1->initialise_uniform(init.child("fc1"));
+    fc2->initialise_uniform(init.child("fc2"));
+  }
   init.normal("view_frontal", view_frontal, kViewStd);
   init.normal("view_lateral", view_lateral, kViewStd);
 }

@@ -62,15 +62,19 @@ torch::Tensor slot_sums(const KeySet& set);
 SlotDiagnostics slot_diagnostics(const torch::Tensor& sums);
 
 // Selection, aggregation and fusion of the rest. Values carry a learned view vector; scores do not.
+// Where the configuration switches it off, every valid patch is kept and is a slot of its own:
+// M = N, the aggregation is the identity, and there is no rest.
 class KeySemantics : public torch::nn::Module {
  public:
   // `candidates` = N_f + N_l at the configured image size: sets M. Smaller inputs use fewer slots,
   // larger ones at most M.
   KeySemantics(const KeySemanticsConfig& config, std::int64_t width, std::int64_t candidates);
-  KeySet forward(const KeyCandidates& candidates) const;
+  // `scores`, if set, rank the patches instead of those that the selection gives.
+  KeySet forward(const KeyCandidates& candidates, const Scores* scores = nullptr) const;
   void initialise(const Initializer& init);
   std::int64_t slots() const { return slots_; }  // M
 
+  // Null or undefined where it is switched off.
   std::shared_ptr<LayerNorm> norm;
   std::shared_ptr<Linear> fc1, fc2;          // D -> floor(0.2 D) -> M
   torch::Tensor scale;                       // (1)

@@ -51,7 +51,9 @@ ViewFeatures encode_present(const torch::Tensor& pixels, const torch::Tensor& ha
   const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !none);
   ViewFeatures features =
       encode(none ? at::zeros_like(pixels.narrow(0, 0, 1)) : present_pixels(pixels, rows));
-  for (torch::Tensor* part : {&features.global, &features.patches, &features.pooled}) {
+  for (torch::Tensor* part :
+       {&features.global, &features.patches, &features.pooled, &features.global_attention}) {
+    if (!part->defined()) continue;
     *part = none ? part->new_zeros([&] {
       std::vector<std::int64_t> shape = part->sizes().vec();
       shape[0] = pixels.size(0);
@@ -121,30 +123,39 @@ void MultiviewModel::freeze(torch::nn::Module& tower) const {
   for (torch::Tensor& parameter : tower.parameters()) parameter.set_requires_grad(false);
 }
 
-ViewFeatures MultiviewModel::run_frontal(const torch::Tensor& pixels) const {
-  VisionTokens view = frontal_.forward(pixels);
+ViewFeatures MultiviewModel::run_frontal(const torch::Tensor& pixels, bool global_attention) const {
+  torch::Tensor attention;
+  VisionTokens view = frontal_.forward(pixels, global_attention ? &attention : nullptr);
   const torch::Tensor pooled = view.pooled;
   view.tokens = frontal_projection_->forward(view.tokens);
-  return {frontal_projection_->forward(pooled), view.patches(), pooled, view.grid_rows,
-          view.grid_columns};
+  return {frontal_projection_->forward(pooled),
+          view.patches(),
+          pooled,
+          view.grid_rows,
+          view.grid_columns,
+          attention};
 }
 
-ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels) const {
+ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels, bool global_attention) const {
   const VisionTokens view = lateral_.forward(pixels);
   const AdapterOutput adapted = lateral_adapter_->forward(view.patches().contiguous());
-  return {adapted.global, adapted.tokens, adapted.pooled, view.grid_rows, view.grid_columns};
+  return {adapted.global,    adapted.tokens,
+          adapted.pooled,    view.grid_rows,
+          view.grid_columns, global_attention ? adapted.pooling_weights : torch::Tensor()};
 }
 
-ViewFeatures MultiviewModel::encode_frontal(const torch::Tensor& pixels,
-                                            const torch::Tensor& has) const {
-  return encode_present(pixels, has,
-                        [this](const torch::Tensor& present) { return run_frontal(present); });
+ViewFeatures MultiviewModel::encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has,
+                                            bool global_attention) const {
+  return encode_present(pixels, has, [&](const torch::Tensor& present) {
+    return run_frontal(present, global_attention);
+  });
 }
 
-ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels,
-                                            const torch::Tensor& has) const {
-  return encode_present(pixels, has,
-                        [this](const torch::Tensor& present) { return run_lateral(present); });
+ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has,
+                                            bool global_attention) const {
+  return encode_present(pixels, has, [&](const torch::Tensor& present) {
+    return run_lateral(present, global_attention);
+  });
 }
 
 torch::Tensor MultiviewModel::encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
@@ -179,7 +190,7 @@ torch::Tensor MultiviewModel::fuse(const ViewFeatures& frontal, const ViewFeatur
 }
 
 KeySet MultiviewModel::select_keys(const MlmInput& input, const torch::Tensor& masked) const {
-  const bool full = config_.key_semantics.selection.text == "full";
+  const bool full = config_.key_semantics.selection.text == "full" && input.scores == nullptr;
   TORCH_CHECK(!full || input.report_tokens.defined(),
               "selection.text: full needs the tokens of the whole report");
   KeyCandidates candidates;
@@ -191,7 +202,7 @@ KeySet MultiviewModel::select_keys(const MlmInput& input, const torch::Tensor& m
   candidates.lateral_global = input.lateral.global;
   candidates.tokens = full ? input.report_tokens : masked;
   candidates.score_words = input.score_words;
-  return key_semantics_->forward(candidates);
+  return key_semantics_->forward(candidates, input.scores);
 }
 
 torch::Tensor MultiviewModel::decode_places(const MlmInput& input, const TokenLayout& layout,
@@ -209,7 +220,9 @@ MlmOutput MultiviewModel::mlm(const MlmInput& input) const {
               "masked ids and labels must be (B,T), not ", ids.sizes(), " and ",
               input.mlm_labels.sizes());
   const TokenLayout layout = TokenLayout::packed(ids.size(0), ids.size(1), input.attention_mask);
-  const torch::Tensor masked = encode_rows(ids, layout, input.dropout);
+  const torch::Tensor masked = input.masked_tokens.defined()
+                                   ? layout.flatten(input.masked_tokens)
+                                   : encode_rows(ids, layout, input.dropout);
   MlmOutput output;
   output.keys = select_keys(input, layout.unflatten(masked.detach()));
   const torch::Tensor all_labels = input.mlm_labels.reshape({-1});

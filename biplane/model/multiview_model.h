@@ -21,6 +21,10 @@ struct ViewFeatures {
   torch::Tensor patches;  // (B,N,D), row by row of the patch grid
   torch::Tensor pooled;   // (B,W) the encoder's own global feature, before projection or adapter
   std::int64_t grid_rows = 0, grid_columns = 0;
+  // (B,N) how much the global feature reads of each patch, if asked for: frontal, the last layer's
+  // attention of the class token (undefined where the tower's global feature is a mean); lateral,
+  // the adapter's pooling weights.
+  torch::Tensor global_attention{};
 };
 
 struct TextFeatures {
@@ -41,6 +45,8 @@ struct MlmInput {
   torch::Tensor report_tokens{};  // (B,T,D) TextFeatures::tokens of the whole report; only for
                                   // selection.text "full"
   const KeyedDropout* dropout = nullptr;
+  torch::Tensor masked_tokens{};   // (B,T,D) of the masked copy, where encoded already; else it is
+  const Scores* scores = nullptr;  // rank the patches instead of those that the selection gives
 };
 
 struct MlmOutput {
@@ -69,9 +75,11 @@ class MultiviewModel : public torch::nn::Module {
   MultiviewModel(const ModelConfig& config, std::uint64_t seed);
 
   // pixels (B,3,H,W) in [0,1]; has (B) bool: rows that are false are skipped, whatever their pixels
-  // are. Undefined = all.
-  ViewFeatures encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
-  ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {}) const;
+  // are. Undefined = all. `global_attention`: fill that field too.
+  ViewFeatures encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has = {},
+                              bool global_attention = false) const;
+  ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {},
+                              bool global_attention = false) const;
   // ids (B,T) i64, attention_mask (B,T) bool. `class_attention`: fill that field too.
   TextFeatures encode_text(const torch::Tensor& ids, const torch::Tensor& attention_mask,
                            const KeyedDropout* dropout = nullptr,
@@ -94,8 +102,8 @@ class MultiviewModel : public torch::nn::Module {
   torch::Tensor prototypes;  // (K,D), unit rows
 
  private:
-  ViewFeatures run_frontal(const torch::Tensor& pixels) const;
-  ViewFeatures run_lateral(const torch::Tensor& pixels) const;
+  ViewFeatures run_frontal(const torch::Tensor& pixels, bool global_attention) const;
+  ViewFeatures run_lateral(const torch::Tensor& pixels, bool global_attention) const;
   torch::Tensor encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
                             const KeyedDropout* dropout,
                             torch::Tensor* class_attention = nullptr) const;

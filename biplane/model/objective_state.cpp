@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "biplane/model/batch.h"
-
 namespace biplane {
 namespace {
 
@@ -14,7 +12,8 @@ std::shared_ptr<FeatureQueue> make_queue(const ProtoConfig& config, std::int64_t
 
 }  // namespace
 
-ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width, std::uint64_t seed)
+ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width,
+                               std::int64_t label_count, std::uint64_t seed)
     : text(make_queue(config.proto, width)),
       frontal(make_queue(config.proto, width)),
       lateral(make_queue(config.proto, width)) {
@@ -27,8 +26,8 @@ ObjectiveState::ObjectiveState(const LossConfig& config, std::int64_t width, std
   if (config.itc.weight > 0.0 && config.itc.kind == "sigmoid")
     bias = register_parameter("bias", torch::full({}, config.itc.bias));
   if (config.labels.weight > 0.0) {
-    labels = register_module("labels", std::make_shared<Linear>(width, kStudyLabels));
-    labels->initialise_uniform(Initializer(seed, std::string(kObjectiveStateName) + ".labels."));
+    labels = register_module("labels", std::make_shared<Linear>(width, label_count));
+    labels->initialise_uniform(Initializer(seed, kLabelHead));
   }
 }
 

@@ -28,6 +28,8 @@ struct ModelProvenance {
   bool lateral_trained = true;
   bool mlm_trained = true;  // the masked-word term was on: selection and predictions mean something
   MaskingOptions masking;   // of the reports it was trained on
+  // Labels that the label head predicts from the fused feature, in its order; empty: it has none.
+  std::vector<std::string> labels;
 
   template <class V>
   void visit(V& v) {
@@ -43,6 +45,7 @@ struct ModelProvenance {
     v.field("lateral_trained", lateral_trained);
     v.field("mlm_trained", mlm_trained);
     v.field("masking", masking);
+    v.field("labels", labels);
   }
 };
 
@@ -67,7 +70,7 @@ void write_model_description(const std::filesystem::path& folder,
 
 // Writes a model directory: under a temporary name beside it, with SHA256SUMS, then moved into
 // place (an older one at that place is replaced). weights: parameters and buffers of
-// MultiviewModel. Throws Error kIo.
+// MultiviewModel, and of the label head where provenance.labels names one. Throws Error kIo.
 void save_model_package(const std::filesystem::path& folder, const ModelDescription& description,
                         const TensorMap& weights);
 

@@ -53,8 +53,8 @@ PretrainObjective::PretrainObjective(const PretrainSettings& settings)
     : settings_(checked(settings)),
       model_(std::make_shared<MultiviewModel>(settings.model, settings.seed)),
       state_(model_->register_module(
-          kObjectiveStateName,
-          std::make_shared<ObjectiveState>(settings.loss, settings.model.width, settings.seed))) {}
+          kObjectiveStateName, std::make_shared<ObjectiveState>(settings.loss, settings.model.width,
+                                                                settings.labels, settings.seed))) {}
 
 LossTerms PretrainObjective::compute(const StudyBatch& batch, const StepContext& context) {
   TORCH_CHECK(batch.size() > 0, "the objective needs at least one study");

@@ -24,6 +24,7 @@ struct PretrainSettings {
   std::uint64_t seed = 0;  // of the starting weights
   // Parameters that start from elsewhere, by name; with any, all others learn 5 times as fast.
   std::set<std::string> imported;
+  std::int64_t labels = kStudyLabels;  // L, labels of the label term
 };
 
 // L = w_itc L_itc + w_mlm L_mlm + w_fla L_fla + w_proto L_proto + w_local L_local + w_labels

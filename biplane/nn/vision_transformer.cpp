@@ -131,7 +131,19 @@ torch::Tensor VisionTransformer::embed(const torch::Tensor& pixels) const {
   return at::cat({x.narrow(1, 0, 1), registers.expand({x.size(0), -1, -1}), x.slice(1, 1)}, 1);
 }
 
-VisionTokens VisionTransformer::forward(const torch::Tensor& pixels) const {
+torch::Tensor VisionTransformer::attention_of_class(const torch::Tensor& x,
+                                                    const TokenLayout& layout) const {
+  const torch::NoGradGuard no_grad;
+  const TransformerBlock& last = *blocks.back();
+  const torch::Tensor all = last.ln_1->forward(x.detach());
+  const torch::Tensor first = layout.unflatten(all).select(1, 0);
+  const torch::Tensor weights = last.attn->cross_weights(
+      first, TokenLayout::padded(layout.batch(), 1), all, layout.mask());  // (B,heads,1,T)
+  return weights.mean(1).squeeze(1).slice(1, 1 + config_.registers);
+}
+
+VisionTokens VisionTransformer::forward(const torch::Tensor& pixels,
+                                        torch::Tensor* class_attention) const {
   check_pixels(pixels);
   TORCH_CHECK(pixels.size(2) >= config_.patch && pixels.size(2) % config_.patch == 0 &&
                   pixels.size(3) >= config_.patch && pixels.size(3) % config_.patch == 0,
@@ -141,7 +153,11 @@ VisionTokens VisionTransformer::forward(const torch::Tensor& pixels) const {
   const TokenLayout layout = TokenLayout::padded(x.size(0), x.size(1));
   x = layout.flatten(x);
   if (ln_pre) x = ln_pre->forward(x);
-  for (const auto& block : blocks) x = block->forward(x, layout);
+  for (const auto& block : blocks) {
+    if (class_attention != nullptr && block == blocks.back())
+      *class_attention = attention_of_class(x, layout);
+    x = block->forward(x, layout);
+  }
   VisionTokens out;
   out.first_patch = 1 + config_.registers;
   out.grid_rows = pixels.size(2) / config_.patch;

@@ -70,8 +70,9 @@ class VisionTransformer : public torch::nn::Module {
   // pixels (B,3,H,W) in [0,1], H and W multiples of the patch side; other sizes than image_size,
   // also rectangles, interpolate the positions. An expanded grey image (stride 0 between channels)
   // is read once. Tokens: class token, registers, patches, after the final norm; with pooling
-  // "mean" not normed.
-  VisionTokens forward(const torch::Tensor& pixels) const;
+  // "mean" not normed. `class_attention`, if set, receives the last layer's attention of the class
+  // token to the patches, mean over heads, without gradient: (B,N).
+  VisionTokens forward(const torch::Tensor& pixels, torch::Tensor* class_attention = nullptr) const;
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 
@@ -89,6 +90,8 @@ class VisionTransformer : public torch::nn::Module {
   torch::Tensor embed(const torch::Tensor& pixels) const;
   torch::Tensor embed_patches(const torch::Tensor& pixels) const;
   torch::Tensor embed_with_stem(const torch::Tensor& pixels) const;
+  // x (B*T,W), what enters the last block -> (B,N)
+  torch::Tensor attention_of_class(const torch::Tensor& x, const TokenLayout& layout) const;
 
   VisionTransformerConfig config_;
   PixelStatistics pixels_;  // buffers

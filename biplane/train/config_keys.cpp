@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "biplane/core/error.h"
+#include "biplane/core/sha256.h"
 
 namespace biplane {
 namespace {
@@ -16,6 +17,10 @@ constexpr std::string_view kFree[] = {"train.checkpoint_every", "train.keep",   
                                       "data.workers",           "data.prefetch", "data.cache_mib",
                                       "data.vocabulary"};
 constexpr std::string_view kArchitecture = "model.";
+
+bool is_free(const std::string& key) {
+  return std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree);
+}
 
 std::string value_of(const std::map<std::string, std::string>& keys, const std::string& key) {
   const auto found = keys.find(key);
@@ -53,7 +58,7 @@ void check_same_config(const std::map<std::string, std::string>& before,
   all.insert(now.begin(), now.end());
   std::string differing;
   for (const auto& [key, unused] : all) {
-    if (std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree)) continue;
+    if (is_free(key)) continue;
     if (value_of(before, key) == value_of(now, key)) continue;
     // The architecture is named first: it explains most of what else may differ.
     if (differing.empty() ||
@@ -62,6 +67,14 @@ void check_same_config(const std::map<std::string, std::string>& before,
   }
   if (!differing.empty())
     throw_differs(run, differing, value_of(before, differing), value_of(now, differing));
+}
+
+std::string config_hash(const std::map<std::string, std::string>& keys) {
+  std::string text;
+  for (const auto& [key, value] : keys) {
+    if (!is_free(key)) text += key + '=' + value + '\n';
+  }
+  return sha256_hex(text);
 }
 
 }  // namespace biplane

@@ -53,4 +53,7 @@ void check_same_config(const std::map<std::string, std::string>& before,
                        const std::map<std::string, std::string>& now,
                        const std::filesystem::path& run);
 
+// SHA-256 over the keys that check_same_config compares: equal for runs that do the same.
+std::string config_hash(const std::map<std::string, std::string>& keys);
+
 }  // namespace biplane

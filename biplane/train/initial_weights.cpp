@@ -11,6 +11,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/model/checkpoint.h"
+#include "biplane/model/objective_state.h"
 #include "biplane/model/package.h"
 #include "biplane/model/tower_package.h"
 #include "biplane/nn/weights.h"
@@ -56,6 +57,8 @@ InitialWeights whole_model(PretrainConfig& config) {
     config.data.vocabulary = (package.folder / "vocab.txt").string();
   InitialWeights initial;
   initial.weights = package.weights;
+  std::erase_if(initial.weights,
+                [](const auto& item) { return item.first.starts_with(kLabelHead); });
   initial.corpora = package.description.provenance.corpora;
   return initial;
 }

@@ -183,12 +183,15 @@ class Parts {
     add("masked report", {"text", "text_projection"}, text());
     const double candidates = patches(model_.frontal) + patches(model_.lateral);
     const KeySemanticsConfig& keys = model_.key_semantics;
-    const double slots = static_cast<double>(
-        slot_count(keys.rho, keys.alpha,
-                   static_cast<std::int64_t>(patches(model_.frontal, model_.image_size) +
-                                             patches(model_.lateral, model_.image_size))));
+    const double slots =
+        keys.enabled ? static_cast<double>(slot_count(
+                           keys.rho, keys.alpha,
+                           static_cast<std::int64_t>(patches(model_.frontal, model_.image_size) +
+                                                     patches(model_.lateral, model_.image_size))))
+                     : candidates;
+    const double selected = 2.4 * width_ * candidates + 4.5 * slots * candidates;
     add("key semantics", {"key_semantics"},
-        studies_ * (2.4 * width_ * candidates + 4.5 * slots * candidates + (slots + 1) * width_));
+        studies_ * ((keys.enabled ? selected : slots * candidates) + (slots + 1) * width_));
     const double rows = studies_ * input_.tokens, places = rows * input_.masked;
     add("decoder", {"decoder"},
         decoder(model_.decoder.layers, model_.decoder.heads, model_.decoder.style == "reference",

@@ -186,8 +186,11 @@ class Planner {
   }
 
   void plan_parameters() {
-    PretrainObjective objective(
-        {config_.model, config_.loss, static_cast<std::uint64_t>(config_.seed), {}});
+    PretrainObjective objective({config_.model,
+                                 config_.loss,
+                                 static_cast<std::uint64_t>(config_.seed),
+                                 {},
+                                 static_cast<std::int64_t>(config_.data.label_names().size())});
     import_absent(objective.module());
     check_frozen_towers(config_.model, imported_);
     for (const auto& item : objective.module().named_parameters()) {

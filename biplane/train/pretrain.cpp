@@ -55,6 +55,7 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data,
   provenance.alignment_trained = config.loss.fla.weight > 0;
   provenance.mlm_trained = config.loss.mlm.weight > 0;
   provenance.masking = config.data.masking;
+  if (config.loss.labels.weight > 0) provenance.labels = config.data.label_names();
   const bool fused = config.loss.uses_fused(), mean = config.model.fusion == "mean";
   provenance.absent_frontal_trained =
       mean || (fused && (config.model.view_dropout.frontal > 0 || lacks(has_frontal) ||
@@ -95,10 +96,12 @@ InitialWeights start_of_run(PretrainConfig& config, const fs::path& out) {
   return std::move(kept->initial);
 }
 
-// The weights of the network alone, without what the objective keeps beside them.
+// The weights of the network and the label head, without what the objective keeps beside them.
 TensorMap network_weights(Objective& objective) {
   TensorMap weights = module_state(objective.module());
-  std::erase_if(weights, [](const auto& item) { return !is_model_state(item.first); });
+  std::erase_if(weights, [](const auto& item) {
+    return !is_model_state(item.first) && !item.first.starts_with(kLabelHead);
+  });
   return weights;
 }
 
@@ -153,7 +156,11 @@ PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const 
   // The source alone keeps the data set, and lets it go with its cache where the size changes.
   LoaderSource source(std::move(data.dataset), config, hooks.log);
   // A whole model goes on at one learning rate; beside imported towers the rest learns faster.
-  PretrainSettings settings{config.model, config.loss, static_cast<std::uint64_t>(config.seed), {}};
+  PretrainSettings settings;
+  settings.model = config.model;
+  settings.loss = config.loss;
+  settings.seed = static_cast<std::uint64_t>(config.seed);
+  settings.labels = static_cast<std::int64_t>(config.data.label_names().size());
   if (config.init.model.empty()) settings.imported = initial.imported.names;
   settings.loss.proto.freeze_steps = config.loss.proto.frozen_steps(source.batches_per_epoch());
   PretrainResult result;

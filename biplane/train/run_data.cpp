@@ -37,6 +37,22 @@ std::string content_of(const View& view) {
   return view.sha256.empty() ? std::filesystem::path(view.path).filename().string() : view.sha256;
 }
 
+// Every label that is named is known for some study.
+void check_labels(const RunData& data, const DataConfig& config) {
+  for (const std::string& name : config.labels) {
+    const bool known = std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
+      return data.manifest->studies()[static_cast<std::size_t>(index)].labels.contains(name);
+    });
+    if (known) continue;
+    std::vector<std::string> names;
+    for (const auto& [label, value] :
+         data.manifest->studies()[static_cast<std::size_t>(data.chosen.front())].labels)
+      names.push_back(label);
+    throw Error(ErrorKind::kUsage, "data.labels: no study of " + config.manifest +
+                                       " has a label '" + name + "'" + did_you_mean(name, names));
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataConfig& config) {
@@ -53,6 +69,7 @@ RunData read_run_data(const DataConfig& config, std::uint64_t seed) {
   RunData data;
   data.manifest = std::make_shared<Manifest>(Manifest::read(config.manifest, config.root));
   data.chosen = chosen_studies(*data.manifest, config);
+  check_labels(data, config);
   data.dataset = std::make_shared<StudyDataset>(
       data.manifest, data.chosen, make_text_pipeline(config, data.manifest->studies(), data.chosen),
       DatasetOptions::from(config, seed, /*training=*/true));

@@ -124,6 +124,26 @@ TEST(StudyLoader, LabelsAreZeroAndOneAndNotANumberWhereNothingCertainIsKnown) {
   EXPECT_EQ(batch.labels.isnan().sum().item<std::int64_t>(), 6 * (kStudyLabels - 1));
 }
 
+TEST(StudyLoader, LabelsMayBeOthersOfTheManifestByName) {
+  const SmallData data(12);
+  std::vector<Study> studies = data.manifest()->studies();
+  for (std::size_t i = 0; i < studies.size(); ++i)
+    studies[i].labels = {{"nodule", static_cast<int>(i % 3) - 1}};
+  DatasetOptions options = data.options(false);
+  options.labels = {"nodule", "mass"};
+  const StudyDataset dataset(
+      std::make_shared<Manifest>(studies, data.manifest()->root(), data.manifest()->path()),
+      data.all(), data.text(), options);
+  std::vector<StudySample> samples;
+  for (std::int64_t place = 0; place < 3; ++place) samples.push_back(dataset.sample(place, 0));
+  const torch::Tensor labels = collate(samples, data.text(), 16).labels;
+  ASSERT_EQ(labels.sizes(), (std::vector<std::int64_t>{3, 2}));
+  EXPECT_TRUE(std::isnan(labels[0][0].item<float>())) << "uncertain";
+  EXPECT_EQ(labels[1][0].item<float>(), 0);
+  EXPECT_EQ(labels[2][0].item<float>(), 1);
+  EXPECT_TRUE(labels.select(1, 1).isnan().all().item<bool>());
+}
+
 TEST(StudyLoader, KeysTellWhichSentencesAndReportsAreTheSame) {
   const SmallData data(12);
   const std::vector<std::string> texts = {"No edema. Clear lungs.", "clear lungs. no edema!",

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/model/model_card.h"
@@ -206,6 +208,60 @@ TEST(ImageTower, TheConfigurationNamesTheKeyOfABadSwin) {
   EXPECT_EQ(message("image_size=36"),
             "model.frontal.swin.patch: the image size 36 is no multiple of 8, the pixels along the "
             "side of a token of the last stage");
+}
+
+TEST(ImageTower, GlobalAttentionIsThatOfTheTokenThatBecomesTheGlobalFeature) {
+  const torch::NoGradGuard no_grad;
+  MultiviewModel model(tiny_config(tiny_dinov2(), tiny_swin()), 1);
+  const torch::Tensor has = torch::tensor({1, 0, 1}).to(torch::kBool);
+  EXPECT_FALSE(model.encode_frontal(images(1)).global_attention.defined());
+  const ViewFeatures frontal = model.encode_frontal(images(1), has, true);
+  const ViewFeatures lateral = model.encode_lateral(images(2), {}, true);
+  EXPECT_EQ(frontal.global_attention.sizes(), Shape({3, 16}));
+  EXPECT_EQ(frontal.global_attention[1].abs().sum().item<float>(), 0.0F);
+  expect_near(lateral.global_attention.sum(1), torch::ones({3}), 1e-5, "pooling weights");
+  expect_near(torch::bmm(lateral.global_attention.unsqueeze(1), lateral.patches).squeeze(1),
+              lateral.global, 1e-5, "the lateral's global feature");
+  TowerConfig mean = tiny_dinov2();
+  mean.vit.pooling = "mean";
+  const MultiviewModel pooled(tiny_config(mean, tiny_swin()), 1);
+  EXPECT_FALSE(pooled.encode_frontal(images(1), {}, true).global_attention.defined());
+}
+
+// softmax(q k) of the class token, head by head, in a tower whose one block sees the embedding.
+TEST(ImageTower, ClassAttentionIsTheLastLayersMeanOverHeads) {
+  const torch::NoGradGuard no_grad;
+  VisionTransformerConfig config;
+  config.style = "timm";
+  config.patch = 8;
+  config.width = 16;
+  config.layers = 1;
+  config.heads = 2;
+  config.mean = config.std = {0.5};
+  config.image_size = kSide;
+  VisionTransformer tower(config);
+  tower.initialise(Initializer(3));
+  const TransformerBlock& block = *tower.blocks[0];
+  block.attn->in_proj_weight.mul_(20);
+  const torch::Tensor pixels = images(4);
+  torch::Tensor attention;
+  const VisionTokens tokens = tower.forward(pixels, &attention);
+  expect_near(tokens.tokens, tower.forward(pixels).tokens, 0, "tokens");
+  const torch::Tensor patches =
+      torch::conv2d((pixels - 0.5) / 0.5, tower.patch_weight, tower.patch_bias, 8)
+          .flatten(2)
+          .transpose(1, 2);
+  const torch::Tensor x =
+      block.ln_1->forward(torch::cat({tower.class_embedding.expand({3, 1, 16}), patches}, 1) +
+                          tower.positional_embedding);
+  const torch::Tensor rows = at::linear(x, block.attn->in_proj_weight, block.attn->in_proj_bias);
+  torch::Tensor expected = torch::zeros({3, 17});
+  for (std::int64_t head = 0; head < 2; ++head) {
+    const torch::Tensor q = rows.select(1, 0).narrow(1, 8 * head, 8),
+                        k = rows.narrow(2, 16 + 8 * head, 8);
+    expected += (k * q.unsqueeze(1)).sum(2).div(std::sqrt(8.0)).softmax(1) / 2;
+  }
+  expect_near(attention, expected.slice(1, 1), 1e-5, "attention");
 }
 
 TEST(ImageTower, TheModelCardNamesTheFamily) {

@@ -170,6 +170,28 @@ TEST(KeySemantics, GradientsAgreeWithFiniteDifferencesAndScoresHaveNone) {
       << "the report's tokens must get no gradient from the selection";
 }
 
+TEST(KeySemantics, SwitchedOffTheDecoderSeesEveryValidPatchAsItIs) {
+  KeySemanticsConfig off;
+  off.enabled = false;
+  const auto module = make_module(off, 30);
+  EXPECT_EQ(module->named_parameters().size(), 2U) << "only the view vectors are learned";
+  const KeyCandidates candidates = make_candidates(16, 14);
+  const KeySet set = module->forward(candidates);
+  ASSERT_EQ(set.keys.sizes(), (std::vector<std::int64_t>{4, 31, kWidth}));
+  const std::vector<std::int64_t> valid{30, 16, 14, 0};
+  for (std::int64_t study = 0; study < 4; ++study) {
+    EXPECT_EQ(set.key_mask[study].sum().item<std::int64_t>(),
+              valid[static_cast<std::size_t>(study)]);
+    EXPECT_EQ(set.kept[study].sum().item<std::int64_t>(), valid[static_cast<std::size_t>(study)]);
+  }
+  expect_near(set.keys.slice(1, 0, 16).slice(0, 0, 2),
+              candidates.frontal.slice(0, 0, 2) + module->view_frontal, 1e-12, "frontal patches");
+  expect_near(set.keys.select(0, 2).slice(0, 16, 30), candidates.lateral[2] + module->view_lateral,
+              1e-12, "lateral patches");
+  expect_near(set.aggregation[0], torch::eye(30, torch::kFloat64), 0, "aggregation");
+  EXPECT_NEAR(slot_diagnostics(slot_sums(set)).slot_support, 1, 1e-9);
+}
+
 TEST(KeySemantics, DiagnosticsAreThoseOfTheDefinition) {
   const auto module = make_module({}, 32);
   const KeySet set = module->forward(make_candidates(16, 16));
