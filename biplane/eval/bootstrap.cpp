@@ -5,9 +5,25 @@
 #include <map>
 
 #include "biplane/core/error.h"
+#include "biplane/core/random.h"
 #include "biplane/eval/legacy_random.h"
 
 namespace biplane {
+namespace {
+
+// A Poisson number of mean 1 by inversion of its distribution.
+std::uint16_t poisson(double uniform) {
+  double share = std::exp(-1.0), below = share;
+  std::uint16_t number = 0;
+  while (uniform >= below && share > 0) {
+    ++number;
+    share /= number;
+    below += share;
+  }
+  return number;
+}
+
+}  // namespace
 
 PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row,
                                    const BootstrapOptions& options) {
@@ -20,9 +36,19 @@ PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row,
   for (auto& [patient, index] : number) index = static_cast<std::uint32_t>(patients_++);
   for (const std::string& patient : patient_of_row) patient_of_row_.push_back(number.at(patient));
 
-  LegacyRandom random(options.seed);
   draws_.assign(static_cast<std::size_t>(options.repeats),
                 std::vector<std::uint16_t>(static_cast<std::size_t>(patients_), 0));
+  if (options.draws == BootstrapDraws::kPoisson) {
+    for (const auto& [patient, index] : number) {
+      const std::uint64_t key = stable_hash(patient);
+      for (std::size_t repeat = 0; repeat < draws_.size(); ++repeat) {
+        draws_[repeat][index] =
+            poisson(CounterRandom(options.seed, "patients", {repeat, key}).uniform());
+      }
+    }
+    return;
+  }
+  LegacyRandom random(options.seed);
   for (std::vector<std::uint16_t>& times : draws_) {
     for (std::int64_t draw = 0; draw < patients_; ++draw)
       ++times[static_cast<std::size_t>(random.below(patients_))];

@@ -9,9 +9,20 @@
 
 namespace biplane {
 
+// How a repeat draws patients.
+enum class BootstrapDraws {
+  // As many patients as there are, with replacement, from RandomState(seed) of NumPy.
+  kResampled,
+  // Each patient as often as a Poisson number of mean 1 says that depends on seed, repeat and
+  // patient alone. A repeat then has the same patients in every evaluation that has them, whatever
+  // else is evaluated, so that figures of several models can be compared repeat by repeat.
+  kPoisson,
+};
+
 struct BootstrapOptions {
   std::int64_t repeats = 1000;
   std::uint32_t seed = 0;
+  BootstrapDraws draws = BootstrapDraws::kResampled;
 };
 
 // 95 % percentile interval; nothing where no repeat was defined.
@@ -24,8 +35,8 @@ struct Interval {
 using Replicates = std::vector<std::optional<double>>;
 
 // Bootstrap over patients: all rows of a patient are drawn together, as often as the patient is.
-// Patients are sorted by byte order; repeat r is one call of RandomState(seed).randint(0, P, P) of
-// a generator shared by all repeats.
+// Patients are sorted by byte order; with kResampled repeat r is one call of
+// RandomState(seed).randint(0, P, P) of a generator shared by all repeats.
 class PatientBootstrap {
  public:
   // patient_of_row: the patient of each row. Throws Error kUsage without rows or repeats.

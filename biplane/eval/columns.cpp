@@ -1,12 +1,10 @@
 #include "biplane/eval/columns.h"
 
 #include <numeric>
-#include <optional>
 
 #include "biplane/model/losses.h"
 
 namespace biplane {
-namespace {
 
 torch::Tensor index_tensor(const std::vector<std::int64_t>& rows) {
   return torch::tensor(at::ArrayRef<std::int64_t>(rows), torch::kInt64);
@@ -17,7 +15,6 @@ std::vector<std::int64_t> rows_where(const torch::Tensor& flags) {
   return {rows.data_ptr<std::int64_t>(), rows.data_ptr<std::int64_t>() + rows.numel()};
 }
 
-// For each row the next one (going round) of another patient; nothing where all are one patient's.
 std::optional<std::vector<std::int64_t>> other_patients(const std::vector<std::int64_t>& rows,
                                                         const EvaluationInput& input) {
   std::vector<std::int64_t> others;
@@ -32,6 +29,8 @@ std::optional<std::vector<std::int64_t>> other_patients(const std::vector<std::i
   }
   return others;
 }
+
+namespace {
 
 // Builds columns of the features at hand.
 class ColumnMaker {
@@ -62,7 +61,7 @@ class ColumnMaker {
     torch::Tensor fused =
         input_.engine.fuse(features_.frontal.index_select(0, own),
                            features_.lateral.index_select(0, other), has_frontal, has_lateral);
-    return {views, {}, rows, fused, {}};
+    return {views, {}, rows, unit(fused), {}, fused};
   }
 
   void add_paired(const std::vector<std::int64_t>& rows, std::vector<ViewColumn>& columns) const {
@@ -145,6 +144,7 @@ ViewColumn filter_column(const ViewColumn& column, const std::vector<std::uint8_
   }
   if (column.features.defined())
     kept.features = column.features.index_select(0, index_tensor(places));
+  if (column.fused.defined()) kept.fused = column.fused.index_select(0, index_tensor(places));
   return kept;
 }
 

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct ViewColumn {
   std::vector<std::int64_t> rows;  // of StudyFeatures
   torch::Tensor features;  // (rows, D) f32, normalised; undefined where the column means nothing
   std::string note;        // why it means nothing
+  torch::Tensor fused{};   // (rows, D) f32 before normalisation; undefined for one view
 };
 
 // The columns that the studies allow. frontal, lateral, both, lateral_missing (the fused feature
@@ -31,6 +33,15 @@ ViewColumn filter_column(const ViewColumn& column, const std::vector<std::uint8_
 
 // Patients of a column's rows, for the bootstrap.
 std::vector<std::string> patients_of(const ViewColumn& column, const EvaluationInput& input);
+
+// For each of these rows the next one (going round) of another patient; nothing where all are one
+// patient's.
+std::optional<std::vector<std::int64_t>> other_patients(const std::vector<std::int64_t>& rows,
+                                                        const EvaluationInput& input);
+
+// (rows) i64 and back.
+torch::Tensor index_tensor(const std::vector<std::int64_t>& rows);
+std::vector<std::int64_t> rows_where(const torch::Tensor& flags);
 
 const Study& study_of(const EvaluationInput& input, std::int64_t row);
 

@@ -9,8 +9,10 @@
 #include "biplane/core/files.h"
 #include "biplane/core/sha256.h"
 #include "biplane/eval/grounding.h"
+#include "biplane/eval/modules.h"
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
+#include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
 
@@ -30,9 +32,14 @@ std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::s
       evaluators.push_back(std::make_unique<RetrievalEvaluator>());
     } else if (task == "grounding") {
       evaluators.push_back(std::make_unique<GroundingEvaluator>());
+    } else if (task == "supervised") {
+      evaluators.push_back(std::make_unique<SupervisedEvaluator>());
+    } else if (task == "modules") {
+      evaluators.push_back(std::make_unique<ModulesEvaluator>());
     } else {
       throw Error(ErrorKind::kUsage,
-                  "--tasks: '" + task + "' is none of: zero_shot, retrieval, grounding");
+                  "--tasks: '" + task +
+                      "' is none of: zero_shot, retrieval, grounding, supervised, modules");
     }
   }
   return evaluators;
@@ -168,6 +175,7 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
   input.prompts = prompts ? &*prompts : nullptr;
   input.pool = options.pool;
   input.bootstrap.repeats = options.bootstrap;
+  input.bootstrap.draws = options.draws;
 
   EvaluationOutput output;
   note_broken(features, output.notes);

@@ -22,9 +22,10 @@ struct EvaluateOptions {
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
   std::int64_t pool = 200;
   std::int64_t bootstrap = 1000;  // repeats
-  int threads = 0;                // 0: one per core
-  std::string code;               // program and version, for the rows
-  std::string corpus;             // name in the rows; empty: the manifest's folder name
+  BootstrapDraws draws = BootstrapDraws::kResampled;
+  int threads = 0;     // 0: one per core
+  std::string code;    // program and version, for the rows
+  std::string corpus;  // name in the rows; empty: the manifest's folder name
 };
 
 struct EvaluateResult {

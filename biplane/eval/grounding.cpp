@@ -57,23 +57,6 @@ Item measure(const PhraseMap& maps, const std::vector<std::uint8_t>& truth, int 
   return item;
 }
 
-// Findings with truth in a view of a study and with a phrase.
-std::vector<std::string> marked_findings(const Study& study, std::int64_t view,
-                                         const Phrases& phrases) {
-  std::set<std::string> marked;
-  for (const Mask& mask : study.masks) {
-    if (mask.view == view) marked.insert(mask.label);
-  }
-  for (const Box& box : study.boxes) {
-    if (box.view == view) marked.insert(box.label);
-  }
-  std::vector<std::string> findings;
-  for (const std::string& finding : marked) {
-    if (phrases.contains(finding)) findings.push_back(finding);
-  }
-  return findings;
-}
-
 std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
                                 std::int64_t row) {
   const Study& study = study_of(input, row);
@@ -82,9 +65,10 @@ std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phr
   for (const bool lateral : {false, true}) {
     const std::optional<std::int64_t> view = first_view(study, lateral);
     const std::vector<std::string> findings =
-        view ? marked_findings(study, *view, phrases) : std::vector<std::string>{};
+        view ? marked_findings(study, *view) : std::vector<std::string>{};
     std::optional<ViewFeatures> features;
     for (const std::string& finding : findings) {
+      if (!phrases.contains(finding)) continue;
       const std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
       if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
       if (!features)
@@ -153,14 +137,14 @@ class ViewTable {
         continue;
       }
       repeats.push_back(bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
-      rows.back().interval = percentile_interval(repeats.back());
+      set_repeats(rows.back(), repeats.back());
       sum += *rows.back().value;
       defined += 1;
     }
     rows.push_back(make_row(metric, map, "macro", static_cast<std::int64_t>(items_.size())));
     if (defined > 0) {
       rows.back().value = sum / defined;
-      rows.back().interval = percentile_interval(mean_of(repeats));
+      set_repeats(rows.back(), mean_of(repeats));
     } else {
       rows.back().note = "no finding is defined";
     }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "biplane/eval/report_html.h"
+#include "biplane/eval/report_modules.h"
 #include "biplane/eval/report_plots.h"
 #include "biplane/eval/report_tables.h"
 
@@ -190,7 +191,7 @@ std::string render_report(const ReportContent& content) {
                        "which the finding can be seen in that view at all.",
                        finding_table(content.rows, content.data.findings));
   html += roc_section(content) + retrieval_section(content) + grounding_section(content) +
-          learning_section(content) + notes_section(content);
+          modules_section(content.rows) + learning_section(content) + notes_section(content);
   return html_page({"biplane evaluation", content.data.title, content.data.facts}, html);
 }
 

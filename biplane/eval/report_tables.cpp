@@ -296,4 +296,12 @@ std::string population_table(std::span<const ResultRow> rows) {
   return body.empty() ? body : table({"Shown to the model", "Figure", "Studies", "Value"}, body);
 }
 
+std::string value_cell(const ResultRow* row, int decimals, bool sign) {
+  return cell(row, decimals, sign);
+}
+
+std::string html_table(const std::vector<std::string>& names, const std::string& body) {
+  return table(names, body);
+}
+
 }  // namespace biplane

@@ -22,6 +22,10 @@ std::string column_title(const std::string& views);
 std::vector<std::string> shown_columns(std::span<const ResultRow> rows);
 std::string shown_population(std::span<const ResultRow> rows);
 
+// A figure with its interval as a table cell, and a table of cells.
+std::string value_cell(const ResultRow* row, int decimals = 3, bool sign = false);
+std::string html_table(const std::vector<std::string>& names, const std::string& body);
+
 // Tables of the report. Each is empty where there are no such rows.
 std::string headline_cards(std::span<const ResultRow> rows);
 std::string summary_table(std::span<const ResultRow> rows);

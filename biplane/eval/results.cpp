@@ -101,12 +101,12 @@ std::string cross_table(const std::string& title, const std::vector<const Result
   return title + "\n" + table.text() + "\n";
 }
 
-std::string zero_shot_table(std::span<const ResultRow> rows) {
-  const auto aurocs = select(
-      rows, [](const ResultRow& row) { return row.task == "zero_shot" && row.metric == "auroc"; });
+std::string auroc_table(std::span<const ResultRow> rows, const std::string& task,
+                        const std::string& title) {
+  const auto aurocs =
+      select(rows, [&](const ResultRow& row) { return row.task == task && row.metric == "auroc"; });
   return cross_table(
-      "Zero-shot classification, AUROC", aurocs, [](const ResultRow& row) { return row.label; },
-      column_name,
+      title + ", AUROC", aurocs, [](const ResultRow& row) { return row.label; }, column_name,
       [](const ResultRow& row) {
         return row.label.starts_with("macro") ? interval_text(row) : value_text(row);
       });
@@ -144,7 +144,42 @@ std::string grounding_table(std::span<const ResultRow> rows) {
       [](const ResultRow& row) { return value_text(row); });
 }
 
+// The main figures of the modules, one a line; empty where a row is not one of them.
+std::string module_line(const ResultRow& row) {
+  const bool main = row.label.empty() || row.label == "macro" || row.label == "entity" ||
+                    (row.label == "all" && row.views == "both");
+  if (!main || !row.task.starts_with("modules/")) return {};
+  const bool wanted = (row.metric == "auroc" && (row.map == "sum" || row.map == "random" ||
+                                                 row.map == "global_attention")) ||
+                      (row.metric == "enrichment" && row.map == "sum") ||
+                      (row.metric == "pointing_game" && row.map == "attention") ||
+                      row.metric == "pointing_chance" || row.metric == "shuffle_gap" ||
+                      (row.metric == "word_accuracy" && row.condition == "own/own") ||
+                      row.metric == "image_effect" || row.metric == "leak" ||
+                      row.metric == "cosine_difference" || row.metric == "win_rate";
+  if (!wanted) return {};
+  std::string line =
+      row.task.substr(std::string_view("modules/").size()) + ", " + row.views + ": " + row.metric;
+  if (!row.map.empty()) line += ", " + row.map;
+  if (row.label == "entity") line += ", entity words";
+  const bool images = !row.condition.empty() && row.against.empty();
+  return images ? line + ", " + row.condition : line;
+}
+
+std::string modules_table(std::span<const ResultRow> rows) {
+  const auto main = select(rows, [](const ResultRow& row) { return !module_line(row).empty(); });
+  return cross_table(
+      "Do the modules do what they claim", main,
+      [](const ResultRow& row) { return module_line(row); },
+      [](const ResultRow&) { return std::string("value"); }, interval_text);
+}
+
 }  // namespace
+
+void set_repeats(ResultRow& row, Replicates repeats) {
+  row.interval = percentile_interval(repeats);
+  row.repeats = std::move(repeats);
+}
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   Json json;
@@ -160,6 +195,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   put_text(json, "candidates", row.candidates);
   if (row.pool > 0) json["pool"] = row.pool;
   put_text(json, "map", row.map);
+  put_text(json, "condition", row.condition);
   json["value"] = number(row.value);
   json["low"] = number(row.interval.low);
   json["high"] = number(row.interval.high);
@@ -184,7 +220,9 @@ void append_results(const std::filesystem::path& file, std::span<const ResultRow
 }
 
 std::string result_table(std::span<const ResultRow> rows) {
-  return zero_shot_table(rows) + retrieval_table(rows) + grounding_table(rows);
+  return auroc_table(rows, "zero_shot", "Zero-shot classification") +
+         auroc_table(rows, "supervised", "Classification by the label head") +
+         retrieval_table(rows) + grounding_table(rows) + modules_table(rows);
 }
 
 }  // namespace biplane

@@ -24,14 +24,15 @@ struct ResultOrigin {
 // One figure: a line of results.jsonl. Empty strings and absent numbers are left out of the line;
 // `value` and its interval are always there, null where undefined, and then `note` says why.
 struct ResultRow {
-  std::string task;  // zero_shot, retrieval, grounding
+  std::string task;  // zero_shot, supervised, retrieval, grounding, modules/...
   std::string corpus, split;
   std::string views;   // frontal, lateral, both, lateral_missing, both_lateral_swapped
   std::string metric;  // auroc, average_precision, recall_at_1, pointing_game, ...
-  std::string
-      label;  // key "class": a finding, macro, macro_lateral_only, macro_both_views; empty: "all"
+  std::string label;   // key "class": a finding, macro, macro_in_frontal, macro_lateral_only,
+                       // macro_both_views; empty: "all"
   std::optional<double> value;
   Interval interval;   // 95 %, over patients
+  Replicates repeats;  // what the interval was made of; not written
   std::int64_t n = 0;  // studies (grounding: masks) the figure rests on
   std::optional<std::int64_t> positives;
   std::string population;  // "all" where not only studies with both views were used
@@ -39,9 +40,13 @@ struct ResultRow {
   std::string direction;   // retrieval: image_to_text, text_to_image, mean
   std::string candidates;  // retrieval: all, distinct_texts
   std::int64_t pool = 0;   // retrieval: candidates of one query
-  std::string map;         // grounding: attention, cosine
+  std::string map;  // grounding, modules/alignment: attention, cosine; modules/selection: the score
+  std::string condition;  // modules: what the figure was measured under (docs/evaluation.md)
   std::string note;
 };
+
+// Gives a row its repeats and the interval that follows from them.
+void set_repeats(ResultRow& row, Replicates repeats);
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin);
 

@@ -121,13 +121,13 @@ void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap
     rows.push_back(model);
     rows.back().direction = forward ? "image_to_text" : "text_to_image";
     rows.back().value = statistic(own, Values{});
-    rows.back().interval = percentile_interval(repeats.back());
+    set_repeats(rows.back(), repeats.back());
     sum += *rows.back().value;
   }
   rows.push_back(model);
   rows.back().direction = "mean";
   rows.back().value = sum / 2;
-  rows.back().interval = percentile_interval(mean_of(repeats));
+  set_repeats(rows.back(), mean_of(repeats));
 }
 
 void measure_column(const EvaluationInput& input, const ViewColumn& column, const Pools& pools,

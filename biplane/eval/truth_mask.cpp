@@ -1,5 +1,7 @@
 #include "biplane/eval/truth_mask.h"
 
+#include <set>
+
 #include "biplane/formats/rle.h"
 
 namespace biplane {
@@ -52,6 +54,17 @@ std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
         image.rows, image.cols, options, truth);
   }
   return truth;
+}
+
+std::vector<std::string> marked_findings(const Study& study, std::int64_t view) {
+  std::set<std::string> marked;
+  for (const Mask& mask : study.masks) {
+    if (mask.view == view) marked.insert(mask.label);
+  }
+  for (const Box& box : study.boxes) {
+    if (box.view == view) marked.insert(box.label);
+  }
+  return {marked.begin(), marked.end()};
 }
 
 }  // namespace biplane

@@ -15,4 +15,7 @@ namespace biplane {
 std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
                                      const std::string& finding, const PreprocessOptions& options);
 
+// Labels of the masks and boxes of a view, in byte order.
+std::vector<std::string> marked_findings(const Study& study, std::int64_t view);
+
 }  // namespace biplane

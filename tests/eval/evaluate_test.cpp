@@ -17,6 +17,7 @@
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/metrics.h"
 #include "biplane/eval/retrieval.h"
+#include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/losses.h"
 #include "tests/eval/small_evaluation.h"
@@ -152,8 +153,8 @@ TEST(Columns, SwappedLateralComesFromAnotherPatient) {
   // as well.
   const torch::Tensor yes = torch::ones({2}, torch::kBool);
   const torch::Tensor expected =
-      setup.engine.fuse(setup.features.frontal.slice(0, 0, 2),
-                        setup.features.lateral.slice(0, 2, 3).expand({2, -1}), yes, yes);
+      unit(setup.engine.fuse(setup.features.frontal.slice(0, 0, 2),
+                             setup.features.lateral.slice(0, 2, 3).expand({2, -1}), yes, yes));
   EXPECT_TRUE(torch::allclose(swapped.features.slice(0, 0, 2), expected, 0, 1e-6));
   EXPECT_EQ(columns.size(), 5U);  // every study has both views: no further population
 }
@@ -223,9 +224,51 @@ TEST(ZeroShot, UndefinedFindingsAreNullAndLeftOutOfTheMean) {
   // fracture is seen in the lateral only, nodule in both views
   EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_lateral_only")->value, fracture, 1e-12);
   EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_both_views")->value, nodule, 1e-12);
+  EXPECT_NEAR(*find(output.rows, "auroc", "both", "macro_in_frontal")->value, nodule, 1e-12);
+  EXPECT_EQ(find(output.rows, "auroc", "both", "macro")->repeats.size(), 20U);
   const double frontal = *find(output.rows, "auroc", "frontal", "fracture")->value;
   EXPECT_NEAR(*find(output.rows, "auroc_difference", "both", "fracture")->value, fracture - frontal,
               1e-12);
+}
+
+TEST(Supervised, ReadsTheLabelHeadOnTheFusedFeatureByTheNamesOfItsLabels) {
+  const SmallEvaluation small(12);
+  ModelDescription description = small.description();
+  description.provenance.labels = {"fracture", "unheard", "nodule"};
+  TensorMap weights = SmallEvaluation::random_weights(description.config);
+  torch::manual_seed(4);
+  const torch::Tensor weight = torch::randn({3, description.config.width});
+  weights["objective.labels.weight"] = weight;
+  weights["objective.labels.bias"] = torch::zeros({3});
+  save_model_package(small.model_path(), description, weights);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  SupervisedEvaluator().run(setup.input(), output);
+  EXPECT_EQ(find(output.rows, "auroc", "both", "unheard"), nullptr);
+  EXPECT_FALSE(find(output.rows, "auroc", "frontal", "macro")->value.has_value());
+  EXPECT_EQ(find(output.rows, "auroc", "frontal", "macro")->note,
+            "the label head reads the fused feature");
+  const torch::Tensor yes = torch::ones({12}, torch::kBool);
+  const torch::Tensor logits =
+      setup.engine.fuse(setup.features.frontal, setup.features.lateral, yes, yes)
+          .matmul(weight[2])
+          .contiguous();
+  std::vector<double> score;
+  std::vector<std::uint8_t> positive;
+  for (std::int64_t row = 0; row < 12; ++row) {
+    const int label = study_of(setup.input(), row).labels.at("nodule");
+    if (label < 0) continue;
+    score.push_back(logits[row].item<double>());
+    positive.push_back(label == 1);
+  }
+  EXPECT_NEAR(*find(output.rows, "auroc", "both", "nodule")->value, *auroc(score, positive), 1e-9);
+  EXPECT_EQ(find(output.rows, "auroc", "both", "nodule")->task, "supervised");
+
+  EvaluationOutput without;
+  const SmallEvaluation plain(6);
+  SupervisedEvaluator().run(Fixture(plain).input(), without);
+  EXPECT_TRUE(without.rows.empty());
+  EXPECT_THAT(without.notes.at(0), ::testing::HasSubstr("trained without loss.labels"));
 }
 
 TEST(ZeroShot, WithoutLabelsThereIsANoteAndNoRow) {

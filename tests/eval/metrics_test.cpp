@@ -128,6 +128,27 @@ TEST(Bootstrap, RowsOfAPatientAreDrawnTogether) {
   }
 }
 
+TEST(Bootstrap, PoissonDrawsHaveTheSamePatientsWhateverElseIsEvaluated) {
+  constexpr std::int64_t kRepeats = 400;
+  const BootstrapOptions poisson{kRepeats, 0, BootstrapDraws::kPoisson};
+  const std::vector<std::string> all{"p1", "p2", "p2", "p3", "p4"}, some{"p0", "p3", "p2"};
+  const PatientBootstrap whole(all, poisson), part(some, poisson);
+  std::vector<double> counts(3, 0);
+  double mean = 0;
+  for (std::int64_t repeat = 0; repeat < kRepeats; ++repeat) {
+    const std::vector<double> a = whole.weights(repeat), b = part.weights(repeat);
+    EXPECT_EQ(a[1], a[2]) << "rows of a patient";
+    EXPECT_EQ(a[3], b[1]);
+    EXPECT_EQ(a[1], b[2]);
+    mean += a[0] / kRepeats;
+    if (a[0] < 3) counts[static_cast<std::size_t>(a[0])] += 1.0 / kRepeats;
+  }
+  EXPECT_NEAR(mean, 1, 0.15);
+  EXPECT_NEAR(counts[0], std::exp(-1), 0.08);
+  EXPECT_NEAR(counts[1], std::exp(-1), 0.08);
+  EXPECT_NEAR(counts[2], std::exp(-1) / 2, 0.08);
+}
+
 TEST(Bootstrap, LegacyGeneratorIsMt19937) {
   LegacyRandom random(5489);
   std::uint32_t word = 0;

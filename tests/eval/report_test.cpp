@@ -19,24 +19,6 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-TEST(ReportHtml, EscapesEverythingThatCouldBeMarkup) {
-  EXPECT_EQ(html_escape("<b a=\"1\" c='2'> & x"),
-            "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt; &amp; x");
-  EXPECT_EQ(html_escape("caf\xC3\xA9"), "caf\xC3\xA9");
-  EXPECT_EQ(html_escape("a\xFF"
-                        "b\x01"),
-            "a\xEF\xBF\xBD"
-            "b\xEF\xBF\xBD");
-  EXPECT_EQ(html_escape("\xC0\xBCscript"), "\xEF\xBF\xBD\xEF\xBF\xBDscript");  // an overlong '<'
-}
-
-TEST(ReportHtml, Base64IsThatOfTheStandard) {
-  EXPECT_EQ(base64(""), "");
-  EXPECT_EQ(base64("f"), "Zg==");
-  EXPECT_EQ(base64("fo"), "Zm8=");
-  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
-}
-
 TEST(ReportPlots, TicksAreRoundAndInside) {
   EXPECT_THAT(round_ticks(0, 1, 2), ::testing::ElementsAre(0, 0.5, 1));
   for (const double tick : round_ticks(3.1, 47, 4)) {

@@ -1,0 +1,327 @@
+#include "biplane/eval/classification.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "biplane/core/parallel.h"
+#include "biplane/eval/metrics.h"
+
+namespace biplane {
+namespace {
+
+constexpr const char* kInFrontal = "macro_in_frontal";
+constexpr const char* kLateralOnly = "macro_lateral_only";
+constexpr const char* kBothViews = "macro_both_views";
+
+using Finding = ClassifiedFinding;
+
+// A value and its repeats, which averages and differences are made of.
+struct Measured {
+  std::optional<double> value;
+  Replicates repeats;
+};
+
+// Labels and scores of one finding in one column.
+struct Scored {
+  std::vector<double> score, margin;  // what ranks, what decides
+  std::vector<double> known;          // weight 1 where the label is 0 or 1, else 0
+  std::vector<std::uint8_t> positive;
+  std::int64_t n = 0, positives = 0;
+};
+
+// Metric name -> measured.
+using Metrics = std::map<std::string, Measured>;
+
+std::optional<double> share(std::int64_t part, std::int64_t whole) {
+  if (whole == 0) return std::nullopt;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Shares of the finding's positives that are visible in each view, as far as the corpus says so.
+void count_visible(const EvaluationInput& input, Finding& finding) {
+  std::int64_t told = 0, frontal = 0, lateral = 0;
+  for (std::int64_t row = 0; row < input.features.size(); ++row) {
+    const Study& study = study_of(input, row);
+    const auto label = study.labels.find(finding.name);
+    const auto visible = study.visible_in.find(finding.name);
+    if (label == study.labels.end() || label->second != 1 || visible == study.visible_in.end())
+      continue;
+    const auto& views = visible->second;
+    ++told;
+    frontal += std::find(views.begin(), views.end(), "frontal") != views.end();
+    lateral += std::find(views.begin(), views.end(), "lateral") != views.end();
+  }
+  finding.visible_frontal = share(frontal, told);
+  finding.visible_lateral = share(lateral, told);
+}
+
+Scored scored(const EvaluationInput& input, const ViewColumn& column, const Finding& finding,
+              const ScoreTables& scores) {
+  Scored result;
+  const auto ranking = scores.ranking.accessor<double, 2>();
+  const auto margin = scores.margin.accessor<double, 2>();
+  for (std::size_t i = 0; i < column.rows.size(); ++i) {
+    const Study& study = study_of(input, column.rows[i]);
+    const auto label = study.labels.find(finding.name);
+    const bool known = label != study.labels.end() && label->second >= 0;
+    const bool positive = known && label->second == 1;
+    const auto row = static_cast<std::int64_t>(i);
+    result.score.push_back(ranking[row][finding.score]);
+    result.margin.push_back(margin[row][finding.score]);
+    result.known.push_back(known ? 1.0 : 0.0);
+    result.positive.push_back(positive);
+    result.n += known;
+    result.positives += positive;
+  }
+  return result;
+}
+
+Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
+  const RankedScores ranked(data.score, data.positive);
+  using Statistic = std::function<std::optional<double>(Values)>;
+  const std::map<std::string, Statistic> statistics = {
+      {"auroc", [&](Values weight) { return ranked.auroc(weight); }},
+      {"average_precision", [&](Values weight) { return ranked.average_precision(weight); }},
+      {"accuracy",
+       [&](Values weight) { return accuracy(confusion(data.margin, data.positive, 0, weight)); }},
+      {"f1_macro", [&](Values weight) {
+         return std::optional<double>(macro_f1(confusion(data.margin, data.positive, 0, weight)));
+       }}};
+  Metrics metrics;
+  const bool one_class = data.positives == 0 || data.positives == data.n;
+  for (const auto& [name, statistic] : statistics) {
+    Measured& measured = metrics[name];
+    if (one_class) {
+      measured.repeats.assign(static_cast<std::size_t>(bootstrap.repeats()), std::nullopt);
+      continue;
+    }
+    measured.value = statistic(data.known);
+    measured.repeats = bootstrap.replicate([&, &statistic = statistic](Values weight) {
+      std::vector<double> known(weight.begin(), weight.end());
+      for (std::size_t i = 0; i < known.size(); ++i) known[i] *= data.known[i];
+      return statistic(known);
+    });
+  }
+  return metrics;
+}
+
+std::optional<double> mean(const std::vector<const Measured*>& parts) {
+  double sum = 0, count = 0;
+  for (const Measured* part : parts) {
+    if (!part->value) continue;
+    sum += *part->value;
+    count += 1;
+  }
+  return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
+}
+
+// Average over findings that are defined.
+Measured macro(const std::vector<const Measured*>& parts) {
+  std::vector<Replicates> repeats;
+  for (const Measured* part : parts) {
+    if (part->value) repeats.push_back(part->repeats);
+  }
+  return {mean(parts), mean_of(repeats)};
+}
+
+// Results of one column: metrics of every finding, then of the macro averages.
+struct ColumnResult {
+  std::vector<Scored> data;  // one a finding
+  std::vector<Metrics> findings;
+  std::map<std::string, Metrics> macros;
+};
+
+ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& column,
+                            const std::vector<Finding>& findings, const ScoreTables& scores) {
+  ColumnResult result;
+  for (const Finding& finding : findings)
+    result.data.push_back(scored(input, column, finding, scores));
+  const PatientBootstrap bootstrap(patients_of(column, input), input.bootstrap);
+  result.findings.resize(findings.size());
+  parallel_for(static_cast<std::int64_t>(findings.size()), input.engine.threads(),
+               [&](std::int64_t i) {
+                 const auto place = static_cast<std::size_t>(i);
+                 result.findings[place] = measure(result.data[place], bootstrap);
+               });
+  for (const char* name : {"auroc", "average_precision", "accuracy", "f1_macro"}) {
+    std::vector<const Measured*> all, in_frontal, lateral_only, both;
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      const Measured* part = &result.findings[i].at(name);
+      all.push_back(part);
+      if (findings[i].in_frontal()) in_frontal.push_back(part);
+      if (findings[i].lateral_only()) lateral_only.push_back(part);
+      if (findings[i].in_both()) both.push_back(part);
+    }
+    result.macros["macro"][name] = macro(all);
+    if (std::string(name) != "auroc") continue;
+    if (!in_frontal.empty()) result.macros[kInFrontal][name] = macro(in_frontal);
+    if (!lateral_only.empty()) result.macros[kLateralOnly][name] = macro(lateral_only);
+    if (!both.empty()) result.macros[kBothViews][name] = macro(both);
+  }
+  return result;
+}
+
+ResultRow make_row(const ViewColumn& column, const std::string& metric, const std::string& label) {
+  ResultRow row;
+  row.views = column.views;
+  row.population = column.population;
+  row.metric = metric;
+  row.label = label;
+  row.n = static_cast<std::int64_t>(column.rows.size());
+  return row;
+}
+
+bool only_positives(const ColumnResult& result) {
+  return std::all_of(result.data.begin(), result.data.end(),
+                     [](const Scored& data) { return data.n == data.positives; });
+}
+
+void set_value(ResultRow& row, const Measured& measured, const std::string& note) {
+  row.value = measured.value;
+  if (measured.value) {
+    set_repeats(row, measured.repeats);
+  } else {
+    row.note = note;
+  }
+}
+
+std::string undefined_note(const Scored& data) {
+  if (data.n == 0) return "no study of this column has a label";
+  return data.positives == 0 ? "no positive study" : "no negative study";
+}
+
+void add_rows(const ViewColumn& column, const std::vector<Finding>& findings,
+              const ColumnResult& result, std::vector<ResultRow>& rows) {
+  for (const auto& [label, metrics] : result.macros) {
+    for (const auto& [metric, measured] : metrics) {
+      rows.push_back(make_row(column, metric, label));
+      set_value(rows.back(), measured, "no finding is defined");
+    }
+  }
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    for (const auto& [metric, measured] : result.findings[i]) {
+      rows.push_back(make_row(column, metric, findings[i].name));
+      rows.back().n = result.data[i].n;
+      rows.back().positives = result.data[i].positives;
+      set_value(rows.back(), measured, undefined_note(result.data[i]));
+    }
+  }
+}
+
+// AUROC of a column less that of the frontal alone, on the same studies and draws.
+void add_differences(const ViewColumn& column, const std::vector<Finding>& findings,
+                     const ColumnResult& result, const ColumnResult& frontal,
+                     std::vector<ResultRow>& rows) {
+  const auto add = [&](const std::string& label, const Measured& own, const Measured& base) {
+    rows.push_back(make_row(column, "auroc_difference", label));
+    rows.back().against = "frontal";
+    Measured difference{{}, difference_of(own.repeats, base.repeats)};
+    if (own.value && base.value) difference.value = *own.value - *base.value;
+    set_value(rows.back(), difference, "undefined in one of the columns");
+  };
+  for (const auto& [label, metrics] : result.macros)
+    add(label, metrics.at("auroc"), frontal.macros.at(label).at("auroc"));
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    add(findings[i].name, result.findings[i].at("auroc"), frontal.findings[i].at("auroc"));
+    rows.back().n = result.data[i].n;
+    rows.back().positives = result.data[i].positives;
+  }
+}
+
+void add_undefined(const ViewColumn& column, const std::string& note,
+                   std::vector<ResultRow>& rows) {
+  rows.push_back(make_row(column, "auroc", "macro"));
+  rows.back().note = note;
+}
+
+void add_curves(const ViewColumn& column, const std::vector<Finding>& findings,
+                const ColumnResult& result, ReportData& report) {
+  if (report.findings.empty()) {
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      report.findings.push_back({findings[i].name,
+                                 result.data[i].positives,
+                                 result.data[i].n,
+                                 findings[i].visible_frontal,
+                                 findings[i].visible_lateral,
+                                 {}});
+    }
+  }
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    const Scored& data = result.data[i];
+    std::vector<double> score;
+    std::vector<std::uint8_t> positive;
+    for (std::size_t k = 0; k < data.score.size(); ++k) {
+      if (data.known[k] == 0) continue;
+      score.push_back(data.score[k]);
+      positive.push_back(data.positive[k]);
+    }
+    report.findings[i].roc.push_back({column.views, RankedScores(score, positive).roc()});
+  }
+}
+
+}  // namespace
+
+bool ClassifiedFinding::in_frontal() const {
+  return visible_frontal && *visible_frontal >= kVisibleShare;
+}
+bool ClassifiedFinding::lateral_only() const {
+  return visible_frontal && visible_lateral && *visible_frontal <= kHiddenShare &&
+         *visible_lateral >= kVisibleShare;
+}
+bool ClassifiedFinding::in_both() const {
+  return in_frontal() && visible_lateral && *visible_lateral >= kVisibleShare;
+}
+
+std::vector<ClassifiedFinding> labelled_findings(const EvaluationInput& input,
+                                                 const std::vector<std::string>& names) {
+  std::vector<ClassifiedFinding> findings;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    ClassifiedFinding finding{names[i], static_cast<std::int64_t>(i), {}, {}};
+    bool labelled = false;
+    for (std::int64_t row = 0; row < input.features.size() && !labelled; ++row) {
+      labelled = study_of(input, row).labels.contains(finding.name);
+    }
+    if (!labelled) continue;
+    count_visible(input, finding);
+    findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+void classify(const EvaluationInput& input, const Classification& task, EvaluationOutput& output) {
+  const std::vector<ViewColumn> columns = view_columns(input);
+  const std::string shown = columns.front().population;  // the report draws the main columns
+  const std::size_t before = output.rows.size();
+  std::optional<ColumnResult> frontal;
+  for (const ViewColumn& column : columns) {
+    if (!column.features.defined()) {
+      add_undefined(column, column.note, output.rows);
+      continue;
+    }
+    const std::optional<ScoreTables> scores = task.score(column);
+    if (!scores) {
+      add_undefined(column, task.no_score, output.rows);
+      continue;
+    }
+    ColumnResult result = measure_column(input, column, task.findings, *scores);
+    if (&column == &columns.front() && only_positives(result)) {
+      output.notes.emplace_back(
+          task.name +
+          ": no AUROC, because no study is marked absent (0) for a finding; what a manifest "
+          "does not list is unknown");
+    }
+    add_rows(column, task.findings, result, output.rows);
+    if (task.curves && column.population == shown)
+      add_curves(column, task.findings, result, output.report);
+    if (!column.population.empty()) continue;
+    if (column.views == "frontal") {
+      frontal = std::move(result);
+    } else if (frontal) {
+      add_differences(column, task.findings, result, *frontal, output.rows);
+    }
+  }
+  for (std::size_t i = before; i < output.rows.size(); ++i) output.rows[i].task = task.name;
+}
+
+}  // namespace biplane
