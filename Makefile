@@ -7,7 +7,7 @@ DEMO_OUT ?= runs/demo
 DEMO_SEED ?= 0
 DEMO_FLAGS ?=
 
-.PHONY: setup configure build programs demo test bench format lint evidence-demo evidence-real-pairs evidence-paper clean
+.PHONY: setup configure build programs demo test bench format lint evidence-demo evidence-real-pairs evidence-paper evidence-ablation clean
 
 setup:
 	@tools/setup
@@ -39,6 +39,12 @@ evidence-real-pairs: programs
 # Three steps of the published setting at full size (docs/evidence/paper_steps.md); DATA is the folder that holds cxr/ and vocab/.
 evidence-paper: programs
 	tools/evidence_paper $(BUILD) $(or $(DATA),$(or $(BIPLANE_TEST_DATA),../shared/data))
+
+# What each part of the method is worth (docs/evidence/ablation.md): hours, and every run that is finished is a line of ablation.jsonl, so that it
+# goes on where it was stopped, here or elsewhere. ABLATE_FLAGS="--only factorial" does a part.
+evidence-ablation: programs
+	$(BUILD)/bin/biplane ablate --config configs/ablation.yaml --out runs/ablation --results docs/evidence/ablation.jsonl $(ABLATE_FLAGS)
+	$(BUILD)/bin/biplane ablate --config configs/ablation.yaml --results docs/evidence/ablation.jsonl --report > /dev/null
 
 bench:
 	@tools/setup --developer

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/phantom_once.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
 #include "biplane/core/config.h"
@@ -16,7 +17,6 @@
 #include "biplane/core/progress.h"
 #include "biplane/core/share.h"
 #include "biplane/eval/evaluate.h"
-#include "biplane/phantom/phantom.h"
 #include "biplane/train/pretrain.h"
 
 namespace biplane {
@@ -66,23 +66,6 @@ PhantomOptions phantom_options(const Options& options) {
 
 fs::path phantom_folder(const Options& options) { return fs::path(options.out) / "phantom"; }
 
-// The phantom of an interrupted demo is used again if it was finished (its description is written
-// last) with the same options.
-void make_phantom(const Options& options) {
-  const fs::path folder = phantom_folder(options);
-  PhantomOptions phantom = phantom_options(options);
-  const std::string description = print_config(phantom);
-  const fs::path marker = folder / "phantom.yaml";
-  if (!fs::exists(marker) || read_file(marker) != description) {
-    Progress progress({.label = "phantom",
-                       .unit = "studies",
-                       .total = phantom.studies,
-                       .enabled = !options.quiet});
-    write_phantom(phantom, folder, &progress);
-    write_file_atomically(marker, description);
-  }
-}
-
 PretrainConfig training_config(const Options& options, const fs::path& manifest) {
   ConfigTree tree = ConfigTree::read(share_file("configs/demo.yaml"));
   for (const std::string& assignment : options.set) tree.set(assignment);
@@ -122,7 +105,7 @@ int run(const Options& options) {
   const fs::path manifest = phantom_folder(options) / "manifest.jsonl";
   const PretrainConfig config = training_config(options, manifest);
   check_pretrain_config(config);  // before the phantom is made
-  make_phantom(options);
+  make_phantom_once(phantom_options(options), phantom_folder(options), options.quiet);
   catch_stop_signals();
   const fs::path run_folder = fs::path(options.out) / "run";
   const PretrainResult trained = pretrain(config, run_folder, terminal_hooks(options.quiet));

@@ -10,6 +10,8 @@ namespace biplane {
 namespace {
 
 constexpr Verb kVerbs[] = {
+    {"ablate", "Train a design of runs one after another and say what each part is worth",
+     define_ablate},
     {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", define_evaluate},
     {"explain", "Draw what a model does with one study", define_explain},
     {"demo", "Phantom, training, evaluation and report in one go", define_demo},

@@ -16,6 +16,7 @@ struct Verb {
   VerbRun (*define)(CLI::App& app);
 };
 
+VerbRun define_ablate(CLI::App& app);
 VerbRun define_evaluate(CLI::App& app);
 VerbRun define_explain(CLI::App& app);
 VerbRun define_demo(CLI::App& app);

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from program import ProgramTest, run_tests
 
-CONFIGS = sorted(Path("configs").rglob("*.yaml"))
+DESIGN = Path("configs/ablation.yaml")  # of `biplane ablate`; the others are of `biplane pretrain`
+CONFIGS = sorted(set(Path("configs").rglob("*.yaml")) - {DESIGN})
 SIZES = {"paper": (224, 0), "strong": (224, 384)}  # image size, and that of the last steps
 # Parameters of the published towers (ViT-B/16 of CLIP, Swin-T, BERT-base) without heads.
 PUBLISHED = {"frontal": 85_799_424, "lateral": 27_519_354, "text": 107_719_680}
@@ -55,9 +56,33 @@ class Configs(ProgramTest):
 
     def test_the_baselines_differ_in_what_they_name(self):
         wanted = {"clip": {"itc"}, "mean": {"itc"}, "concat": {"itc"}, "cxr_clip": {"itc"}, "mgca": {"itc", "local", "proto"},
-                  "mlm15": {"itc", "mlm", "fla", "proto"}}
+                  "mlm15": {"itc", "mlm", "fla", "proto"}, "supervised": {"labels"}}
         for name, losses in wanted.items():
             self.assertEqual(switched_on(self.plan(f"baselines/{name}")), losses, name)
+
+    def test_the_label_head_of_the_ceiling_knows_every_finding_of_the_phantom(self):
+        phantom = self.folder / "phantom"
+        self.expect_ok("phantom", "--out", phantom, "--studies", 4, "--size", 32, "--test", 2, "--validate", 0)
+        study = json.loads((phantom / "manifest.jsonl").read_text().splitlines()[0])
+        text = self.expect_ok("pretrain", "--config", "configs/baselines/supervised.yaml", "--print-config")
+        labels = re.search(r"\n  labels:(.*?)\n  \w+:", text, re.DOTALL).group(1)
+        self.assertEqual(sorted(re.findall(r"\w+", labels)), sorted(study["labels"]))
+
+    def test_the_ablation_is_the_half_fraction_with_its_baselines(self):
+        plan = self.expect_ok("ablate", "--config", DESIGN, "--out", self.folder / "out", "--plan")
+        runs = [line.split() for line in plan.splitlines()]
+        factorial = [run for run in runs if run[0].startswith("factorial/")]
+        self.assertEqual(len(factorial), 16)
+        for run in factorial:
+            name, alignment = run[0].split("/")[1], "loss.fla.weight=0" not in run
+            self.assertEqual(alignment, "c" in name and "e" in name, "no alignment without laterals")
+            self.assertEqual("loss.views=frontal" in run, "e" not in name)
+            self.assertEqual("model.key_semantics.enabled=false" in run, "a" not in name)
+        self.assertEqual({run[0].split("/")[1] for run in runs if run[0].startswith("baselines/")},
+                         {"full", *(path.stem for path in Path("configs/baselines").glob("*.yaml"))})
+        self.assertIn("switch_off", plan)
+        self.assertIn("waits for factorial", plan)
+        self.assertFalse((self.folder / "out").exists(), "--plan writes nothing")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,14 @@ class Figures(EvaluateTest):
         text = self.expect_ok(*self.command("--json", "--quiet"))
         self.assertEqual(text, (self.out / "results.jsonl").read_text())
 
+    def test_modules_are_a_task_that_must_be_asked_for(self):
+        text = self.expect_ok(*self.command("--tasks", "modules"))
+        for part in ("Do the modules do what they claim", "selection, both: auroc, sum", "leak, entity words", "counterfactual.jsonl is not there"):
+            self.assertIn(part, text)
+        rows = [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+        self.assertEqual({row["task"] for row in rows},
+                         {"modules/selection", "modules/alignment", "modules/masked_words", "modules/false_negatives"})
+
     def test_a_model_evaluates_as_its_run_and_its_checkpoint_do(self):
         def figures(model):
             text = self.expect_ok(*self.command("--json", "--tasks", "retrieval", model=model))

@@ -12,9 +12,9 @@ ROWS = ["s1,p1,a.png,b.png,Small left effusion.", "s2,p2,c.png,,No effusion.", "
 class Verbs(ProgramTest):
     def test_help_lists_the_verbs_and_each_has_its_own(self):
         text = self.expect_ok("--help")
-        for verb in ("demo", "phantom", "prepare", "audit", "pretrain", "evaluate", "info"):
+        for verb in ("demo", "phantom", "prepare", "label", "audit", "pretrain", "evaluate", "info"):
             self.assertIn(f"\n  {verb} ", text)
-        for verb in ("phantom", "prepare", "audit", "info"):
+        for verb in ("phantom", "prepare", "label", "audit", "info"):
             self.assertIn("example", self.expect_ok(verb, "--help"))
             self.assertEqual(self.expect_ok("help", verb), self.expect_ok(verb, "--help"))
         self.assertRegex(self.expect_ok("--version"), r"^biplane \d+\.\d+\.\d+\n$")
@@ -47,6 +47,81 @@ class Verbs(ProgramTest):
         output, _ = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 75)
         self.assertEqual(output, f"{process.pid} pretrain --set a b=c\n")
+
+
+class Label(ProgramTest):
+    def file(self, name, text):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_prints_the_mentions_of_one_report(self):
+        report = "No pneumothorax. Possible left effusion."
+        table = self.expect_ok("label", "--text", report)
+        self.assertRegex(table, r"Pneumothorax +absent +1 +pneumothorax +no\n")
+        self.assertRegex(table, r"Pleural Effusion +uncertain +2 +effusion +possible\n")
+        document = json.loads(self.expect_ok("label", "--text", report, "--labels", "phantom", "--json"))
+        self.assertEqual(document["labels"], {"pleural_effusion": -1, "pneumothorax": 0})
+        self.assertEqual(document["mentions"][1]["trigger"], "possible")
+
+    def test_labels_a_csv_and_compares_it_with_a_reference(self):
+        reports = self.file("r.csv", "id,report\na,Small effusion.\nb,No effusion.\nc,\n")
+        out = self.folder / "labels.csv"
+        self.assertIn("no report", self.expect_ok("label", "--csv", reports, "--out", out))
+        lines = out.read_text().splitlines()
+        self.assertEqual(lines[0].split(",")[:2], ["id", "Enlarged Cardiomediastinum"])
+        self.assertEqual([line.count("1") for line in lines[1:]], [1, 1, 0])
+        document = json.loads(self.expect_ok("label", "--csv", reports, "--compare", out, "--json"))
+        self.assertEqual(document["reports"], 3)
+        self.assertEqual([row["f1"] for row in document["labels"] if row["label"] == "Pleural Effusion"], [1.0])
+        wrong = self.file("w.csv", "id,Pleural Effusion\na,0\nb,1\n")
+        self.assertRegex(self.expect_ok("label", "--csv", reports, "--compare", wrong), r"Pleural Effusion +1 +0.000 +0.000")
+
+    def test_fills_the_labels_of_a_manifest(self):
+        root = self.corpus(ROWS)
+        out = self.folder / "out"
+        self.expect_ok("prepare", "pairs", "--root", root, "--out", out)
+        self.expect_ok("label", "--manifest", out, "--out", out / "labelled.jsonl")
+        labels = [json.loads(line)["labels_chexpert"].get("Pleural Effusion")
+                  for line in (out / "labelled.jsonl").read_text().splitlines()]
+        self.assertEqual(labels, [1, 0, None])
+
+    def test_names_the_cause_of_bad_input(self):
+        reports = self.file("r.csv", "id,report\na,x\nb\n")
+        self.expect_error(2, "--out or --compare is missing", "label", "--csv", reports)
+        self.expect_error(2, "need --csv or --manifest", "label", "--text", "x", "--out", "y")
+        self.expect_error(2, "did you mean", "label", "--csv", reports, "--column", "reprt", "--out", "y")
+        self.expect_error(2, "--max-bad", "label", "--csv", reports, "--out", "y", "--max-bad", "2")
+        self.expect_error(65, "r.csv row 2", "label", "--csv", reports, "--out", self.folder / "y.csv")
+        self.assertFalse((self.folder / "y.csv").exists())
+        self.expect_error(66, "nowhere.csv", "label", "--csv", self.folder / "nowhere.csv", "--out", "y")
+        self.expect_error(66, "mine.yaml", "label", "--text", "x", "--labels", self.folder / "mine.yaml")
+        mine = self.file("mine.yaml", "name: x\nlabels:\n  - {name: a, present: [x-ray]}\n")
+        self.expect_error(65, "labels.0.present: phrase 'x-ray'", "label", "--text", "x", "--labels", mine)
+
+
+class Phantom(ProgramTest):
+    def phantom(self, *more):
+        return ["phantom", "--out", self.folder / "out", "--studies", "12", "--test", "6", "--size", "32", *more]
+
+    def test_options_change_what_test_studies_alone_show(self):
+        page = self.folder / "sheet.html"
+        text = self.expect_ok(*self.phantom("--counterfactual", "--hold-out", "mass,tube", "--hold-out-styles", "film",
+                                            "--missing", "biased", "--co-occurrence", "clinical", "--preview", page))
+        self.assertIn("counterfactual studies", text)
+        self.assertIn("data:image/", page.read_text())
+        rows = [json.loads(line) for line in (self.folder / "out" / "counterfactual.jsonl").read_text().splitlines()]
+        for row in rows:
+            self.assertEqual(row["labels"][row["counterfactual"]["removed"]], 0)
+            self.assertTrue((self.folder / "out" / row["views"][0]["path"]).exists())
+        self.assertIn("clean", self.expect_ok("audit", self.folder / "out" / "counterfactual.jsonl"))
+
+    def test_bad_options_name_the_nearest(self):
+        self.expect_error(2, "did you mean 'nodule'", *self.phantom("--hold-out", "noduel"))
+        self.expect_error(2, "did you mean 'film'", *self.phantom("--hold-out-styles", "flim"))
+        self.expect_error(2, "independent or biased", *self.phantom("--missing", "bias"))
+        self.expect_error(2, ".png or .html", *self.phantom("--preview", self.folder / "sheet.gif"))
+        self.assertFalse((self.folder / "out").exists())
 
 
 class Prepare(ProgramTest):

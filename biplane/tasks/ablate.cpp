@@ -1,0 +1,319 @@
+#include "biplane/tasks/ablate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "biplane/core/config.h"
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/progress.h"
+#include "biplane/core/sha256.h"
+#include "biplane/corpus/manifest.h"
+#include "biplane/eval/evaluate.h"
+#include "biplane/model/checkpoint.h"
+#include "biplane/model/package.h"
+#include "biplane/tasks/ablation_record.h"
+#include "biplane/train/config_keys.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The studies that all runs share.
+struct TestData {
+  std::string manifest_sha256;
+  std::int64_t studies = 0, patients = 0;
+};
+
+TestData read_test_data(const fs::path& path) {
+  const Manifest manifest = Manifest::read(path);
+  TestData data;
+  data.manifest_sha256 = sha256_file(manifest.path());
+  std::set<std::string> patients;
+  for (const Study& study : manifest.studies()) {
+    if (study.split != Split::kTest) continue;
+    ++data.studies;
+    patients.insert(study.patient_id);
+  }
+  data.patients = static_cast<std::int64_t>(patients.size());
+  return data;
+}
+
+PretrainConfig resolve(const AblationConfig& config, const AblateOptions& options,
+                       const PlannedRun& run) {
+  ConfigTree tree =
+      ConfigTree::read(options.base / (run.config.empty() ? config.base : run.config));
+  PretrainConfig resolved;
+  try {
+    for (const std::string& assignment : run.set) tree.set(assignment);
+    load_config(tree, resolved);
+    resolved.data.manifest = options.manifest.string();
+    check_pretrain_config(resolved);
+  } catch (const Error& error) {
+    throw Error(error.kind(), run.name() + ": " + error.what());
+  }
+  return resolved;
+}
+
+fs::path run_folder(const AblateOptions& options, const PlannedRun& run) {
+  return options.out / "runs" / run.name();
+}
+
+bool is_wanted(const PlannedRun& run, const std::vector<std::string>& only) {
+  return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& name) {
+           return name == run.design || name == run.design + "/" + run.run || name == run.name();
+         });
+}
+
+void check_only(const std::vector<PlannedRun>& plan, const std::vector<std::string>& only) {
+  std::vector<std::string> names;
+  for (const PlannedRun& run : plan) {
+    names.insert(names.end(), {run.design, run.design + "/" + run.run, run.name()});
+  }
+  for (const std::string& name : only) {
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorKind::kUsage, "--only " + name + ": no such run or design" +
+                                         did_you_mean(name, names, "; --plan shows them"));
+  }
+}
+
+const AblationRecord* find_line(const std::vector<AblationRecord>& lines, const PlannedRun& run) {
+  const auto found = std::find_if(lines.begin(), lines.end(), [&](const AblationRecord& line) {
+    return line.name() == run.name();
+  });
+  return found == lines.end() ? nullptr : &*found;
+}
+
+void check_line(const AblationRecord& line, const std::string& key, const std::string& there,
+                const std::string& here, const AblateOptions& options) {
+  if (there == here) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{}: {} was run with another {} ({:.12} there, {:.12} now); use another "
+                          "--results, or take its line out to have it run again",
+                          options.results.string(), line.name(), key, there, here));
+}
+
+// Mean time of a step from the run's metrics; the first one also starts the loader.
+double seconds_per_step(const fs::path& run) {
+  std::istringstream lines(read_file(run / "metrics.jsonl"));
+  double first = 0, sum = 0, count = 0;
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    const double seconds = line.at("time/step").get<double>();
+    if (line.at("step").get<std::int64_t>() == 1) {
+      first = seconds;
+      continue;
+    }
+    sum += seconds;
+    count += 1;
+  }
+  return count > 0 ? sum / count : first;
+}
+
+// "all" of a row's class where that is a macro average; nothing for a finding.
+std::optional<std::string> group_of(const std::string& label) {
+  if (label == "macro") return "all";
+  const std::string macro = "macro_";
+  if (label.starts_with(macro)) return label.substr(macro.size());
+  return std::nullopt;
+}
+
+void add_auroc(const ResultRow& row, AblationRecord& record) {
+  if (const auto group = group_of(row.label)) {
+    record.metrics[row.task + "/" + row.views + "/" + *group] = {*row.value, row.repeats};
+  } else {
+    record.findings[row.task == "supervised" ? row.task : row.views][row.label] = *row.value;
+  }
+}
+
+void add_row(const ResultRow& row, const ModelProvenance& provenance, AblationRecord& record) {
+  const bool column = row.views == "frontal" || row.views == "lateral" || row.views == "both";
+  if (!row.value || !row.population.empty() || !column) return;
+  if (row.metric == "auroc") add_auroc(row, record);
+  if (row.metric == "recall_at_10" && row.direction == "mean")
+    record.metrics["retrieval/" + row.views] = {*row.value, row.repeats};
+  const bool trained =
+      row.views == "frontal" ? provenance.frontal_trained : provenance.lateral_trained;
+  const bool shown = row.metric == "pointing_game" || row.metric == "mean_iou";
+  if (shown && trained && row.map == "cosine" && row.label == "macro")
+    record.metrics[row.metric + "/" + row.views] = {*row.value, row.repeats};
+}
+
+// Zero-shot figures of a model that never saw a report would be noise.
+std::vector<std::string> tasks_of(const LossConfig& loss) {
+  std::vector<std::string> tasks;
+  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding"};
+  if (loss.labels.weight > 0) tasks.emplace_back("supervised");
+  if (tasks.empty())
+    throw Error(ErrorKind::kUsage,
+                "loss.itc.weight and loss.labels.weight are 0: there is nothing to evaluate");
+  return tasks;
+}
+
+// One ablation in progress.
+class Ablation {
+ public:
+  Ablation(const AblationConfig& config, const AblateOptions& options, const TrainHooks& hooks)
+      : config_(config), options_(options), hooks_(hooks), data_(read_test_data(options.manifest)) {
+    for (const AblationRecord& line : read_ablation(options_.results))
+      check_line(line, "manifest", line.manifest_sha256, data_.manifest_sha256, options_);
+  }
+
+  // The next run that is not done; nothing where all are that can be.
+  std::optional<PlannedRun> next() const {
+    const std::vector<AblationRecord> lines = read_ablation(options_.results);
+    const std::vector<PlannedRun> plan = plan_runs(config_, lines);
+    check_only(plan, options_.only);
+    for (const PlannedRun& run : plan) {
+      if (!run.waits_for.empty() || !is_wanted(run, options_.only)) continue;
+      const AblationRecord* line = find_line(lines, run);
+      if (line == nullptr) return run;
+      check_line(*line, "configuration", line->config_sha256,
+                 config_hash(config_keys(resolve(config_, options_, run))), options_);
+    }
+    return std::nullopt;
+  }
+
+  TrainOutcome run(const PlannedRun& run) const {
+    const PretrainConfig config = resolve(config_, options_, run);
+    const std::vector<std::string> tasks = tasks_of(config.loss);
+    const fs::path folder = run_folder(options_, run);
+    hooks_.log("ablation run " + run.name());
+    const PretrainResult trained = pretrain(config, folder, hooks_);
+    if (trained.outcome != TrainOutcome::kDone) return trained.outcome;
+    AblationRecord record = describe(run, config);
+    record.steps = trained.steps;
+    record.train_seconds = seconds_per_step(folder) * static_cast<double>(trained.steps);
+    record.steps_per_second = static_cast<double>(trained.steps) / record.train_seconds;
+    measure(folder, tasks, record);
+    make_folder(fs::absolute(options_.results).parent_path());
+    LineAppender(options_.results).append(record_to_json(record));
+    hooks_.log("finished " + run.name());
+    return TrainOutcome::kDone;
+  }
+
+ private:
+  AblationRecord describe(const PlannedRun& run, const PretrainConfig& config) const {
+    AblationRecord record;
+    record.design = run.design;
+    record.run = run.run;
+    record.levels = run.levels;
+    record.seed = run.seed;
+    record.data = options_.data;
+    record.manifest_sha256 = data_.manifest_sha256;
+    record.config_sha256 = config_hash(config_keys(config));
+    record.code = options_.code;
+    record.test_studies = data_.studies;
+    record.test_patients = data_.patients;
+    return record;
+  }
+
+  void measure(const fs::path& folder, const std::vector<std::string>& tasks,
+               AblationRecord& record) const {
+    EvaluateOptions evaluation;
+    evaluation.model = folder;
+    evaluation.manifest = options_.manifest;
+    evaluation.out = folder / "evaluation";
+    evaluation.tasks = tasks;
+    evaluation.pool = config_.pool;
+    evaluation.bootstrap = config_.replicates;
+    evaluation.draws = BootstrapDraws::kPoisson;
+    evaluation.threads = static_cast<int>(options_.threads);
+    evaluation.code = options_.code;
+    fs::remove_all(evaluation.out);  // of a run that was stopped while it was evaluated
+    Progress progress({.label = "evaluate", .unit = "studies", .enabled = hooks_.progress});
+    const double started = monotonic_seconds();
+    const EvaluateResult result = evaluate(evaluation, &progress);
+    record.evaluate_seconds = monotonic_seconds() - started;
+    const ModelProvenance provenance = read_model_description(find_model(folder)).provenance;
+    for (const ResultRow& row : result.rows) add_row(row, provenance, record);
+  }
+
+  const AblationConfig& config_;
+  const AblateOptions& options_;
+  const TrainHooks& hooks_;
+  TestData data_;
+};
+
+// Seconds of training and evaluation of a run, from lines of the same configuration, else of all.
+std::optional<double> expected_seconds(const AblationStatus& status,
+                                       const std::vector<AblationRecord>& lines) {
+  double per_step = 0, evaluation = 0, count = 0;
+  for (const bool same : {true, false}) {
+    for (const AblationRecord& line : lines) {
+      if (same && (line.design != status.run.design || line.run != status.run.run)) continue;
+      per_step += line.train_seconds / static_cast<double>(line.steps);
+      evaluation += line.evaluate_seconds;
+      count += 1;
+    }
+    if (count > 0) break;
+  }
+  if (count == 0 || status.steps == 0) return std::nullopt;
+  return per_step / count * static_cast<double>(status.steps - status.checkpoint) +
+         evaluation / count;
+}
+
+AblationStatus status_of(const AblationConfig& config, const AblateOptions& options,
+                         const PlannedRun& run, const std::vector<AblationRecord>& lines) {
+  AblationStatus status{.run = run};
+  if (!run.waits_for.empty()) {
+    status.state = "waits for " + run.waits_for;
+    return status;
+  }
+  const PretrainConfig resolved = resolve(config, options, run);
+  status.steps = resolved.train.steps;
+  if (find_line(lines, run) != nullptr) {
+    status.state = "done";
+    return status;
+  }
+  const std::vector<fs::path> checkpoints = list_checkpoints(run_folder(options, run));
+  status.state = checkpoints.empty() ? "to do" : "checkpoint";
+  if (!checkpoints.empty()) {
+    const std::string name = checkpoints.front().filename().string();
+    status.checkpoint = std::stoll(name.substr(name.find('-') + 1));
+  }
+  status.seconds = expected_seconds(status, lines);
+  return status;
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<FolderLock>> lock_ablation(const AblateOptions& options) {
+  std::vector<std::unique_ptr<FolderLock>> locks;
+  const fs::path results = fs::absolute(options.results).parent_path();
+  locks.push_back(std::make_unique<FolderLock>(options.out));
+  if (fs::weakly_canonical(results) != fs::weakly_canonical(options.out))
+    locks.push_back(std::make_unique<FolderLock>(results));
+  return locks;
+}
+
+TrainOutcome ablate(const AblationConfig& config, const AblateOptions& options,
+                    const TrainHooks& hooks) {
+  check_ablation(config);
+  const Ablation ablation(config, options, hooks);
+  while (const std::optional<PlannedRun> run = ablation.next()) {
+    if (ablation.run(*run) != TrainOutcome::kDone || hooks.stop_requested())
+      return TrainOutcome::kCheckpointed;
+  }
+  return TrainOutcome::kDone;
+}
+
+std::vector<AblationStatus> ablation_status(const AblationConfig& config,
+                                            const AblateOptions& options) {
+  check_ablation(config);
+  const std::vector<AblationRecord> lines = read_ablation(options.results);
+  const std::vector<PlannedRun> plan = plan_runs(config, lines);
+  check_only(plan, options.only);
+  std::vector<AblationStatus> all;
+  for (const PlannedRun& run : plan) {
+    if (is_wanted(run, options.only)) all.push_back(status_of(config, options, run, lines));
+  }
+  return all;
+}
+
+}  // namespace biplane

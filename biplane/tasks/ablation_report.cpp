@@ -1,0 +1,407 @@
+#include "biplane/tasks/ablation_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "biplane/core/error.h"
+#include "biplane/eval/report_html.h"
+#include "biplane/tasks/ablation_design.h"
+#include "biplane/tasks/ablation_effects.h"
+#include "biplane/tasks/ablation_metrics.h"
+
+namespace biplane {
+namespace {
+
+using Lines = std::vector<AblationRecord>;
+using Row = std::vector<std::string>;
+
+// What the figure and the interactions show.
+const std::vector<std::string>& main_metrics() {
+  static const std::vector<std::string> kMain = {"zero_shot/used/all", "zero_shot/used/in_frontal",
+                                                 "zero_shot/used/lateral_only", "retrieval/used"};
+  return kMain;
+}
+
+std::string effect_text(const std::optional<Estimate>& estimate) {
+  if (!estimate) return "-";
+  const std::string value = number_text(estimate->value, 3, true);
+  return fmt::format("{} [{}, {}]", estimate->touches(0) ? value : "**" + value + "**",
+                     number_text(estimate->low, 3, true), number_text(estimate->high, 3, true));
+}
+
+std::string value_text(const std::optional<Estimate>& estimate) {
+  if (!estimate) return "-";
+  return fmt::format("{} [{}, {}]", number_text(estimate->value), number_text(estimate->low),
+                     number_text(estimate->high));
+}
+
+Lines lines_of(std::span<const AblationRecord> records, const std::string& design) {
+  Lines lines;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(lines),
+               [&](const AblationRecord& line) { return line.design == design; });
+  return lines;
+}
+
+// Configurations of a design's lines, in the order of the plan where it is known.
+std::vector<std::string> runs_of(const Lines& lines) {
+  std::vector<std::string> runs;
+  for (const AblationRecord& line : lines) {
+    if (std::find(runs.begin(), runs.end(), line.run) == runs.end()) runs.push_back(line.run);
+  }
+  return runs;
+}
+
+bool has_metric(const Lines& lines, const std::string& metric) {
+  return std::any_of(lines.begin(), lines.end(), [&](const AblationRecord& line) {
+    return find_metric(line, metric) != nullptr;
+  });
+}
+
+std::string listed(const std::set<std::string>& values) {
+  std::string text;
+  for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
+  return text;
+}
+
+AblationSection overview(const AblationConfig& config, std::span<const AblationRecord> records) {
+  std::set<std::string> data, codes;
+  for (const AblationRecord& line : records) {
+    data.insert(line.data);
+    codes.insert(line.code);
+  }
+  AblationSection section;
+  section.title = "What was run";
+  section.lead = fmt::format(
+      "{} runs on {}; {}. Tested on {} studies of {} patients. Intervals are 95 %, over runs and "
+      "then patients: how they are made and what \"used\" means stands in docs/evaluation.md. "
+      "**Bold**: the interval does not hold 0.",
+      records.size(), listed(data), listed(codes), records.front().test_studies,
+      records.front().test_patients);
+  for (const std::string& line : missing_runs(config, records))
+    section.lead += " Not done yet: " + line + ".";
+  section.table.push_back({"design", "run", "seeds", "steps", "minutes of training", "steps/s"});
+  for (const AblationDesign& design : config.designs) {
+    const Lines lines = lines_of(records, design.name);
+    for (const std::string& run : runs_of(lines)) {
+      double seconds = 0, steps = 0, count = 0;
+      for (const AblationRecord& line : lines) {
+        if (line.run != run) continue;
+        seconds += line.train_seconds;
+        steps += static_cast<double>(line.steps);
+        ++count;
+      }
+      section.table.push_back({design.name, run, fmt::format("{:.0f}", count),
+                               fmt::format("{:.0f}", steps / count),
+                               fmt::format("{:.1f}", seconds / count / 60),
+                               fmt::format("{:.2f}", seconds > 0 ? steps / seconds : 0)});
+    }
+  }
+  return section;
+}
+
+// "I = ABCDE; A = BCDE, AB = CDE": of the constant, main effects and interactions of two.
+std::string alias_text(const AblationConfig& config, const AblationDesign& design) {
+  std::vector<AblationFactor> factors = factors_of(config, design);
+  for (AblationFactor& factor : factors) factor.needs.clear();  // of the levels as they are planned
+  const auto levels = factor_levels(config, design);
+  std::vector<FactorTerm> terms{{}};
+  for (std::size_t i = 0; i < factors.size(); ++i) terms.push_back({i});
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    for (std::size_t j = i + 1; j < factors.size(); ++j) terms.push_back({i, j});
+  }
+  std::string text;
+  for (const FactorTerm& term : terms) {
+    std::string same = term_letters(term);
+    for (const FactorTerm& alias : aliases_of(factors, levels, term))
+      same += " = " + term_letters(alias);
+    if (same.find('=') != std::string::npos) text += (text.empty() ? "" : "; ") + same;
+  }
+  return text.empty() ? "No effect is aliased with another." : "Aliases: " + text + ".";
+}
+
+std::string factor_letters(const std::vector<AblationFactor>& factors) {
+  std::string text;
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    text += fmt::format("{}{} {}{}", i == 0 ? "" : ", ", term_letters({i}), factors[i].name,
+                        factors[i].needs.empty()
+                            ? ""
+                            : " (where " + factors[i].needs + " is on, without which it is off)");
+  }
+  return text;
+}
+
+AblationSection main_section(const AblationConfig& config, const AblationDesign& design,
+                             const Lines& lines) {
+  const std::vector<AblationFactor> factors = factors_of(config, design);
+  AblationSection section;
+  section.title = "Main effects: " + design.name;
+  section.lead =
+      "On less off, from " + std::to_string(lines.size()) +
+      " runs. Factors: " + factor_letters(factors) + ". " + alias_text(config, design) +
+      " The last column is the smallest true effect that such a design finds in 80 % of cases, of "
+      "the factor that is told least well.";
+  section.table.push_back({"figure"});
+  for (const AblationFactor& factor : factors) section.table.front().push_back(factor.name);
+  section.table.front().insert(section.table.front().end(), {"runs", "detectable"});
+  for (const std::string& metric : headline_metrics()) {
+    if (!has_metric(lines, metric)) continue;
+    Row row{metric_title(metric)};
+    std::optional<double> detectable;
+    std::int64_t runs = 0;
+    for (const FactorEffect& effect : main_effects(factors, lines, metric)) {
+      row.push_back(effect_text(effect.estimate));
+      if (!effect.estimate) continue;
+      runs = effect.estimate->runs;
+      if (effect.estimate->detectable)
+        detectable = std::max(detectable.value_or(0), *effect.estimate->detectable);
+    }
+    row.insert(row.end(), {std::to_string(runs), number_text(detectable)});
+    section.table.push_back(std::move(row));
+  }
+  return section;
+}
+
+AblationSection interaction_section(const AblationConfig& config, const AblationDesign& design,
+                                    const Lines& lines) {
+  const std::vector<AblationFactor> factors = factors_of(config, design);
+  AblationSection section;
+  section.title = "Interactions: " + design.name;
+  section.lead =
+      "Half of what the first factor's effect is larger by where the second is on; each measured "
+      "alone beside the main effects. Of so many at 95 %, one in twenty leaves out 0 by chance.";
+  section.table.push_back({"factors"});
+  std::vector<Row> rows;
+  for (const std::string& metric : main_metrics()) {
+    section.table.front().push_back(metric_title(metric));
+    const std::vector<FactorEffect> effects = interaction_effects(factors, lines, metric);
+    rows.resize(effects.size());
+    for (std::size_t i = 0; i < effects.size(); ++i) {
+      if (rows[i].empty()) rows[i].push_back(effects[i].factors[0] + " x " + effects[i].factors[1]);
+      rows[i].push_back(effect_text(effects[i].estimate));
+    }
+  }
+  section.table.insert(section.table.end(), rows.begin(), rows.end());
+  return section;
+}
+
+// Lines of a design of comparisons. For equal_minutes the runs of the design it repeats that need
+// no repeat, the first one among them, stand in it as they are.
+Lines compared_lines(const AblationConfig& config, const AblationDesign& design,
+                     std::span<const AblationRecord> records) {
+  if (design.kind != "equal_minutes") return lines_of(records, design.name);
+  const Lines own = lines_of(records, design.name);
+  std::set<std::string> repeated;
+  for (const PlannedRun& run : plan_runs(config, records)) {
+    if (run.design == design.name) repeated.insert(run.run);
+  }
+  if (repeated.contains("?")) return {};  // what is repeated is not known yet
+  Lines lines;
+  for (const AblationRecord& line : lines_of(records, design.of)) {
+    if (!repeated.contains(line.run)) lines.push_back(line);
+  }
+  lines.insert(lines.end(), own.begin(), own.end());
+  return lines;
+}
+
+std::string reference_of(const AblationConfig& config, const AblationDesign& design) {
+  const AblationDesign* list = &design;
+  for (const AblationDesign& other : config.designs) {
+    if (other.name == design.of) list = &other;
+  }
+  return list->kind == "list" ? list->runs.front().name : "full";
+}
+
+AblationSection comparison_section(const AblationDesign& design, const Lines& lines,
+                                   const std::string& reference) {
+  AblationSection section;
+  section.title = "Compared with " + reference + ": " + design.name;
+  section.lead =
+      std::string(design.kind == "equal_minutes"
+                      ? "As many minutes of training as " + reference + " takes in " + design.of +
+                            "; runs that take as long within 5 % are those of that design. "
+                      : "As many steps each. ") +
+      "First line: " + reference + ". Others: " + reference + " less the other, above 0 where " +
+      reference +
+      " is better; in round brackets the smallest true difference found in 80 % of cases. Where a "
+      "configuration has one run, its interval is over patients alone (p).";
+  section.table.push_back({"run"});
+  std::vector<Row> rows;
+  std::vector<std::string> runs{reference};
+  for (const std::string& run : runs_of(lines)) {
+    if (run != reference) runs.push_back(run);
+  }
+  for (const std::string& run : runs) rows.push_back({run});
+  for (const std::string& metric : headline_metrics()) {
+    if (!has_metric(lines, metric)) continue;
+    section.table.front().push_back(metric_title(metric));
+    rows.front().push_back(value_text(mean_of_runs(lines, reference, metric)));
+    for (std::size_t i = 1; i < runs.size(); ++i) {
+      const std::optional<Estimate> estimate = difference(lines, reference, runs[i], metric);
+      std::string cell = effect_text(estimate);
+      if (estimate)
+        cell += estimate->detectable ? " (" + number_text(estimate->detectable) + ")" : " (p)";
+      rows[i].push_back(cell);
+    }
+  }
+  section.table.insert(section.table.end(), rows.begin(), rows.end());
+  return section;
+}
+
+// Mean AUROC of a finding over the runs of a configuration.
+std::optional<double> finding_mean(const Lines& lines, const std::string& run,
+                                   const std::string& column, const std::string& finding) {
+  double sum = 0, count = 0;
+  for (const AblationRecord& line : lines) {
+    const auto values = line.findings.find(column);
+    if (line.run != run || values == line.findings.end()) continue;
+    const auto value = values->second.find(finding);
+    if (value == values->second.end()) continue;
+    sum += value->second;
+    ++count;
+  }
+  return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
+}
+
+// The run of a design whose label head was trained; empty where none was.
+std::string supervised_run(const Lines& lines) {
+  for (const AblationRecord& line : lines) {
+    if (line.findings.contains("supervised")) return line.run;
+  }
+  return {};
+}
+
+AblationSection ceiling_section(const Lines& lines, const std::string& reference,
+                                const std::string& supervised) {
+  AblationSection section;
+  section.title = "Share of the supervised ceiling";
+  section.lead = "Ceiling: the same network trained on the true labels (run " + supervised +
+                 "), both views. Share: (AUROC - 0.5) / (ceiling - 0.5). Single findings: means "
+                 "over the runs, without intervals.";
+  section.table.push_back({"findings", "ceiling", reference, "share of the ceiling"});
+  for (const char* group : {"all", "in_frontal", "both_views", "lateral_only"}) {
+    const std::string own = std::string("zero_shot/both/") + group,
+                      ceiling = std::string("supervised/both/") + group;
+    const auto top = mean_of_runs(lines, supervised, ceiling);
+    if (!top) continue;
+    section.table.push_back(
+        {metric_title(own), value_text(top), value_text(mean_of_runs(lines, reference, own)),
+         value_text(share_of_ceiling(lines, {reference, own, supervised, ceiling}))});
+  }
+  std::set<std::string> findings;
+  for (const AblationRecord& line : lines) {
+    if (line.findings.contains("supervised")) {
+      for (const auto& [name, value] : line.findings.at("supervised")) findings.insert(name);
+    }
+  }
+  for (const std::string& finding : findings) {
+    const auto top = finding_mean(lines, supervised, "supervised", finding),
+               own = finding_mean(lines, reference, "both", finding);
+    std::optional<double> share;
+    if (top && own && *top > 0.5) share = (*own - 0.5) / (*top - 0.5);
+    section.table.push_back({finding, number_text(top), number_text(own), number_text(share, 2)});
+  }
+  return section;
+}
+
+ForestGroup effect_group(const AblationConfig& config, const AblationDesign& design,
+                         const Lines& lines) {
+  ForestGroup group{design.name + ": on less off", {}};
+  const std::vector<AblationFactor> factors = factors_of(config, design);
+  for (const AblationFactor& factor : factors) group.rows.push_back({factor.name, {}});
+  for (const std::string& metric : main_metrics()) {
+    const std::vector<FactorEffect> effects = main_effects(factors, lines, metric);
+    for (std::size_t i = 0; i < effects.size(); ++i)
+      group.rows[i].estimates.push_back(effects[i].estimate);
+  }
+  return group;
+}
+
+ForestGroup difference_group(const AblationDesign& design, const Lines& lines,
+                             const std::string& reference) {
+  ForestGroup group{design.name + ": " + reference + " less", {}};
+  for (const std::string& run : runs_of(lines)) {
+    if (run == reference || run == supervised_run(lines)) continue;
+    ForestRow row{run, {}};
+    for (const std::string& metric : main_metrics())
+      row.estimates.push_back(difference(lines, reference, run, metric));
+    group.rows.push_back(std::move(row));
+  }
+  return group;
+}
+
+void check_same_data(std::span<const AblationRecord> records) {
+  for (const AblationRecord& line : records) {
+    if (line.manifest_sha256 == records.front().manifest_sha256) continue;
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{} and {} were tested on other studies (manifest_sha256), so that "
+                            "their patients cannot be paired",
+                            line.name(), records.front().name()));
+  }
+}
+
+void add_comparisons(const AblationDesign& design, const Lines& lines, const std::string& reference,
+                     AblationReport& report) {
+  report.sections.push_back(comparison_section(design, lines, reference));
+  report.figure.groups.push_back(difference_group(design, lines, reference));
+  const std::string supervised = supervised_run(lines);
+  if (!supervised.empty() && design.kind != "equal_minutes")
+    report.sections.push_back(ceiling_section(lines, reference, supervised));
+}
+
+}  // namespace
+
+std::vector<std::string> missing_runs(const AblationConfig& config,
+                                      std::span<const AblationRecord> records) {
+  std::set<std::string> done;
+  for (const AblationRecord& line : records) done.insert(line.name());
+  const std::vector<PlannedRun> plan = plan_runs(config, records);
+  std::vector<std::string> texts;
+  for (const AblationDesign& design : config.designs) {
+    std::size_t all = 0, missing = 0;
+    std::string names;
+    for (const PlannedRun& run : plan) {
+      if (run.design != design.name) continue;
+      ++all;
+      if (!run.waits_for.empty()) {
+        names = "known when " + run.waits_for + " is done";
+      } else if (!done.contains(run.name())) {
+        names += (names.empty() ? "" : ", ") + run.run + " seed " + std::to_string(run.seed);
+      } else {
+        continue;
+      }
+      ++missing;
+    }
+    if (missing > 0)
+      texts.push_back(fmt::format("{}, {} of {} ({})", design.name, missing, all, names));
+  }
+  return texts;
+}
+
+AblationReport make_ablation_report(const AblationConfig& config,
+                                    std::span<const AblationRecord> records) {
+  if (records.empty())
+    throw Error(ErrorKind::kUsage, "no run is finished yet: there is nothing to report");
+  check_same_data(records);
+  AblationReport report;
+  report.title = "Ablation";
+  report.figure.title = "Effects and differences with 95 % intervals over runs and patients";
+  for (const std::string& metric : main_metrics())
+    report.figure.panels.push_back(metric_title(metric));
+  report.sections.push_back(overview(config, records));
+  for (const AblationDesign& design : config.designs) {
+    const Lines lines = compared_lines(config, design, records);
+    if (lines.empty()) continue;
+    if (design.kind == "factorial" || design.kind == "fraction") {
+      report.sections.push_back(main_section(config, design, lines));
+      report.sections.push_back(interaction_section(config, design, lines));
+      report.figure.groups.push_back(effect_group(config, design, lines));
+    } else {
+      add_comparisons(design, lines, reference_of(config, design), report);
+    }
+  }
+  return report;
+}
+
+}  // namespace biplane
