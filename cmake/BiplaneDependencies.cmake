@@ -19,6 +19,7 @@ find_package(PNG REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 biplane_require_target(DCMTK)
+biplane_require_target(pugixml)
 find_library(BIPLANE_CSV csv)
 find_library(BIPLANE_UTF8PROC utf8proc)
 find_library(BIPLANE_ZIP zip)  # Debian's package configuration also asks for libzip's programs
