@@ -4,14 +4,10 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/random.h"
+#include "biplane/phantom/spread.h"
 
 namespace biplane {
 namespace {
-
-// Normal deviate kept within two standard deviations.
-double spread(CounterRandom& random, double mean, double deviation) {
-  return mean + deviation * std::clamp(random.normal(), -2.0, 2.0);
-}
 
 AcquisitionStyle style(const char* name) {
   AcquisitionStyle s;

@@ -3,16 +3,9 @@
 #include <algorithm>
 
 #include "biplane/core/random.h"
+#include "biplane/phantom/spread.h"
 
 namespace biplane {
-namespace {
-
-// Normal deviate kept within two standard deviations: no body is absurd.
-double spread(CounterRandom& random, double mean, double deviation) {
-  return mean + deviation * std::clamp(random.normal(), -2.0, 2.0);
-}
-
-}  // namespace
 
 Patient draw_patient(std::uint64_t seed, std::uint64_t patient) {
   CounterRandom random(seed, "phantom/patient", {patient});

@@ -14,6 +14,7 @@
 #include "biplane/phantom/finding.h"
 #include "biplane/phantom/phantom.h"
 #include "tests/phantom/hashes.h"
+#include "tests/phantom/refusal.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -162,13 +163,7 @@ TEST(Phantom, BadOptionsNameTheKey) {
   const auto message = [](auto change) -> std::string {
     PhantomOptions options = small_options();
     change(options);
-    try {
-      check_phantom(options);
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
-      return error.what();
-    }
-    return "";
+    return testing::refusal(options);
   };
   EXPECT_NE(message([](PhantomOptions& o) { o.studies = 0; }).find("studies"), std::string::npos);
   EXPECT_NE(message([](PhantomOptions& o) { o.size = 8; }).find("size"), std::string::npos);
