@@ -48,8 +48,8 @@ void add_posterior_effusion(const Chest& chest, const Finding& f, Scene& scene) 
     if (!on_side(f.side, side)) continue;
     const double top = chest.dome_top(side);
     // The surface runs from the chest wall at (back, upper) down to the dome at (front, lower).
-    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 4.25 + sized(f, 0, 0.4));
-    const double front = 3.6 * chest.depth + 10, lower = 12 - (top - 8.3 + sized(f, 0, 0.4));
+    const double back = 9.4 * chest.depth + 10, upper = 12 - (top - 3.3 + sized(f, 0, 0.45));
+    const double front = 3.6 * chest.depth + 10, lower = 12 - (top - 7.7 + sized(f, 0, 0.45));
     const double det = back * back * lower * lower - front * front * upper * upper;
     const double p = (lower * lower - upper * upper) / det, q = (back * back - front * front) / det;
     scene.lungs[static_cast<std::size_t>(side)].cavity.push_back(
@@ -115,7 +115,7 @@ void add_retrocardiac(const Chest& chest, const Finding& f, Scene& scene) {
   const double base = chest.dome_top(1);
   const Vec3 centre{(0.6 + 0.4 * f.lateral) * chest.width, (3.9 + 0.6 * f.depth) * chest.depth,
                     base + 0.9 + 1.0 * f.height};
-  const double r = sized(f, 1.0, 0.07), thin = 0.7 * r, wide = 1.75 * r;
+  const double r = sized(f, 1.18, 0.08), thin = 0.7 * r, wide = 1.6 * r;
   constexpr double kFilled = 0.60, kSolid = 0.84;  // kSolid: mean chord of the shells
   const Solid lesion = ellipsoid(centre, {4.6 * r, thin, 3.3 * r});
   const Solid empty = ellipsoid(along_ray(centre, -thin - wide), {4.65 * r, wide, 3.35 * r});

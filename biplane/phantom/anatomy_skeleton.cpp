@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kCortex = 1.75;
 constexpr double kMarrow = 0.30;
+constexpr double kCallus = 1.3;
 
 // Bone as a dense shell around marrow.
 void add_bone(const std::vector<Vec3>& path, const CylinderShape& shape, double mineral,
@@ -85,17 +86,21 @@ int broken_rib(const Finding& fracture) {
   return 3 + std::clamp(static_cast<int>(fracture.height * 6), 0, 5);
 }
 
-// Broken at its side; the front part has slipped below the back part.
+// Broken at its side; the front part has slipped below the back part, and callus joins the two.
 void add_broken_rib(const std::vector<Vec3>& path, const Finding& fracture, double width,
                     double mineral, std::vector<Deposit>& out) {
   const std::size_t at =
-      4 + static_cast<std::size_t>(std::clamp(static_cast<int>(fracture.depth * 3), 0, 2));
+      3 + static_cast<std::size_t>(std::clamp(static_cast<int>(fracture.depth * 3), 0, 2));
   const double slip = 0.9 + 0.25 * (fracture.grade + fracture.extent);
   const auto middle = path.begin() + static_cast<std::ptrdiff_t>(at);
   add_rib({{path.begin(), middle + 1}, 0, path.size()}, width, mineral, out);
   std::vector<Vec3> front(middle, path.end());
   for (Vec3& point : front) point = point + Vec3{0, 0, -slip};
   add_rib({front, at, path.size()}, width, mineral, out);
+  constexpr double kAround = 1.0;  // cm of callus around and beyond the broken ends
+  out.push_back({ellipsoid(lerp(*middle, front.front(), 0.5),
+                           {kAround, kAround, kAround + 0.5 * slip}),
+                 mineral * kCallus});
 }
 
 void add_shoulders(const Patient& patient, const Chest& chest, Pose pose,
