@@ -1,5 +1,7 @@
 #include "biplane/model/batch.h"
 
+#include "biplane/nn/to_device.h"
+
 namespace biplane {
 namespace {
 
@@ -7,13 +9,13 @@ namespace {
 torch::Tensor move_pixels(const torch::Tensor& pixels, torch::Device device, torch::Dtype dtype) {
   if (!pixels.defined()) return pixels;
   if (pixels.dim() == 4 && pixels.size(1) > 1 && pixels.stride(1) == 0) {
-    return pixels.narrow(1, 0, 1).to(device, dtype, /*non_blocking=*/true).expand(pixels.sizes());
+    return to_device(pixels.narrow(1, 0, 1), device).to(dtype).expand(pixels.sizes());
   }
-  return pixels.to(device, dtype, /*non_blocking=*/true);
+  return to_device(pixels, device).to(dtype);
 }
 
 torch::Tensor move(const torch::Tensor& tensor, torch::Device device) {
-  return tensor.defined() ? tensor.to(device, /*non_blocking=*/true) : tensor;
+  return tensor.defined() ? to_device(tensor, device) : tensor;
 }
 
 torch::Tensor cut(const torch::Tensor& tensor, std::int64_t begin, std::int64_t end) {

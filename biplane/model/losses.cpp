@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "biplane/nn/to_device.h"
+
 namespace biplane {
 namespace {
 
@@ -60,7 +62,18 @@ GlobalBatch gather_batch(const torch::Tensor& has_frontal, const torch::Tensor& 
   batch.frontals = host.select(1, 0).sum().item<std::int64_t>();
   batch.laterals = host.select(1, 1).sum().item<std::int64_t>();
   batch.pairs = host.all(1).sum().item<std::int64_t>();
+  batch.pairs_before = host.narrow(0, 0, batch.offset).all(1).sum().item<std::int64_t>();
+  batch.frontal_rows = to_device(host.select(1, 0).nonzero().squeeze(1), views.device());
+  batch.lateral_rows = to_device(host.select(1, 1).nonzero().squeeze(1), views.device());
   return batch;
+}
+
+GlobalBatch GlobalBatch::to(torch::Device device) const {
+  GlobalBatch moved = *this;
+  for (torch::Tensor* part :
+       {&moved.has_frontal, &moved.has_lateral, &moved.frontal_rows, &moved.lateral_rows})
+    *part = to_device(*part, device);
+  return moved;
 }
 
 torch::Tensor gather_features(const torch::Tensor& x, const Collective& collective) {

@@ -18,14 +18,18 @@ namespace biplane {
 
 // The studies of all ranks in rank order, and where this rank's lie.
 struct GlobalBatch {
-  torch::Tensor has_frontal, has_lateral;              // (G) bool, on the batch's device
+  torch::Tensor has_frontal, has_lateral;              // (G) bool
+  torch::Tensor frontal_rows, lateral_rows;            // i64, the places where these are true
   std::int64_t offset = 0;                             // global number of this rank's first study
   std::int64_t local = 0;                              // b
   std::int64_t total = 0;                              // G
   std::int64_t frontals = 0, laterals = 0, pairs = 0;  // studies of G with that view, with both
+  std::int64_t pairs_before = 0;                       // two-view studies of the ranks before
 
   torch::Tensor mine(const torch::Tensor& global) const { return global.narrow(0, offset, local); }
+  GlobalBatch to(torch::Device device) const;
 };
+// Flags on the CPU cost no waiting for a GPU: they are read here.
 GlobalBatch gather_batch(const torch::Tensor& has_frontal, const torch::Tensor& has_lateral,
                          const Collective& collective);
 

@@ -41,6 +41,7 @@ struct ParameterGroup {
 class Objective {
  public:
   virtual ~Objective() = default;
+  // The batch is on the CPU; the objective takes it to the device of its module.
   virtual LossTerms compute(const StudyBatch& batch, const StepContext& context) = 0;
   // The module whose parameters and buffers are trained and saved.
   virtual torch::nn::Module& module() = 0;

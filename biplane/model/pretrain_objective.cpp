@@ -9,6 +9,7 @@
 
 #include "biplane/model/pretrain_step.h"
 #include "biplane/model/view_dropout.h"
+#include "biplane/nn/to_device.h"
 
 namespace biplane {
 namespace {
@@ -24,12 +25,11 @@ const PretrainSettings& checked(const PretrainSettings& settings) {
 
 // The batch without the columns that are padding in every report: they cannot change a result
 // (method section 7.2), only cost.
-StudyBatch trim(StudyBatch batch) {
+StudyBatch trim(StudyBatch batch, torch::Device device) {
   const torch::Tensor used = batch.attention_mask.any(0).nonzero();
   std::int64_t length = used.size(0) > 0 ? used.max().item<std::int64_t>() + 1 : 1;
   // Few different lengths keep a GPU's allocator from splitting its memory.
-  if (!batch.attention_mask.is_cpu())
-    length = (length + kGpuLengthStep - 1) / kGpuLengthStep * kGpuLengthStep;
+  if (!device.is_cpu()) length = (length + kGpuLengthStep - 1) / kGpuLengthStep * kGpuLengthStep;
   length = std::min(length, batch.input_ids.size(1));
   for (torch::Tensor* field :
        {&batch.input_ids, &batch.attention_mask, &batch.masked_ids, &batch.mlm_labels,
@@ -59,7 +59,8 @@ PretrainObjective::PretrainObjective(const PretrainSettings& settings)
 LossTerms PretrainObjective::compute(const StudyBatch& batch, const StepContext& context) {
   TORCH_CHECK(batch.size() > 0, "the objective needs at least one study");
   const Collective alone;
-  Step step(with_views(trim(batch), settings_.loss.views), context,
+  const torch::Tensor& like = model_->prototypes;
+  Step step(with_views(trim(batch, like.device()), settings_.loss.views), like, context,
             context.collective != nullptr ? *context.collective : alone);
   step.diagnostics = due(context.step, settings_.loss.diagnostics_every);
   encode(step);
@@ -71,7 +72,7 @@ LossTerms PretrainObjective::compute(const StudyBatch& batch, const StepContext&
   if (settings_.loss.labels.weight > 0.0) add_labels(step);
   if (!step.result.total
            .defined()) {  // no term exists in this batch: a backward pass that changes nothing
-    step.result.total = torch::zeros({}, batch.frontal.options().requires_grad(true));
+    step.result.total = torch::zeros({}, step.batch.frontal.options().requires_grad(true));
   }
   step.reduce_diagnostics();
   return std::move(step.result);
@@ -85,8 +86,10 @@ void PretrainObjective::encode(Step& step) const {
   step.lateral = model_->encode_lateral(batch.lateral, batch.has_lateral);
   if (loss.uses_fused()) {
     const ShownViews shown =
-        drop_views(batch, settings_.model.view_dropout, step.context.seed, step.context.step);
-    step.fused = model_->fuse(step.frontal, step.lateral, shown.frontal, shown.lateral);
+        drop_views(step.given, settings_.model.view_dropout, step.context.seed, step.context.step);
+    const torch::Device device = batch.has_frontal.device();
+    step.fused = model_->fuse(step.frontal, step.lateral, to_device(shown.frontal, device),
+                              to_device(shown.lateral, device));
   }
   if (loss.itc.weight <= 0.0 && loss.proto.weight <= 0.0) return;
   step.unit_text = gather_units(step.report.global, step.collective);
@@ -103,7 +106,7 @@ void PretrainObjective::encode_report(Step& step) const {
   step.dropout.rate = model_->is_training() ? settings_.model.text.dropout : 0.0;
   step.dropout.seed = step.context.seed;
   step.dropout.step = step.context.step;
-  step.dropout.study_index = batch.study_index;
+  step.dropout.study_index = step.given.study_index;
   const bool scored_by_report =
       loss.mlm.weight > 0.0 && settings_.model.key_semantics.selection.text == "full";
   if (loss.itc.weight + loss.proto.weight + loss.fla.weight + loss.local.weight <= 0.0 &&

@@ -38,9 +38,8 @@ class PretrainObjective : public Objective {
  public:
   explicit PretrainObjective(const PretrainSettings& settings);
 
-  // Forward pass and losses of this rank's studies, at least one. The batch must be on the model's
-  // device and in its dtype (StudyBatch::to). Changes no parameter and no buffer: queues grow in
-  // after_step.
+  // Forward pass and losses of this rank's studies, at least one, on the model's device and in its
+  // dtype. Changes no parameter and no buffer: queues grow in after_step.
   LossTerms compute(const StudyBatch& batch, const StepContext& context) override;
   torch::nn::Module& module() override { return *model_; }
   std::vector<ParameterGroup> parameter_groups() override;

@@ -21,11 +21,13 @@ inline bool due(std::int64_t step, std::int64_t every) {
 
 // What one call of compute() works on.
 struct PretrainObjective::Step {
-  Step(StudyBatch studies, const StepContext& step_context, const Collective& ranks)
-      : batch(std::move(studies)),
+  Step(StudyBatch studies, const torch::Tensor& like, const StepContext& step_context,
+       const Collective& ranks)
+      : given(std::move(studies)),
+        batch(given.to(like.device(), like.scalar_type())),
         context(step_context),
         collective(ranks),
-        global(gather_batch(batch.has_frontal, batch.has_lateral, ranks)) {}
+        global(gather_batch(given.has_frontal, given.has_lateral, ranks).to(like.device())) {}
 
   void add_term(const std::string& name, double weight, const torch::Tensor& loss) {
     result.terms.emplace_back(name, loss.detach());
@@ -49,7 +51,9 @@ struct PretrainObjective::Step {
     }
   }
 
-  StudyBatch batch;
+  // The batch as it was given, on the CPU as a rule, where flags and labels are read and counted
+  // without waiting for a GPU; and on the model's device, what everything is computed from.
+  StudyBatch given, batch;
   const StepContext& context;
   const Collective& collective;
   GlobalBatch global;

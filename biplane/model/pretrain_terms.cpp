@@ -49,7 +49,7 @@ void PretrainObjective::add_itc(Step& step) const {
 void PretrainObjective::add_mlm(Step& step) const {
   const StudyBatch& batch = step.batch;
   const std::int64_t places =
-      step.collective.sum(batch.mlm_labels.ge(0).sum()).item<std::int64_t>();
+      step.collective.sum(step.given.mlm_labels.ge(0).sum()).item<std::int64_t>();
   if (places == 0) return;
   step.dropout.pass = 1;
   MlmInput input =
@@ -94,7 +94,7 @@ void PretrainObjective::add_fla(Step& step) const {
   input.units = report_units(batch, rows, units, input.tokens.scalar_type());
   if (config.word_weights == "attention")
     input.units.weight = unit_sums(step.report.class_attention.index_select(0, rows), input.units);
-  input.first = both.narrow(0, 0, step.global.offset).sum().item<std::int64_t>();
+  input.first = step.global.pairs_before;
   input.total = step.global.pairs;
   const WordReader read = [this](const WordQuery& query) {
     return model_->align({query.tokens, query.token_mask, query.patches, {}, query.wanted});
@@ -153,13 +153,13 @@ void PretrainObjective::queue_features(const Step& step, const PrototypeFeatures
   pending_step_ = step.context.step;
   PrototypePast added;
   added.text = features.text.global.detach();
-  const auto with_view = [](const UnitFeatures& view, const torch::Tensor& has) {
-    return view.global.detach().index_select(0, has.nonzero().squeeze(1));
+  const auto with_view = [](const UnitFeatures& view, const torch::Tensor& rows) {
+    return view.global.detach().index_select(0, rows);
   };
   if (step.global.frontals > 0)
-    added.frontal = with_view(features.frontal, step.global.has_frontal);
+    added.frontal = with_view(features.frontal, step.global.frontal_rows);
   if (step.global.laterals > 0)
-    added.lateral = with_view(features.lateral, step.global.has_lateral);
+    added.lateral = with_view(features.lateral, step.global.lateral_rows);
   pending_.push_back(std::move(added));
 }
 
@@ -190,7 +190,7 @@ void PretrainObjective::add_labels(Step& step) const {
   const torch::Tensor& labels = step.batch.labels;
   TORCH_CHECK(labels.defined(), "loss.labels.weight: the batch has no labels");
   const std::int64_t known =
-      step.collective.sum(labels.isnan().logical_not().sum()).item<std::int64_t>();
+      step.collective.sum(step.given.labels.isnan().logical_not().sum()).item<std::int64_t>();
   if (known == 0) return;
   step.add_term("labels", settings_.loss.labels.weight,
                 label_loss(state_->labels->forward(step.fused), labels, known));

@@ -6,14 +6,13 @@
 namespace biplane {
 namespace {
 
-// Codes of the studies of the batch that `has` is true for, in their places of (G,K); zero rows
-// elsewhere. Every rank computes all of them from the gathered features, so the row and column sums
-// run over all ranks in the order of one process.
+// Codes of the studies of the batch at `places`, in those places of (G,K); zero rows elsewhere.
+// Every rank computes all of them from the gathered features, so the row and column sums run over
+// all ranks in the order of one process.
 torch::Tensor batch_codes(const torch::Tensor& features, const torch::Tensor& past,
-                          const torch::Tensor& has, const torch::Tensor& prototypes,
+                          const torch::Tensor& places, const torch::Tensor& prototypes,
                           const PrototypeOptions& options) {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor places = has.nonzero().squeeze(1);
   torch::Tensor samples = features.index_select(0, places);
   if (past.defined()) samples = torch::cat({past, samples}, 0);
   const torch::Tensor codes =
@@ -33,10 +32,11 @@ struct Tower {
   torch::Tensor entropy;          // (G)
 };
 
-Tower make_tower(const UnitFeatures& features, const torch::Tensor& past, const torch::Tensor& has,
-                 const torch::Tensor& prototypes, const PrototypeOptions& options) {
+Tower make_tower(const UnitFeatures& features, const torch::Tensor& past,
+                 const torch::Tensor& places, const torch::Tensor& prototypes,
+                 const PrototypeOptions& options) {
   Tower tower;
-  tower.codes = batch_codes(features.global.detach(), past, has, prototypes.detach(), options);
+  tower.codes = batch_codes(features.global.detach(), past, places, prototypes.detach(), options);
   tower.log_predictions =
       (at::mm(features.local, prototypes.t()) / options.temperature).log_softmax(1);
   tower.entropy = row_entropy(tower.codes);
@@ -63,9 +63,15 @@ FeatureQueue::FeatureQueue(std::int64_t capacity, std::int64_t width) {
   count = register_buffer("count", torch::zeros({}, torch::kInt64));
 }
 
-torch::Tensor FeatureQueue::filled() const {
-  return features.narrow(0, 0, count.item<std::int64_t>());
+std::int64_t FeatureQueue::size() const {
+  if (known_version_ != count._version()) {
+    known_size_ = count.item<std::int64_t>();
+    known_version_ = count._version();
+  }
+  return known_size_;
 }
+
+torch::Tensor FeatureQueue::filled() const { return features.narrow(0, 0, size()); }
 
 void FeatureQueue::push(const torch::Tensor& added) {
   const torch::NoGradGuard no_grad;
@@ -73,6 +79,8 @@ void FeatureQueue::push(const torch::Tensor& added) {
   const std::int64_t kept = std::min(all.size(0), features.size(0));
   features.narrow(0, 0, kept).copy_(all.narrow(0, all.size(0) - kept, kept));
   count.fill_(kept);
+  known_size_ = kept;
+  known_version_ = count._version();
 }
 
 PrototypeOptions default_prototype_options(std::int64_t width) {
@@ -88,14 +96,15 @@ std::optional<PrototypeLoss> prototype_loss(const PrototypeFeatures& features,
                                             const PrototypeOptions& options,
                                             const GlobalBatch& batch) {
   if (batch.frontals + batch.laterals == 0) return std::nullopt;
-  const Tower text = make_tower(features.text, past.text, torch::ones_like(batch.has_frontal),
-                                prototypes, options);
+  const torch::Tensor everyone = torch::arange(batch.total, batch.frontal_rows.options());
+  const Tower text = make_tower(features.text, past.text, everyone, prototypes, options);
   std::vector<torch::Tensor> directions, entropies;
   torch::Tensor entropy_sum = text.entropy.sum();
   const auto add_view = [&](const UnitFeatures& view, const torch::Tensor& past_view,
-                            const torch::Tensor& has, std::int64_t count) {
+                            const torch::Tensor& has, const torch::Tensor& places) {
+    const std::int64_t count = places.size(0);
     if (count == 0) return;
-    const Tower tower = make_tower(view, past_view, has, prototypes, options);
+    const Tower tower = make_tower(view, past_view, places, prototypes, options);
     const torch::Tensor text_codes = text.codes * has.unsqueeze(1);
     const auto swapped = [&](const torch::Tensor& codes, const Tower& predicting) {
       directions.push_back(-(batch.mine(codes) * predicting.log_predictions).sum() /
@@ -107,8 +116,8 @@ std::optional<PrototypeLoss> prototype_loss(const PrototypeFeatures& features,
     entropies.push_back(tower.entropy.sum() / static_cast<double>(count));
     entropy_sum = entropy_sum + tower.entropy.sum();
   };
-  add_view(features.frontal, past.frontal, batch.has_frontal, batch.frontals);
-  add_view(features.lateral, past.lateral, batch.has_lateral, batch.laterals);
+  add_view(features.frontal, past.frontal, batch.has_frontal, batch.frontal_rows);
+  add_view(features.lateral, past.lateral, batch.has_lateral, batch.lateral_rows);
   PrototypeLoss loss;
   loss.total = torch::stack(directions).mean();
   loss.code_entropy = torch::stack(entropies).mean();

@@ -26,7 +26,12 @@ class FeatureQueue : public torch::nn::Module {
   void push(const torch::Tensor& features);  // (m,D) unit features, oldest first; written in place
 
   torch::Tensor features;  // (Q,D)
-  torch::Tensor count;     // scalar i64 on the CPU or the module's device
+  torch::Tensor count;     // scalar i64
+
+ private:
+  std::int64_t size() const;
+  // `count` as it was at that version of it: a GPU is asked only where others have written it.
+  mutable std::int64_t known_size_ = 0, known_version_ = -1;
 };
 
 struct PrototypeFeatures {

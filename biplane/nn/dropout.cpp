@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "biplane/core/random.h"
+#include "biplane/nn/to_device.h"
 
 namespace biplane {
 namespace {
@@ -39,7 +40,7 @@ torch::Tensor KeyedDropout::apply(const torch::Tensor& x, std::int64_t layer) co
   const std::int64_t elements = x.numel() / x.size(0);
   torch::Tensor z =
       torch::arange(elements, integers).mul(signed_bits(0x9E3779B97F4A7C15ULL)).unsqueeze(0) +
-      torch::tensor(keys, torch::kInt64).to(x.device()).unsqueeze(1);
+      to_device(torch::tensor(keys, torch::kInt64), x.device()).unsqueeze(1);
   z = xor_shift(z, 30).mul(signed_bits(0xBF58476D1CE4E5B9ULL));
   z = xor_shift(z, 27).mul(signed_bits(0x94D049BB133111EBULL));
   const auto threshold = static_cast<std::int64_t>(std::llround(rate * 4294967296.0));
