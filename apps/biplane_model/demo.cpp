@@ -17,6 +17,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/core/share.h"
 #include "biplane/eval/evaluate.h"
+#include "biplane/train/device.h"
 #include "biplane/train/pretrain.h"
 
 namespace biplane {
@@ -105,6 +106,7 @@ int run(const Options& options) {
   const fs::path manifest = phantom_folder(options) / "manifest.jsonl";
   const PretrainConfig config = training_config(options, manifest);
   check_pretrain_config(config);  // before the phantom is made
+  training_device(config.train);
   make_phantom_once(phantom_options(options), phantom_folder(options), options.quiet);
   catch_stop_signals();
   const fs::path run_folder = fs::path(options.out) / "run";

@@ -91,8 +91,10 @@ void add_steps(std::string& text, const PretrainPlan& plan) {
       fmt::format_to(out, ", the last {} at {} px", *plan.late, plan.memory.back().image_size);
     text += '\n';
   }
-  fmt::format_to(out, "threads             {}\nreports             {:.1f} tokens of {}\n",
-                 plan.threads, plan.tokens, plan.vocabulary);
+  fmt::format_to(out,
+                 "device              {}\nthreads             {}\n"
+                 "reports             {:.1f} tokens of {}\n",
+                 plan.device, plan.threads, plan.tokens, plan.vocabulary);
 }
 
 void add_lines(std::string& text, const std::string& head, const std::vector<std::string>& lines) {
@@ -135,6 +137,7 @@ std::string plan_json(const PretrainPlan& plan) {
     for (const auto& [name, bytes] : memory_lines(memory)) line[name] = whole(bytes);
     json["memory"].push_back(line);
   }
+  json["device"] = plan.device;
   json["threads"] = plan.threads;
   json["vocabulary"] = plan.vocabulary;
   json["tokens"] = plan.tokens;

@@ -32,6 +32,7 @@ struct Options {
 constexpr const char* kExamples = R"(Examples:
   biplane pretrain --config configs/demo.yaml --set data.manifest=phantom/manifest.jsonl --out runs/demo
   biplane pretrain --config configs/demo.yaml --set train.lr=5e-4 --set seed=1 --out runs/demo-lr
+  biplane pretrain --config configs/strong.yaml --set data.manifest=phantom/manifest.jsonl --set train.device=cuda --out runs/gpu
   biplane pretrain --config configs/demo.yaml --print-config
   biplane pretrain --config configs/paper.yaml --plan
 The same command on a folder with checkpoints goes on where they end. SIGTERM and Ctrl-C write a checkpoint first

@@ -1,6 +1,7 @@
 #include "biplane/train/config.h"
 
 #include <algorithm>
+#include <string_view>
 #include <thread>
 
 #include "biplane/core/error.h"
@@ -8,14 +9,35 @@
 namespace biplane {
 namespace {
 
+constexpr std::string_view kCuda = "cuda";
+constexpr std::size_t kMostDigits = 2;  // of the number of a device
+
+void require(bool good, const char* key, const std::string& value, const std::string& needed) {
+  if (good) return;
+  throw Error(ErrorKind::kUsage, std::string("train.") + key + " = " + value + ": " + needed);
+}
+
 template <class T>
 void require(bool good, const char* key, T value, const std::string& needed) {
-  if (good) return;
-  std::string text = std::to_string(value);
-  throw Error(ErrorKind::kUsage, std::string("train.") + key + " = " + text + ": " + needed);
+  require(good, key, std::to_string(value), needed);
+}
+
+// "N" of "cuda:N", without leading zeros.
+bool is_device_number(std::string_view text) {
+  const bool digits =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return digits && !text.empty() && text.size() <= kMostDigits &&
+         (text.size() == 1 || text[0] != '0');
 }
 
 }  // namespace
+
+bool on_cuda(const TrainConfig& config) {
+  const std::string_view device = config.device;
+  if (!device.starts_with(kCuda)) return false;
+  const std::string_view rest = device.substr(kCuda.size());
+  return rest.empty() || (rest[0] == ':' && is_device_number(rest.substr(1)));
+}
 
 void check_train_config(const TrainConfig& c) {
   require(c.steps >= 0, "steps", c.steps, "0 (then train.epochs decides) or more is needed");
@@ -38,12 +60,17 @@ void check_train_config(const TrainConfig& c) {
   require(c.checkpoint_every >= 1, "checkpoint_every", c.checkpoint_every, "1 or more is needed");
   require(c.keep >= 1, "keep", c.keep, "1 or more is needed");
   require(c.threads >= 0, "threads", c.threads, "0 (one per core) or more is needed");
+  require(c.device == "cpu" || on_cuda(c), "device", c.device,
+          "cpu, cuda or cuda:N (N = 0, 1, ...) is needed");
+  require(c.threads <= 1 || !on_cuda(c), "threads", c.threads,
+          "0 or 1 is needed with train.device = " + c.device);
   require(c.threads <= c.batch / c.accumulate, "threads", c.threads,
           "at most one per study of a micro-batch (train.batch / train.accumulate) is possible");
   require(c.log_every >= 1, "log_every", c.log_every, "1 or more is needed");
 }
 
 std::int64_t compute_threads(const TrainConfig& config) {
+  if (on_cuda(config)) return 1;
   const std::int64_t cores = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
   return std::min(config.threads > 0 ? config.threads : cores, config.batch / config.accumulate);
 }

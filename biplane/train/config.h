@@ -27,9 +27,12 @@ struct TrainConfig {
   double late_fraction = 0.2;  // of the steps, where late_size is set
   std::int64_t checkpoint_every = 500;  // steps; the last step is always kept
   std::int64_t keep = 3;                // newest checkpoints kept
+  // Where steps are computed: "cpu", "cuda" (the first CUDA device) or "cuda:N". A run may go on on
+  // another one; its results are bit-identical only on the same.
+  std::string device = "cpu";
   // Threads that share a step, each with its part of the batch (0: one per core, at most one per
   // study of a micro-batch). Results are bit-identical only for the same number, so a run keeps the
-  // number it started with.
+  // number it started with. One on a CUDA device.
   std::int64_t threads = 0;
   std::int64_t log_every =
       1;  // steps between lines of metrics.jsonl; the first and the last step always have one
@@ -52,16 +55,21 @@ struct TrainConfig {
     v.field("late_fraction", late_fraction);
     v.field("checkpoint_every", checkpoint_every);
     v.field("keep", keep);
+    v.field("device", device);
     v.field("threads", threads);
     v.field("log_every", log_every);
   }
 };
 
+// Whether train.device names a CUDA device.
+bool on_cuda(const TrainConfig& config);
+
 // Throws Error kUsage naming the first key whose value cannot be used, and the values that can.
+// Whether there is such a device is training_device()'s to say (device.h).
 void check_train_config(const TrainConfig& config);
 
 // Threads that a run starts with: train.threads, or where that is 0 one per core, but no more than
-// a micro-batch has studies.
+// a micro-batch has studies; one on a CUDA device.
 std::int64_t compute_threads(const TrainConfig& config);
 
 // Steps of a run over data of `batches_per_epoch` batches.

@@ -12,10 +12,10 @@ namespace {
 
 // What a run may change when it goes on. train.threads is checked by the trainer, data by its
 // fingerprint.
-constexpr std::string_view kFree[] = {"train.checkpoint_every", "train.keep",    "train.log_every",
-                                      "train.threads",          "data.manifest", "data.root",
-                                      "data.workers",           "data.prefetch", "data.cache_mib",
-                                      "data.vocabulary"};
+constexpr std::string_view kFree[] = {
+    "train.checkpoint_every", "train.keep",     "train.log_every", "train.device",
+    "train.threads",          "data.manifest",  "data.root",       "data.workers",
+    "data.prefetch",          "data.cache_mib", "data.vocabulary"};
 constexpr std::string_view kArchitecture = "model.";
 
 bool is_free(const std::string& key) {

@@ -1,5 +1,6 @@
 #include "biplane/train/optimizer.h"
 
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -55,8 +56,8 @@ AdamW::AdamW(std::vector<OptimizedParameter> parameters, AdamWOptions options)
   for (const OptimizedParameter& parameter : parameters_) {
     moment1_.push_back(torch::zeros_like(parameter.value, torch::MemoryFormat::Preserve).detach());
     moment2_.push_back(torch::zeros_like(parameter.value, torch::MemoryFormat::Preserve).detach());
-    updates_.push_back(
-        torch::zeros({}, torch::kFloat32));  // the fused kernel wants the count as a float tensor
+    // The fused kernel wants the count as a float tensor on the parameter's device.
+    updates_.push_back(torch::zeros({}, parameter.value.options().dtype(torch::kFloat32)));
   }
 }
 
@@ -87,10 +88,10 @@ void AdamW::step(double lr, double gradient_scale, Shard shard) {
     list.gradients.push_back(gradient);
     list.moment1.push_back(moment1_[i]);
     list.moment2.push_back(moment2_[i]);
-    updates_[i].data_ptr<float>()[0] += 1;
     list.updates.push_back(updates_[i]);
   }
   for (auto& [key, list] : lists) {
+    at::_foreach_add_(list.updates, 1);
     if (gradient_scale != 1.0) at::_foreach_mul_(list.gradients, gradient_scale);
     at::_fused_adamw_(list.values, list.gradients, list.moment1, list.moment2,
                       /*max_exp_avg_sqs=*/{}, list.updates, lr * key.first, options_.beta1,

@@ -37,7 +37,14 @@ class Planner {
   explicit Planner(const PretrainConfig& config) : config_(config) {}
 
   PretrainPlan plan() {
+    plan_.device = config_.train.device;
     plan_.threads = compute_threads(config_.train);
+    if (on_cuda(config_.train)) {
+      plan_.notes.push_back(fmt::format(
+          "train.device = {}: what the lines parameters to step hold is memory of the device, "
+          "without the libraries there; data and program are memory of the host",
+          plan_.device));
+    }
     {
       const InitialWeights initial = read_start();
       read_data();

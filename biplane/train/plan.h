@@ -47,6 +47,7 @@ struct PretrainPlan {
   std::vector<PlanGroup> groups;
   std::vector<PlanTerm> terms;
   std::vector<PlanMemory> memory;  // at data.image.crop and, where it is set, at train.late_size
+  std::string device;              // train.device
   std::int64_t threads = 0;
   std::int64_t vocabulary = 0;                      // tokens
   double tokens = 0;                                // of a report: mean of the data, else the most

@@ -16,6 +16,7 @@
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/device.h"
 #include "biplane/train/initial_weights.h"
 #include "biplane/train/late_size.h"
 #include "biplane/train/loader_source.h"
@@ -141,6 +142,7 @@ void check_pretrain_settings(const PretrainConfig& config) {
 PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
   PretrainConfig config = given;
   check_pretrain_config(config);
+  training_device(config.train);  // before any data is read
   InitialWeights initial = start_of_run(config, out);
   for (const std::string& note : initial.notes) hooks.log(note);
   RunData data = read_run_data(config.data, static_cast<std::uint64_t>(config.seed));

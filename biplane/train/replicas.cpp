@@ -1,5 +1,7 @@
 #include "biplane/train/replicas.h"
 
+#include <ATen/ops/_foreach_norm.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -18,16 +20,46 @@ void add_to(NamedValues& values, const std::string& name, double value) {
   }
 }
 
-// Sums of one micro-batch over the ranks, in their order.
-StepLoss sum_of_ranks(const std::vector<std::vector<LossTerms>>& ranks, std::size_t micro) {
-  StepLoss loss;
-  for (const std::vector<LossTerms>& rank : ranks) {
-    loss.total += rank[micro].total.item<double>();
-    for (const auto& [name, value] : rank[micro].terms)
-      add_to(loss.terms, name, value.item<double>());
+// The scalars of a step, read all at once: a GPU is waited for once a step.
+class Scalars {
+ public:
+  void add(const torch::Tensor& scalar) { tensors_.push_back(scalar); }
+  void read() {
+    const torch::Tensor host = at::stack(tensors_).to(torch::kCPU, torch::kFloat64);
+    values_.assign(host.const_data_ptr<double>(), host.const_data_ptr<double>() + host.numel());
   }
-  loss.diagnostics = ranks.front()[micro].diagnostics;
-  return loss;
+  double next() { return values_[next_++]; }  // in the order they were added
+
+ private:
+  std::vector<torch::Tensor> tensors_;
+  std::vector<double> values_;
+  std::size_t next_ = 0;
+};
+
+using RankLosses = std::vector<std::vector<LossTerms>>;  // by rank and micro-batch
+
+void add_losses(const RankLosses& ranks, Scalars& scalars) {
+  for (const std::vector<LossTerms>& rank : ranks) {
+    for (const LossTerms& loss : rank) {
+      scalars.add(loss.total);
+      for (const auto& [name, value] : loss.terms) scalars.add(value);
+    }
+  }
+}
+
+// Sums over the ranks, in their order, by micro-batch; the scalars in the order of add_losses.
+std::vector<StepLoss> sum_ranks(const RankLosses& ranks, Scalars& scalars) {
+  std::vector<StepLoss> sums(ranks.front().size());
+  for (const std::vector<LossTerms>& rank : ranks) {
+    for (std::size_t micro = 0; micro < rank.size(); ++micro) {
+      sums[micro].total += scalars.next();
+      for (const auto& [name, value] : rank[micro].terms)
+        add_to(sums[micro].terms, name, scalars.next());
+    }
+  }
+  for (std::size_t micro = 0; micro < sums.size(); ++micro)
+    sums[micro].diagnostics = ranks.front()[micro].diagnostics;
+  return sums;
 }
 
 // Mean by name over the micro-batches that have it.
@@ -45,9 +77,12 @@ NamedValues mean_of(const std::vector<StepLoss>& losses, NamedValues StepLoss::*
 
 }  // namespace
 
-Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
+Replicas::Replicas(const Factory& make, std::int64_t count, torch::Device device)
+    : device_(device), group_(count) {
+  TORCH_CHECK(device.is_cpu() || count == 1, count, " replicas cannot share ", device);
   for (std::int64_t rank = 0; rank < count; ++rank) {
     Objective& objective = *objectives_.emplace_back(make());
+    if (!device.is_cpu()) objective.module().to(device);
     objective.module().train();
     std::vector<torch::Tensor>& parameters = parameters_.emplace_back();
     for (const OptimizedParameter& parameter : optimized_parameters(objective, 0))
@@ -61,7 +96,10 @@ Replicas::Replicas(const Factory& make, std::int64_t count) : group_(count) {
   share_buffers();
 }
 
-std::unique_ptr<Objective> Replicas::release_master() { return std::move(objectives_.front()); }
+std::unique_ptr<Objective> Replicas::release_master() {
+  if (!device_.is_cpu()) master().module().to(torch::kCPU);
+  return std::move(objectives_.front());
+}
 
 std::vector<LossTerms> Replicas::compute_rank(const StudyBatch& batch, std::int64_t accumulate,
                                               StepContext context) {
@@ -83,32 +121,43 @@ std::vector<LossTerms> Replicas::compute_rank(const StudyBatch& batch, std::int6
 }
 
 StepLoss Replicas::compute(const StudyBatch& batch, std::int64_t accumulate,
-                           const StepContext& context) {
+                           const StepContext& context, const AdamW& optimizer) {
   TORCH_CHECK(batch.size() % accumulate == 0 && batch.size() / accumulate >= size(), "a batch of ",
               batch.size(), " studies cannot be shared by ", size(), " threads in ", accumulate,
               " micro-batches");
-  std::vector<std::vector<LossTerms>> ranks(static_cast<std::size_t>(size()));
+  RankLosses ranks(static_cast<std::size_t>(size()));
   group_.run([&](const Collective& collective) {
     StepContext own = context;
     own.collective = &collective;
     ranks[static_cast<std::size_t>(collective.rank)] = compute_rank(batch, accumulate, own);
   });
-  std::vector<StepLoss> micro;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(accumulate); ++i)
-    micro.push_back(sum_of_ranks(ranks, i));
+  Scalars scalars;
+  add_losses(ranks, scalars);
+  const std::vector<torch::Tensor> norms = reduce(optimizer);
+  for (const torch::Tensor& norm : norms) scalars.add(norm);
+  scalars.read();
+  const std::vector<StepLoss> micro = sum_ranks(ranks, scalars);
   StepLoss loss;
+  double squares = 0;
+  for (std::size_t i = 0; i < norms.size(); ++i) {
+    const double norm = scalars.next();
+    squares += norm * norm;
+  }
+  loss.gradient_norm = std::sqrt(squares);
   for (const StepLoss& one : micro) loss.total += one.total / static_cast<double>(accumulate);
   loss.terms = mean_of(micro, &StepLoss::terms);
   loss.diagnostics = mean_of(micro, &StepLoss::diagnostics);
   return loss;
 }
 
-double Replicas::reduce(const AdamW& optimizer) {
-  std::vector<double> squares(parameters_.front().size(),
-                              0.0);  // by parameter: the sum below does not depend on the ranks
+std::vector<torch::Tensor> Replicas::reduce(const AdamW& optimizer) {
+  // By parameter: a norm and the order of their sum do not depend on the ranks.
+  std::vector<torch::Tensor> norms(parameters_.front().size());
   group_.run([&](const Collective& collective) {
     const torch::NoGradGuard no_grad;
     const auto [begin, end] = optimizer.range({collective.rank, collective.size});
+    std::vector<torch::Tensor> sums;
+    std::vector<std::size_t> places;
     for (std::size_t i = begin; i < end; ++i) {
       torch::Tensor sum;
       for (const std::vector<torch::Tensor>& replica : parameters_) {
@@ -118,13 +167,15 @@ double Replicas::reduce(const AdamW& optimizer) {
       }
       if (!sum.defined()) continue;
       parameters_.front()[i].mutable_grad() = sum;
-      const double norm = sum.norm().item<double>();
-      squares[i] = norm * norm;
+      sums.push_back(sum);
+      places.push_back(i);
     }
+    if (sums.empty()) return;
+    const std::vector<torch::Tensor> found = at::_foreach_norm(sums);
+    for (std::size_t k = 0; k < places.size(); ++k) norms[places[k]] = found[k];
   });
-  double total = 0;
-  for (const double square : squares) total += square;
-  return std::sqrt(total);
+  std::erase_if(norms, [](const torch::Tensor& norm) { return !norm.defined(); });
+  return norms;
 }
 
 void Replicas::update(AdamW& optimizer, double lr, double scale, const StepContext& context) {

@@ -12,6 +12,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/nn/weights.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/device.h"
 #include "biplane/train/optimizer.h"
 #include "biplane/train/replicas.h"
 #include "biplane/train/run_folder.h"
@@ -24,9 +25,18 @@ constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr const char* kTrainedWeights =
     "weights.";  // in optimizer.safetensors, where the model is an average
 
+// Whether the number of threads that wrote a checkpoint is part of the arithmetic of a run that
+// goes on with `config`.
+bool keeps_threads(const TrainConfig& config, const Checkpoint& checkpoint) {
+  TrainConfig before;
+  const auto device = checkpoint.config.find("train.device");
+  if (device != checkpoint.config.end()) before.device = device->second;
+  return !on_cuda(config) && !on_cuda(before);
+}
+
 std::int64_t replica_count(const TrainConfig& config, const std::optional<Checkpoint>& checkpoint,
                            const std::filesystem::path& run) {
-  if (checkpoint) {
+  if (checkpoint && keeps_threads(config, *checkpoint)) {
     if (config.threads != 0 && config.threads != checkpoint->threads) {
       throw Error(
           ErrorKind::kUsage,
@@ -76,8 +86,8 @@ class Trainer {
   void resume(const Checkpoint& checkpoint);
   bool loop();
   void step();
-  void check_finite(const StepLoss& loss, double norm, const StudyBatch& batch) const;
-  void record(const StepLoss& loss, double norm, double lr);
+  void check_finite(const StepLoss& loss, const StudyBatch& batch) const;
+  void record(const StepLoss& loss, double lr);
   void save();
   void use_average();
   std::vector<torch::Tensor> values() const;
@@ -85,6 +95,7 @@ class Trainer {
 
   const TrainJob& job_;
   const TrainHooks& hooks_;
+  const torch::Device device_;
   RunFolder folder_;
   std::optional<Replicas> replicas_;
   std::optional<AdamW> optimizer_;
@@ -98,7 +109,11 @@ class Trainer {
 };
 
 Trainer::Trainer(const TrainJob& job, const TrainHooks& hooks)
-    : job_(job), hooks_(hooks), folder_({job.run, hooks.wall_seconds, hooks.log}) {
+    : job_(job),
+      hooks_(hooks),
+      device_(training_device(job.config)),
+      folder_({job.run, hooks.wall_seconds, hooks.log}) {
+  use_exact_kernels(device_);
   total_ = total_steps(job.config, job.batches.batches_per_epoch);
 }
 
@@ -118,7 +133,7 @@ void Trainer::prepare() {
   const std::optional<Checkpoint> checkpoint =
       resume_checkpoint(job_.run, [this](const std::string& line) { folder_.log(line); });
   if (checkpoint) check_same_run(*checkpoint, job_);
-  replicas_.emplace(job_.make_objective, replica_count(job_.config, checkpoint, job_.run));
+  replicas_.emplace(job_.make_objective, replica_count(job_.config, checkpoint, job_.run), device_);
   optimizer_.emplace(optimized_parameters(replicas_->master(), job_.config.weight_decay),
                      AdamWOptions{job_.config.beta1, job_.config.beta2, job_.config.eps});
   if (job_.config.ema > 0) {
@@ -128,8 +143,8 @@ void Trainer::prepare() {
   folder_.start(job_.identity.config_yaml, done_);
   std::int64_t trained = 0;
   for (const torch::Tensor& value : values()) trained += value.numel();
-  folder_.log(fmt::format("{} parameters, {} steps of {} studies, {} threads", trained, total_,
-                          job_.config.batch, replicas_->size()));
+  folder_.log(fmt::format("{} parameters, {} steps of {} studies, {} threads on {}", trained,
+                          total_, job_.config.batch, replicas_->size(), device_.str()));
   if (checkpoint) folder_.log(fmt::format("going on after step {}", done_));
 }
 
@@ -153,9 +168,11 @@ TrainResult Trainer::run() {
   try {
     progress_.emplace(Progress::Options{
         .label = "train", .unit = "steps", .total = total_, .enabled = hooks_.progress});
-    if (loop()) {
-      use_average();
-      if (job_.finish) job_.finish(replicas_->master());
+    const bool done = loop();
+    if (done) use_average();
+    result_.objective = replicas_->release_master();
+    if (done) {
+      if (job_.finish) job_.finish(*result_.objective);
       folder_.log(fmt::format("done after {} steps; peak memory {:.2f} GiB", done_,
                               static_cast<double>(peak_memory_bytes()) / kGibibyte));
       folder_.set_state("done");
@@ -170,7 +187,6 @@ TrainResult Trainer::run() {
     throw;
   }
   result_.steps = done_;
-  result_.objective = replicas_->release_master();
   return std::move(result_);
 }
 
@@ -194,20 +210,19 @@ void Trainer::step() {
   const StudyBatch batch = job_.batches.batch(done_);
   data_seconds_ = monotonic_seconds() - started;
   const StepContext context{.step = done_, .seed = job_.seed};
-  const StepLoss loss = replicas_->compute(batch, job_.config.accumulate, context);
-  const double norm = replicas_->reduce(*optimizer_);
-  check_finite(loss, norm, batch);
+  const StepLoss loss = replicas_->compute(batch, job_.config.accumulate, context, *optimizer_);
+  check_finite(loss, batch);
   const double lr = base_rate(done_);
-  replicas_->update(*optimizer_, lr, clip_factor(norm, job_.config.clip), context);
+  replicas_->update(*optimizer_, lr, clip_factor(loss.gradient_norm, job_.config.clip), context);
   ++done_;
   if (!average_.empty())
     ema_update(average_, values(), ema_decay(job_.config.ema, done_, /*warm=*/true));
   step_seconds_ = monotonic_seconds() - started;
-  record(loss, norm, lr);
+  record(loss, lr);
 }
 
-void Trainer::check_finite(const StepLoss& loss, double norm, const StudyBatch& batch) const {
-  if (std::isfinite(loss.total) && std::isfinite(norm)) return;
+void Trainer::check_finite(const StepLoss& loss, const StudyBatch& batch) const {
+  if (std::isfinite(loss.total) && std::isfinite(loss.gradient_norm)) return;
   std::string what = std::isfinite(loss.total) ? "the gradient" : "the loss";
   for (const auto& [name, value] : loss.terms) {
     if (!std::isfinite(value)) what += fmt::format(", loss/{} = {}", name, value);
@@ -216,14 +231,14 @@ void Trainer::check_finite(const StepLoss& loss, double norm, const StudyBatch& 
                                                done_ + 1, what, fmt::join(batch.study_ids, ", ")));
 }
 
-void Trainer::record(const StepLoss& loss, double norm, double lr) {
+void Trainer::record(const StepLoss& loss, double lr) {
   progress_->update(done_, fmt::format("loss {:.3f}", loss.total));
   if (done_ != 1 && done_ != total_ && done_ % job_.config.log_every != 0) return;
   StepValues values = {{"epoch", static_cast<double>((done_ - 1) / job_.batches.batches_per_epoch)},
                        {"loss", loss.total}};
   for (const auto& [name, value] : loss.terms) values.emplace_back("loss/" + name, value);
   values.emplace_back("lr", lr);
-  values.emplace_back("grad_norm", norm);
+  values.emplace_back("grad_norm", loss.gradient_norm);
   values.emplace_back("time/step", step_seconds_);
   values.emplace_back("time/data", data_seconds_);
   values.insert(values.end(), loss.diagnostics.begin(), loss.diagnostics.end());

@@ -41,8 +41,8 @@ struct RunIdentity {
 };
 
 struct TrainJob {
-  std::function<std::unique_ptr<Objective>()>
-      make_objective;  // called once per thread; the first one's weights count
+  // On the CPU: called once per thread; the first one's weights count.
+  std::function<std::unique_ptr<Objective>()> make_objective;
   BatchSource batches;
   TrainConfig config;
   std::uint64_t seed = 0;
@@ -50,8 +50,8 @@ struct TrainJob {
   RunIdentity identity;
   // Writes further files of the checkpoint after `step` updates; may be empty.
   std::function<void(const std::filesystem::path& folder, std::int64_t step)> companions;
-  // Called once all steps are done and the final weights are in place, before the run counts as
-  // done; may be empty.
+  // Called once all steps are done and the final weights are in place on the CPU, before the run
+  // counts as done; may be empty.
   std::function<void(Objective&)> finish;
 };
 
@@ -65,14 +65,17 @@ struct TrainResult {
   std::int64_t steps = 0;              // done in all
   std::int64_t resumed_from = 0;       // step of the checkpoint this call started from
   std::map<std::string, double> last;  // values of the last step by their names in metrics.jsonl
-  // The trained objective; after kDone with train.ema > 0 its parameters are the average.
+  // The trained objective, on the CPU; after kDone with train.ema > 0 its parameters are the
+  // average.
   std::unique_ptr<Objective> objective;
 };
 
 // Trains an objective and keeps the run folder (metrics.jsonl, TensorBoard events, state,
 // checkpoints). Goes on from the newest whole checkpoint of the folder. Data-parallel over
 // config.threads threads of this process: each computes its rows of the batch, gradients are summed
-// in the order of the threads, so a run is bit-identical for a fixed number.
+// in the order of the threads, so a run is bit-identical for a fixed number. On a CUDA device
+// (config.device) it is one thread, and batches, checkpoints and what `finish` gets stay on the
+// CPU.
 //
 // What counts when a run goes on:
 //  1. A checkpoint of the run folder wins over initial weights (init.*).
@@ -81,10 +84,12 @@ struct TrainResult {
 //  3. Except for keys that do not change the result: train.checkpoint_every, train.keep,
 //  train.log_every, the place of the
 //     data (data.manifest, data.root, data.vocabulary) and the loader's own (data.workers,
-//     data.prefetch, data.cache_mib); the new value holds.
+//     data.prefetch, data.cache_mib); the new value holds. So it does for train.device, which
+//     changes the result by rounding.
 //  4. The studies and the vocabulary must be those of the checkpoint (fingerprint), wherever they
 //  lie now.
-//  5. train.threads: a number given must be the checkpoint's; 0 takes the checkpoint's.
+//  5. train.threads: a number given must be the checkpoint's; 0 takes the checkpoint's. Not where
+//     either of the two is on a CUDA device.
 //
 // Throws Error: kFailure for a non-finite loss or gradient, naming the studies of the batch;
 // kUsage; kIo.

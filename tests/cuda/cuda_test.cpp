@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "biplane/nn/dropout.h"
+#include "tests/cuda/needs_cuda.h"
 #include "tests/model/synthetic_studies.h"
 #include "tests/nn/tensor_checks.h"
 
@@ -14,9 +15,6 @@ using testing::expect_near;
 using testing::make_batch;
 using testing::synthetic_studies;
 using testing::tiny_settings;
-
-#define BIPLANE_NEEDS_CUDA() \
-  if (!torch::cuda::is_available()) GTEST_SKIP() << "no CUDA device"
 
 class Autocast {
  public:

@@ -53,6 +53,19 @@ TEST(Plan, CountsTheParametersOfTheModelByPart) {
   EXPECT_EQ(plan.vocabulary, 200);
 }
 
+TEST(Plan, OfACudaDeviceNeedsNoSuchDevice) {
+  PretrainConfig config = tiny_config();
+  const PretrainPlan host = plan_pretrain(config);
+  EXPECT_EQ(host.device, "cpu");
+  EXPECT_THAT(host.notes, ::testing::Not(Contains(HasSubstr("train.device"))));
+  config.train.device = "cuda:7";
+  config.train.threads = 0;
+  const PretrainPlan plan = plan_pretrain(config);
+  EXPECT_EQ(plan.device, "cuda:7");
+  EXPECT_EQ(plan.threads, 1);
+  EXPECT_THAT(plan.notes, Contains(HasSubstr("train.device = cuda:7")));
+}
+
 TEST(Plan, TellsWhatIsNotTrained) {
   PretrainConfig config = tiny_config();
   config.model.lateral.frozen = true;

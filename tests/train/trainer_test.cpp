@@ -321,6 +321,19 @@ TEST(Trainer, AnotherConfigurationOrOtherDataAreErrors) {
   EXPECT_EQ(free(folder / "run").resumed_from, 12);
 }
 
+// The number of threads is part of a CPU's arithmetic only.
+TEST(Trainer, ARunFromAnotherDeviceTakesTheThreadsOfThisOne) {
+  TemporaryFolder folder;
+  ToyRun first, second;
+  first.config.threads = 1;
+  first.keys["train.device"] = "cuda";
+  first.stop_after = 4;
+  first(folder / "run");
+  second.keys["train.device"] = "cpu";
+  EXPECT_EQ(second(folder / "run").resumed_from, 4);
+  EXPECT_THAT(second.log, ::testing::Contains(HasSubstr("2 threads on cpu")));
+}
+
 TEST(Trainer, TwoProcessesCannotShareAFolder) {
   TemporaryFolder folder;
   ToyRun outer;

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include "biplane/train/config.h"
+
+namespace biplane {
+
+// The device that train.device names. Throws Error kUsage where LibTorch sees no such one here.
+torch::Device training_device(const TrainConfig& config);
+
+// Has a CUDA device compute convolutions in float32, with sums in a fixed order: so the rest is
+// computed anyway. Does nothing for the CPU.
+void use_exact_kernels(torch::Device device);
+
+}  // namespace biplane
