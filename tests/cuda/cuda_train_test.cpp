@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using testing::TemporaryFolder;
 
 // A run of every term, with queues, dropout, hidden views and diagnostics, on the same few studies.
-struct Run {
+struct SmallRun {
   TrainConfig config = [] {
     TrainConfig made;
     made.steps = 24;
@@ -103,7 +103,7 @@ void expect_near(const nlohmann::json& a, const nlohmann::json& b, double relati
 TEST(CudaTraining, BeginsAsOnTheCpuAndLearns) {
   BIPLANE_NEEDS_CUDA();
   const TemporaryFolder folder;
-  Run gpu, cpu;
+  SmallRun gpu, cpu;
   cpu.config.device = "cpu";
   cpu.config.threads = 1;
   const TrainResult result = gpu(folder / "gpu");
@@ -122,7 +122,7 @@ TEST(CudaTraining, BeginsAsOnTheCpuAndLearns) {
 TEST(CudaTraining, TwiceTheSameAndGoingOnAreBitIdentical) {
   BIPLANE_NEEDS_CUDA();
   const TemporaryFolder folder;
-  Run whole, again, cut, rest;
+  SmallRun whole, again, cut, rest;
   TrainResult expected = whole(folder / "whole");
   TrainResult repeated = again(folder / "again");
   expect_same_weights(repeated, expected);
@@ -138,10 +138,10 @@ TEST(CudaTraining, TwiceTheSameAndGoingOnAreBitIdentical) {
 TEST(CudaTraining, MicroBatchesAreAveraged) {
   BIPLANE_NEEDS_CUDA();
   const TemporaryFolder folder;
-  Run gpu, cpu;
+  SmallRun gpu, cpu;
   cpu.config.device = "cpu";
   cpu.config.threads = 1;
-  for (Run* run : {&gpu, &cpu}) {
+  for (SmallRun* run : {&gpu, &cpu}) {
     run->config.accumulate = 2;
     run->config.steps = 2;
   }
@@ -155,10 +155,10 @@ TEST(CudaTraining, ARunGoesOnOnTheOtherDevice) {
   BIPLANE_NEEDS_CUDA();
   for (const char* first : {"cuda", "cpu"}) {
     const TemporaryFolder folder;
-    Run whole, begin, end;
+    SmallRun whole, begin, end;
     whole.config.device = begin.config.device = first;
     end.config.device = first == std::string("cuda") ? "cpu" : "cuda";
-    for (Run* run : {&whole, &begin, &end}) run->config.threads = 1;
+    for (SmallRun* run : {&whole, &begin, &end}) run->config.threads = 1;
     begin.stop_after = 11;
     whole(folder / "whole");
     begin(folder / "run");
