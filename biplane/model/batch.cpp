@@ -65,4 +65,12 @@ StudyBatch StudyBatch::rows(std::int64_t begin, std::int64_t end) const {
   return part;
 }
 
+StudyBatch StudyBatch::without_images(const torch::Tensor& rows) const {
+  StudyBatch part;
+  change_fields(*this, part, [&](const torch::Tensor& tensor) {
+    return tensor.defined() ? tensor.index_select(0, rows.to(tensor.device())) : tensor;
+  });
+  return part;
+}
+
 }  // namespace biplane

@@ -39,6 +39,8 @@ struct StudyBatch {
   StudyBatch to(torch::Device device, torch::Dtype dtype = torch::kFloat32) const;
   // Rows [begin, end).
   StudyBatch rows(std::int64_t begin, std::int64_t end) const;
+  // The studies `rows` (n) i64 without their images.
+  StudyBatch without_images(const torch::Tensor& rows) const;
 };
 
 }  // namespace biplane

@@ -96,6 +96,11 @@ void check_config(const LossConfig& config, const std::string& prefix) {
   check_weights(config, prefix);
   check_itc(config.itc, prefix + "itc.");
   check_views(config, prefix);
+  for (const auto& [key, share] :
+       {std::pair{"mlm.share", config.mlm.share}, {"fla.share", config.fla.share}}) {
+    positive(prefix + key, share);
+    in_unit_range(prefix + key, share);
+  }
   one_of(prefix + "fla.units", config.fla.units, {"words", "pieces"});
   at_least(prefix + "fla.image_negatives", static_cast<double>(config.fla.image_negatives), 0.0);
   positive(prefix + "fla.temperature", config.fla.temperature);

@@ -70,16 +70,21 @@ struct ItcConfig {
 // Masked words, L_mlm (section 3).
 struct MlmLossConfig {
   double weight = 1.0;
+  // Part of a batch's studies that the term sees, evenly spread over it; (0, 1]. Less costs less
+  // and is noisier: for short runs, whose contrast needs many steps.
+  double share = 1.0;
 
   template <class V>
   void visit(V& v) {
     v.field("weight", weight);
+    v.field("share", share);
   }
 };
 
 // Frontal-lateral alignment, L_fla (section 4).
 struct FlaConfig {
   double weight = 1.0;
+  double share = 1.0;  // as of L_mlm
   std::string units =
       "words";  // words: without punctuation and stop words; pieces: every word piece
   std::int64_t image_negatives =
@@ -92,6 +97,7 @@ struct FlaConfig {
   template <class V>
   void visit(V& v) {
     v.field("weight", weight);
+    v.field("share", share);
     v.field("units", units);
     v.field("image_negatives", image_negatives);
     v.field("temperature", temperature);

@@ -55,7 +55,9 @@ class PretrainObjective : public Objective {
   void encode_report(Step& step) const;
   void add_itc(Step& step) const;
   void add_mlm(Step& step) const;
-  void add_mlm_diagnostics(Step& step, const MlmOutput& output) const;
+  void add_mlm_diagnostics(Step& step, const torch::Tensor& word_class,
+                           const MlmOutput& output) const;
+  GlobalBatch alignment_studies(const Step& step) const;
   void add_fla(Step& step) const;
   void add_proto(Step& step);
   void queue_features(const Step& step, const PrototypeFeatures& features);

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -17,6 +18,16 @@ namespace biplane {
 // counts.
 inline bool due(std::int64_t step, std::int64_t every) {
   return every > 0 && (step == 0 || (step + 1) % every == 0);
+}
+
+// Which of this rank's studies a term with a share sees: (b) bool on the CPU. Evenly spread over
+// the batch of all ranks, whatever their number.
+inline torch::Tensor seen_by_share(double share, const GlobalBatch& global) {
+  const auto whole = [&](std::int64_t i) { return std::floor(static_cast<double>(i) * share); };
+  torch::Tensor seen = torch::zeros({global.local}, torch::kBool);
+  for (std::int64_t i = 0; i < global.local; ++i)
+    if (whole(global.offset + i + 1) > whole(global.offset + i)) seen[i] = true;
+  return seen;
 }
 
 // What one call of compute() works on.

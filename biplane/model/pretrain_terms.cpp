@@ -9,6 +9,43 @@
 #include "biplane/text/lexicon.h"
 
 namespace biplane {
+namespace {
+
+torch::Tensor rows_of(const torch::Tensor& tensor, const torch::Tensor& rows) {
+  return tensor.defined() ? tensor.index_select(0, rows.to(tensor.device())) : tensor;
+}
+
+ViewFeatures rows_of(ViewFeatures view, const torch::Tensor& rows) {
+  for (torch::Tensor* field : {&view.global, &view.patches, &view.pooled, &view.global_attention})
+    *field = rows_of(*field, rows);
+  return view;
+}
+
+// What the masked words are told from.
+struct MlmStudies {
+  StudyBatch given, batch;  // as in Step
+  TextFeatures report;
+  ViewFeatures frontal, lateral;
+
+  // Leaves the studies that are `seen` (b) bool. Where none is, the first one stays with nothing
+  // to tell, for a rank takes part in what the others do.
+  void keep(const torch::Tensor& seen) {
+    torch::Tensor rows = seen.nonzero().squeeze(1);
+    const bool none = rows.size(0) == 0;
+    if (none) rows = torch::zeros({1}, torch::kInt64);
+    given = given.without_images(rows);
+    batch = batch.without_images(rows);
+    if (none) {
+      given.mlm_labels = torch::full_like(given.mlm_labels, -100);
+      batch.mlm_labels = torch::full_like(batch.mlm_labels, -100);
+    }
+    report.tokens = rows_of(report.tokens, rows);
+    frontal = rows_of(frontal, rows);
+    lateral = rows_of(lateral, rows);
+  }
+};
+
+}  // namespace
 
 ItcOptions PretrainObjective::itc_options(const Step& step) const {
   const ItcConfig& config = settings_.loss.itc;
@@ -47,22 +84,27 @@ void PretrainObjective::add_itc(Step& step) const {
 }
 
 void PretrainObjective::add_mlm(Step& step) const {
-  const StudyBatch& batch = step.batch;
+  const double share = settings_.loss.mlm.share;
+  MlmStudies studies{step.given, step.batch, step.report, step.frontal, step.lateral};
+  if (share < 1.0) studies.keep(seen_by_share(share, step.global));
   const std::int64_t places =
-      step.collective.sum(step.given.mlm_labels.ge(0).sum()).item<std::int64_t>();
+      step.collective.sum(studies.given.mlm_labels.ge(0).sum()).item<std::int64_t>();
   if (places == 0) return;
-  step.dropout.pass = 1;
-  MlmInput input =
-      mlm_input(batch, step.frontal, step.lateral, settings_.model.key_semantics.selection);
-  input.report_tokens = step.report.tokens;
-  input.dropout = step.dropout.rate > 0.0 ? &step.dropout : nullptr;
+  KeyedDropout dropout = step.dropout;
+  dropout.pass = 1;
+  dropout.study_index = studies.given.study_index;
+  MlmInput input = mlm_input(studies.batch, studies.frontal, studies.lateral,
+                             settings_.model.key_semantics.selection);
+  input.report_tokens = studies.report.tokens;
+  input.dropout = dropout.rate > 0.0 ? &dropout : nullptr;
   const MlmOutput output = model_->mlm(input);
   step.add_term("mlm", settings_.loss.mlm.weight, mlm_loss(output.logits, output.labels, places));
-  if (step.diagnostics) add_mlm_diagnostics(step, output);
+  if (step.diagnostics) add_mlm_diagnostics(step, studies.batch.word_class, output);
 }
 
-void PretrainObjective::add_mlm_diagnostics(Step& step, const MlmOutput& output) const {
-  const torch::Tensor classes = step.batch.word_class.reshape({-1}).index_select(0, output.places);
+void PretrainObjective::add_mlm_diagnostics(Step& step, const torch::Tensor& word_class,
+                                            const MlmOutput& output) const {
+  const torch::Tensor classes = word_class.reshape({-1}).index_select(0, output.places);
   const torch::Tensor counts =
       step.collective.sum(count_correct(output.logits, output.labels, classes, kWordClasses))
           .to(torch::kCPU);
@@ -79,11 +121,23 @@ void PretrainObjective::add_mlm_diagnostics(Step& step, const MlmOutput& output)
   step.result.diagnostics.emplace_back("ksm/slot_support", slots.slot_support);
 }
 
+// The batch as if only those studies that the term sees had a lateral.
+GlobalBatch PretrainObjective::alignment_studies(const Step& step) const {
+  const double share = settings_.loss.fla.share;
+  if (share >= 1.0) return step.global;
+  const torch::Tensor seen = seen_by_share(share, step.global);
+  return gather_batch(step.given.has_frontal, step.given.has_lateral.logical_and(seen),
+                      step.collective)
+      .to(model_->prototypes.device());
+}
+
 void PretrainObjective::add_fla(Step& step) const {
   const FlaConfig& config = settings_.loss.fla;
   const StudyBatch& batch = step.batch;
-  const torch::Tensor both = step.global.has_frontal.logical_and(step.global.has_lateral);
-  const torch::Tensor rows = step.global.mine(both).nonzero().squeeze(1);
+  const GlobalBatch global = alignment_studies(step);
+  if (global.pairs == 0) return;
+  const torch::Tensor both = global.has_frontal.logical_and(global.has_lateral);
+  const torch::Tensor rows = global.mine(both).nonzero().squeeze(1);
   const AlignmentUnits units =
       config.units == "pieces" ? AlignmentUnits::kPieces : AlignmentUnits::kWords;
   AlignmentInput input;
@@ -94,8 +148,8 @@ void PretrainObjective::add_fla(Step& step) const {
   input.units = report_units(batch, rows, units, input.tokens.scalar_type());
   if (config.word_weights == "attention")
     input.units.weight = unit_sums(step.report.class_attention.index_select(0, rows), input.units);
-  input.first = step.global.pairs_before;
-  input.total = step.global.pairs;
+  input.first = global.pairs_before;
+  input.total = global.pairs;
   const WordReader read = [this](const WordQuery& query) {
     return model_->align({query.tokens, query.token_mask, query.patches, {}, query.wanted});
   };

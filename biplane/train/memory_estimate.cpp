@@ -180,7 +180,8 @@ class Parts {
   }
 
   void add_mlm() {
-    add("masked report", {"text", "text_projection"}, text());
+    const double seen = studies_ * loss_.mlm.share;
+    add("masked report", {"text", "text_projection"}, loss_.mlm.share * text());
     const double candidates = patches(model_.frontal) + patches(model_.lateral);
     const KeySemanticsConfig& keys = model_.key_semantics;
     const double slots =
@@ -191,11 +192,11 @@ class Parts {
                      : candidates;
     const double selected = 2.4 * width_ * candidates + 4.5 * slots * candidates;
     add("key semantics", {"key_semantics"},
-        studies_ * ((keys.enabled ? selected : slots * candidates) + (slots + 1) * width_));
-    const double rows = studies_ * input_.tokens, places = rows * input_.masked;
+        seen * ((keys.enabled ? selected : slots * candidates) + (slots + 1) * width_));
+    const double rows = seen * input_.tokens, places = rows * input_.masked;
     add("decoder", {"decoder"},
         decoder(model_.decoder.layers, model_.decoder.heads, model_.decoder.style == "reference",
-                rows, studies_ * (slots + 1), places));
+                rows, seen * (slots + 1), places));
     const double scores = places * static_cast<double>(model_.text.bert.vocabulary);
     add("word scores", {"mlm_head"}, places * 4 * width_ + 2 * scores, 2 * scores);
   }
@@ -204,11 +205,12 @@ class Parts {
   // the others'.
   double alignment() const {
     const std::int64_t layers = model_.alignment.layers, heads = model_.alignment.heads;
-    const double rows = studies_ * input_.tokens;
-    const double others = std::min(static_cast<double>(loss_.fla.image_negatives), studies_ - 1);
+    const double seen = studies_ * loss_.fla.share, rows = seen * input_.tokens;
+    const double others =
+        std::clamp(seen - 1, 0.0, static_cast<double>(loss_.fla.image_negatives));
     double kept = 0;
     for (const TowerConfig* tower : {&model_.frontal, &model_.lateral}) {
-      const double keys = studies_ * patches(*tower);
+      const double keys = seen * patches(*tower);
       kept += decoder(layers, heads, false, rows, keys, rows) + rows * 4 * width_;
       if (others > 0)
         kept += decoder(layers, heads, false, others * rows, others * keys, others * rows / 4) +
