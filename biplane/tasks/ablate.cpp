@@ -208,6 +208,7 @@ class Ablation {
     record.manifest_sha256 = data_.manifest_sha256;
     record.config_sha256 = config_hash(config_keys(config));
     record.code = options_.code;
+    record.device = config.train.device;
     record.test_studies = data_.studies;
     record.test_patients = data_.patients;
     return record;

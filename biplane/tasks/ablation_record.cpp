@@ -62,6 +62,7 @@ AblationRecord parse(const Json& json) {
   record.manifest_sha256 = json.at("manifest_sha256").get<std::string>();
   record.config_sha256 = json.at("config_sha256").get<std::string>();
   record.code = json.at("code").get<std::string>();
+  record.device = json.at("device").get<std::string>();
   record.test_studies = json.at("test_studies").get<std::int64_t>();
   record.test_patients = json.at("test_patients").get<std::int64_t>();
   for (const auto& [name, metric] : json.at("metrics").items())
@@ -94,6 +95,7 @@ std::string record_to_json(const AblationRecord& record) {
   json["manifest_sha256"] = record.manifest_sha256;
   json["config_sha256"] = record.config_sha256;
   json["code"] = record.code;
+  json["device"] = record.device;
   json["test_studies"] = record.test_studies;
   json["test_patients"] = record.test_patients;
   json["metrics"] = Json::object();

@@ -28,6 +28,7 @@ struct AblationRecord {
   std::string manifest_sha256;
   std::string config_sha256;  // of the resolved configuration, without what changes no result
   std::string code;           // program and version
+  std::string device;         // train.device: seconds of different devices do not compare
   std::int64_t test_studies = 0, test_patients = 0;
   // "zero_shot/both/all" and so on (ablation_metrics.h); absent where the model has none.
   std::map<std::string, AblationMetric> metrics;

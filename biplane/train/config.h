@@ -20,6 +20,7 @@ struct TrainConfig {
   double beta2 = 0.999;          // AdamW's decay of the second moment
   double eps = 1e-8;             // AdamW's floor of the denominator
   double warmup_fraction = 0.1;  // of the steps
+  double constant_fraction = 0;  // of the steps after the warm-up, at the full rate; then cosine
   double clip = 1.0;             // bound of the global gradient norm; 0: off
   double ema = 0.0;  // decay of the average of the weights that becomes the model; 0: off
   // The last part of the run sees larger images (see late_size.h).
@@ -28,7 +29,7 @@ struct TrainConfig {
   std::int64_t checkpoint_every = 500;  // steps; the last step is always kept
   std::int64_t keep = 3;                // newest checkpoints kept
   // Where steps are computed: "cpu", "cuda" (the first CUDA device) or "cuda:N". A run may go on on
-  // another one; its results are bit-identical only on the same.
+  // another one. Only the CPU's results are bit-identical from run to run.
   std::string device = "cpu";
   // Threads that share a step, each with its part of the batch (0: one per core, at most one per
   // study of a micro-batch). Results are bit-identical only for the same number, so a run keeps the
@@ -49,6 +50,7 @@ struct TrainConfig {
     v.field("beta2", beta2);
     v.field("eps", eps);
     v.field("warmup_fraction", warmup_fraction);
+    v.field("constant_fraction", constant_fraction);
     v.field("clip", clip);
     v.field("ema", ema);
     v.field("late_size", late_size);

@@ -9,8 +9,8 @@ namespace biplane {
 // The device that train.device names. Throws Error kUsage where LibTorch sees no such one here.
 torch::Device training_device(const TrainConfig& config);
 
-// Has a CUDA device compute convolutions in float32, with sums in a fixed order: so the rest is
-// computed anyway. Does nothing for the CPU.
+// Has a CUDA device compute convolutions in float32, as it does the rest, and by kernels that add
+// in a fixed order. Does nothing for the CPU.
 void use_exact_kernels(torch::Device device);
 
 }  // namespace biplane

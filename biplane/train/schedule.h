@@ -5,13 +5,15 @@
 namespace biplane {
 
 // Learning rate schedule (method section 6): linear warm-up over W = floor(warmup_fraction N +
-// 1e-9) steps, then half a cosine to zero. Free of LibTorch.
+// 1e-9) steps, then half a cosine to zero. Free of LibTorch. Between the two the full rate may be
+// kept for a while: a short run learns its last findings while the rate is high.
 
 // W for a run of `total_steps` steps.
 std::int64_t warmup_steps(std::int64_t total_steps, double warmup_fraction);
 
 // Factor on the base learning rate for update `step` (0 .. total_steps - 1); 0 at total_steps and
-// beyond.
-double schedule_factor(std::int64_t step, std::int64_t total_steps, double warmup_fraction = 0.1);
+// beyond. `constant_fraction` [0, 1): of the steps after the warm-up, at the full rate.
+double schedule_factor(std::int64_t step, std::int64_t total_steps, double warmup_fraction = 0.1,
+                       double constant_fraction = 0.0);
 
 }  // namespace biplane

@@ -74,8 +74,8 @@ struct TrainResult {
 // checkpoints). Goes on from the newest whole checkpoint of the folder. Data-parallel over
 // config.threads threads of this process: each computes its rows of the batch, gradients are summed
 // in the order of the threads, so a run is bit-identical for a fixed number. On a CUDA device
-// (config.device) it is one thread, and batches, checkpoints and what `finish` gets stay on the
-// CPU.
+// (config.device) it is one thread, runs are equal to rounding, and batches, checkpoints and what
+// `finish` gets stay on the CPU.
 //
 // What counts when a run goes on:
 //  1. A checkpoint of the run folder wins over initial weights (init.*).

@@ -154,6 +154,19 @@ TEST(ObjectiveRanks, Property6HoldsForTheOptionalTermsWhereARankHasNothingForThe
   expect_same(one, run_ranks(settings, studies, {4, 5}));
 }
 
+TEST(ObjectiveRanks, ATermWithAShareSeesTheSameStudiesOnAnyRanks) {
+  auto studies = testing::synthetic_studies(8);
+  studies[2].lateral = studies[7].frontal = false;
+  PretrainSettings settings = rank_settings();
+  settings.loss.mlm.share = 0.25;  // the fourth and the eighth study: one rank of three has none
+  settings.loss.fla.share = 0.5;
+  settings.model.text.dropout = 0.1;
+  const RunResult one = run_ranks(settings, studies, {});
+  ASSERT_EQ(one.terms.size(), 4u);
+  expect_same(one, run_ranks(settings, studies, {4}));
+  expect_same(one, run_ranks(settings, studies, {4, 6}));
+}
+
 TEST(ObjectiveRanks, RunsAreBitIdentical) {
   const auto studies = testing::synthetic_studies(6);
   const RunResult a = run_ranks(rank_settings(), studies, {3}),

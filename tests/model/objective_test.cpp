@@ -118,6 +118,19 @@ TEST(Objective, Property2TheOrderOfTheStudiesChangesNoLoss) {
   expect_same_losses(forward, objective->compute(double_batch(studies), {}), 1e-9);
 }
 
+TEST(Objective, ATermWithAShareIsThatOfTheStudiesItSees) {
+  auto settings = tiny_settings();
+  const std::vector<SyntheticStudy> studies = synthetic_studies(6);
+  std::vector<SyntheticStudy> seen = {studies[1], studies[3], studies[5]};
+  const LossTerms expected = make_objective(settings)->compute(double_batch(seen), {});
+  settings.loss.mlm.share = settings.loss.fla.share = 0.5;
+  const auto objective = make_objective(settings);
+  const LossTerms half = objective->compute(double_batch(studies), {});
+  EXPECT_NEAR(term(half, "mlm"), term(expected, "mlm"), 1e-9);
+  EXPECT_NEAR(term(half, "fla"), term(expected, "fla"), 1e-9);
+  expect_finite(*objective, half);
+}
+
 TEST(Objective, Property3PixelsOfAMissingLateralDoNotMatter) {
   const auto objective = make_objective(all_terms(tiny_settings()));
   std::vector<SyntheticStudy> studies = synthetic_studies(4);

@@ -182,6 +182,8 @@ TEST(LossConfig, ImpossibleSwitchesNameTheirKey) {
        [](LossConfig& c) {
          c.itc.pairs = {0, 0, 0, 0};
        }},
+      {"loss.mlm.share", [](LossConfig& c) { c.mlm.share = 0; }},
+      {"loss.fla.share", [](LossConfig& c) { c.fla.share = 1.5; }},
       {"loss.itc.soft_targets.weight", [](LossConfig& c) { c.itc.soft_targets.weight = 1.5; }},
       {"loss.itc.soft_targets.threshold", [](LossConfig& c) { c.itc.soft_targets.threshold = 0; }},
       {"loss.views", [](LossConfig& c) { c.views = "oblique"; }},

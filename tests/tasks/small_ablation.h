@@ -45,6 +45,7 @@ inline AblationRecord line(const std::string& design, const std::string& run, st
   record.data = "phantom";
   record.manifest_sha256 = "m";
   record.code = "biplane test";
+  record.device = "cpu";
   record.test_studies = 10;
   record.test_patients = 7;
   AblationMetric metric;

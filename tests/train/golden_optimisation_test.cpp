@@ -111,6 +111,17 @@ class GoldenAdamW : public ::testing::TestWithParam<std::int64_t> {
 };
 
 // As in training: gradients of several replicas, summed, their norm, the clipped update.
+TEST(Schedule, AConstantPartDelaysTheCosine) {
+  constexpr std::int64_t kTotal = 100;
+  const auto factor = [](std::int64_t step) { return schedule_factor(step, kTotal, 0.1, 0.5); };
+  for (std::int64_t step = 0; step < 10; ++step)
+    EXPECT_EQ(factor(step), schedule_factor(step, kTotal)) << step;
+  for (std::int64_t step = 10; step <= 55; ++step) EXPECT_EQ(factor(step), 1.0) << step;
+  EXPECT_LT(factor(56), 1.0);
+  EXPECT_NEAR(factor(55 + 15), 0.75, 1e-12);  // a third of the way down
+  EXPECT_EQ(factor(kTotal), 0.0);
+}
+
 TEST_P(GoldenAdamW, NormsUpdatesAndAveragesAgreeForAnyNumberOfReplicas) {
   Replicas replicas([&] { return std::make_unique<GoldenObjective>(config, inputs); }, GetParam());
   AdamW optimizer = optimizer_of(replicas);
