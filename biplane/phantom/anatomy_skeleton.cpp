@@ -98,9 +98,9 @@ void add_broken_rib(const std::vector<Vec3>& path, const Finding& fracture, doub
   for (Vec3& point : front) point = point + Vec3{0, 0, -slip};
   add_rib({front, at, path.size()}, width, mineral, out);
   constexpr double kAround = 1.0;  // cm of callus around and beyond the broken ends
-  out.push_back({ellipsoid(lerp(*middle, front.front(), 0.5),
-                           {kAround, kAround, kAround + 0.5 * slip}),
-                 mineral * kCallus});
+  out.push_back(
+      {ellipsoid(lerp(*middle, front.front(), 0.5), {kAround, kAround, kAround + 0.5 * slip}),
+       mineral * kCallus});
 }
 
 void add_shoulders(const Patient& patient, const Chest& chest, Pose pose,

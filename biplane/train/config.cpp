@@ -52,8 +52,8 @@ void check_train_config(const TrainConfig& c) {
   require(c.eps > 0, "eps", c.eps, "more than 0 is needed");
   require(c.warmup_fraction >= 0 && c.warmup_fraction < 1, "warmup_fraction", c.warmup_fraction,
           "0 to below 1 is needed");
-  require(c.constant_fraction >= 0 && c.constant_fraction < 1, "constant_fraction", c.constant_fraction,
-          "0 to below 1 is needed");
+  require(c.constant_fraction >= 0 && c.constant_fraction < 1, "constant_fraction",
+          c.constant_fraction, "0 to below 1 is needed");
   require(c.clip >= 0, "clip", c.clip, "0 (off) or more is needed");
   require(c.ema >= 0 && c.ema < 1, "ema", c.ema, "0 (off) to below 1 is needed");
   require(c.late_size >= 0, "late_size", c.late_size, "0 (off) or more is needed");

@@ -206,8 +206,7 @@ class Parts {
   double alignment() const {
     const std::int64_t layers = model_.alignment.layers, heads = model_.alignment.heads;
     const double seen = studies_ * loss_.fla.share, rows = seen * input_.tokens;
-    const double others =
-        std::clamp(seen - 1, 0.0, static_cast<double>(loss_.fla.image_negatives));
+    const double others = std::clamp(seen - 1, 0.0, static_cast<double>(loss_.fla.image_negatives));
     double kept = 0;
     for (const TowerConfig* tower : {&model_.frontal, &model_.lateral}) {
       const double keys = seen * patches(*tower);

@@ -125,8 +125,8 @@ std::vector<torch::Tensor> Trainer::values() const {
 }
 
 double Trainer::base_rate(std::int64_t step) const {
-  return job_.config.lr * schedule_factor(step, total_, job_.config.warmup_fraction,
-                                           job_.config.constant_fraction);
+  return job_.config.lr *
+         schedule_factor(step, total_, job_.config.warmup_fraction, job_.config.constant_fraction);
 }
 
 void Trainer::prepare() {
