@@ -55,8 +55,8 @@ class PretrainObjective : public Objective {
   void encode_report(Step& step) const;
   void add_itc(Step& step) const;
   void add_mlm(Step& step) const;
-  void add_mlm_diagnostics(Step& step, const torch::Tensor& word_class,
-                           const MlmOutput& output) const;
+  void add_mlm_diagnostics(Step& step, const torch::Tensor& word_class, const MlmOutput& output,
+                           const torch::Tensor& slot_sums) const;
   GlobalBatch alignment_studies(const Step& step) const;
   void add_fla(Step& step) const;
   void add_proto(Step& step);

@@ -26,16 +26,17 @@ struct MlmStudies {
   StudyBatch given, batch;  // as in Step
   TextFeatures report;
   ViewFeatures frontal, lateral;
+  bool stand_in = false;  // the one study that is left is not one of the term's
 
-  // Leaves the studies that are `seen` (b) bool. Where none is, the first one stays with nothing
-  // to tell, for a rank takes part in what the others do.
+  // Leaves the studies that are `seen` (b) bool. Where none is, the first one stands in with
+  // nothing to tell, for a rank takes part in what the others do.
   void keep(const torch::Tensor& seen) {
     torch::Tensor rows = seen.nonzero().squeeze(1);
-    const bool none = rows.size(0) == 0;
-    if (none) rows = torch::zeros({1}, torch::kInt64);
+    stand_in = rows.size(0) == 0;
+    if (stand_in) rows = torch::zeros({1}, torch::kInt64);
     given = given.without_images(rows);
     batch = batch.without_images(rows);
-    if (none) {
+    if (stand_in) {
       given.mlm_labels = torch::full_like(given.mlm_labels, -100);
       batch.mlm_labels = torch::full_like(batch.mlm_labels, -100);
     }
@@ -99,11 +100,15 @@ void PretrainObjective::add_mlm(Step& step) const {
   input.dropout = dropout.rate > 0.0 ? &dropout : nullptr;
   const MlmOutput output = model_->mlm(input);
   step.add_term("mlm", settings_.loss.mlm.weight, mlm_loss(output.logits, output.labels, places));
-  if (step.diagnostics) add_mlm_diagnostics(step, studies.batch.word_class, output);
+  if (!step.diagnostics) return;
+  torch::Tensor slots = slot_sums(output.keys);
+  if (studies.stand_in) slots = torch::zeros_like(slots);
+  add_mlm_diagnostics(step, studies.batch.word_class, output, slots);
 }
 
 void PretrainObjective::add_mlm_diagnostics(Step& step, const torch::Tensor& word_class,
-                                            const MlmOutput& output) const {
+                                            const MlmOutput& output,
+                                            const torch::Tensor& slot_sums) const {
   const torch::Tensor classes = word_class.reshape({-1}).index_select(0, output.places);
   const torch::Tensor counts =
       step.collective.sum(count_correct(output.logits, output.labels, classes, kWordClasses))
@@ -116,7 +121,7 @@ void PretrainObjective::add_mlm_diagnostics(Step& step, const torch::Tensor& wor
   for (int c = 0; c < kWordClasses; ++c) {
     add(std::string("mlm/accuracy_") + word_class_name(static_cast<WordClass>(c)), counts[c]);
   }
-  const SlotDiagnostics slots = slot_diagnostics(step.collective.sum(slot_sums(output.keys)));
+  const SlotDiagnostics slots = slot_diagnostics(step.collective.sum(slot_sums));
   step.result.diagnostics.emplace_back("ksm/slot_cosine", slots.slot_cosine);
   step.result.diagnostics.emplace_back("ksm/slot_support", slots.slot_support);
 }
