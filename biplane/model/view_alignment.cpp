@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "biplane/model/losses.h"
-#include "biplane/model/row_runs.h"
 #include "biplane/text/lexicon.h"
 
 namespace biplane {
@@ -144,7 +143,7 @@ torch::Tensor read_others(const AlignmentInput& input, const torch::Tensor& all_
   const std::int64_t n = input.tokens.size(0), width = input.tokens.size(2);
   std::vector<torch::Tensor> order;
   for (std::int64_t shift = 1; shift <= m; ++shift) order.push_back(partners(input, shift));
-  const torch::Tensor patches = select_runs(all_patches, torch::cat(order), m);
+  const torch::Tensor patches = all_patches.index_select(0, torch::cat(order));
   // Nothing to ask for: zeros that hang on the patches, because a gather belongs to every rank's
   // graph.
   if (n == 0 || !input.units.focus_tokens.any().item<bool>()) {
