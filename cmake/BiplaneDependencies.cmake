@@ -20,6 +20,9 @@ find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 biplane_require_target(DCMTK)
 biplane_require_target(pugixml)
+if(NOT BIPLANE_SANITIZE)
+  biplane_require_target(mimalloc)  # a sanitizer brings an allocator of its own
+endif()
 find_library(BIPLANE_CSV csv)
 find_library(BIPLANE_UTF8PROC utf8proc)
 find_library(BIPLANE_ZIP zip)  # Debian's package configuration also asks for libzip's programs

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <malloc.h>
 
 #include <nlohmann/json.hpp>
 
@@ -100,14 +99,6 @@ void add_content_options(CLI::App& app, PhantomOptions& options) {
       "also write every test study without each of its findings: OUT/counterfactual.jsonl");
 }
 
-// Every study frees its images and takes new ones. Given back to the system in between, their pages
-// have to be cleared each time, which is a fifth of the time of a study.
-void keep_freed_memory() {
-  constexpr int kLargestImage = 32 << 20, kKept = 256 << 20;  // bytes
-  mallopt(M_MMAP_THRESHOLD, kLargestImage);
-  mallopt(M_TRIM_THRESHOLD, kKept);
-}
-
 }  // namespace
 
 int run_phantom(const Arguments& arguments) {
@@ -144,7 +135,6 @@ int run_phantom(const Arguments& arguments) {
   if (!parse_arguments(app, arguments)) return 0;
 
   check_phantom(options);
-  keep_freed_memory();
   const bool page = !preview.empty() && is_page(preview);
   Progress progress({.label = "phantom", .unit = "studies", .total = options.studies});
   const PhantomSummary summary = write_phantom(options, out, &progress);
