@@ -268,7 +268,9 @@ AblationStatus status_of(const AblationConfig& config, const AblateOptions& opti
   }
   const PretrainConfig resolved = resolve(config, options, run);
   status.steps = resolved.train.steps;
-  if (find_line(lines, run) != nullptr) {
+  if (const AblationRecord* line = find_line(lines, run)) {
+    check_line(*line, "configuration", line->config_sha256, config_hash(config_keys(resolved)),
+               options);
     status.state = "done";
     return status;
   }

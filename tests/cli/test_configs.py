@@ -68,6 +68,14 @@ class Configs(ProgramTest):
         labels = re.search(r"\n  labels:(.*?)\n  \w+:", text, re.DOTALL).group(1)
         self.assertEqual(sorted(re.findall(r"\w+", labels)), sorted(study["labels"]))
 
+    def test_the_committed_lines_are_runs_of_the_design(self):
+        """Fails when a key is changed that the design stands on: --plan refuses lines of another configuration."""
+        lines = self.folder / "ablation.jsonl"
+        lines.write_bytes(Path("docs/evidence/ablation.jsonl").read_bytes())
+        plan = self.expect_ok("ablate", "--config", DESIGN, "--out", self.folder / "out", "--results", lines, "--plan")
+        done = [line for line in plan.splitlines() if line.split()[1] == "done"]
+        self.assertEqual(len(done), len(lines.read_text().splitlines()))
+
     def test_the_ablation_is_the_half_fraction_with_its_baselines(self):
         plan = self.expect_ok("ablate", "--config", DESIGN, "--out", self.folder / "out", "--plan")
         runs = [line.split() for line in plan.splitlines()]
