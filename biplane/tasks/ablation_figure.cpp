@@ -11,7 +11,7 @@
 namespace biplane {
 namespace {
 
-constexpr double kLabels = 190, kPanel = 190, kGap = 22, kRow = 20, kHead = 58, kFoot = 26;
+constexpr double kLabels = 190, kPanel = 236, kGap = 24, kRow = 20, kHead = 58, kFoot = 26;
 constexpr const char* kStyle =
     "<style>text{font:12px system-ui,'DejaVu Sans',sans-serif;fill:#1b2430}.q{fill:#5d6b7c;"
     "font-size:11px}.t{font-size:15px;font-weight:600}.b{font-weight:600}.g{stroke:#dde3ea}"
