@@ -45,7 +45,7 @@ The same command goes on where an earlier one was stopped. Look at OUT/report.ht
 // cores.
 constexpr double kFullMinutes = 8;
 constexpr double kFixedMinutes = 0.5;  // start, evaluation and report, whatever the budget
-constexpr std::int64_t kTrainStudies = 12000;
+constexpr std::int64_t kTrainStudies = 16000;
 constexpr std::int64_t kTestStudies = 1000;
 constexpr std::int64_t kPixels = 80;
 
