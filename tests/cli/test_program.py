@@ -100,7 +100,7 @@ class Label(ProgramTest):
         self.expect_error(65, "labels.0.present: phrase 'x-ray'", "label", "--text", "x", "--labels", mine)
 
 
-class Phantom(ProgramTest):
+class PhantomOptions(ProgramTest):
     def phantom(self, *more):
         return ["phantom", "--out", self.folder / "out", "--studies", "12", "--test", "6", "--size", "32", *more]
 
