@@ -1,5 +1,6 @@
 # cmake -D SOURCE=... -D HEADER=... -P: writes a header with the commit of the checkout, "-dirty" behind it where files differ from it; "unknown"
 # where SOURCE is no checkout (an archive inside somebody else's has another commit than that one). A header that says so already is left alone.
+cmake_minimum_required(VERSION 3.25)
 set(commit "")
 if(EXISTS ${SOURCE}/.git)
   execute_process(COMMAND git -C ${SOURCE} describe --always --dirty
