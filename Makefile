@@ -53,9 +53,11 @@ bench:
 	@for b in $(BUILD)/bin/bench_*; do $$b || exit 1; done
 
 format:
+	@tools/setup --developer
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i $(FORMAT_FLAGS)
 
 lint: configure
+	@tools/setup --developer
 	@git ls-files 'biplane/*.cpp' 'apps/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
 
 clean:

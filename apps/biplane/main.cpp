@@ -77,7 +77,7 @@ int run(const Arguments& arguments) {
   const std::string& first = arguments.front();
   Arguments rest(arguments.begin() + 1, arguments.end());
   if (first == "--version") {
-    print_result(BIPLANE_CODE_VERSION "\n");
+    print_result(BIPLANE_VERSION "\n");
     return 0;
   }
   if (first == "--help" || first == "-h" || first == "help") {

@@ -10,6 +10,7 @@
 #include "apps/biplane_model/phantom_once.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
+#include "apps/common/code_version.h"
 #include "apps/common/command_line.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
@@ -65,7 +66,7 @@ AblateOptions ablate_options(const Options& options, const DesignFile& file) {
   ablate.out = options.out;
   ablate.results =
       options.results.empty() ? ablate.out / "ablation.jsonl" : fs::path(options.results);
-  ablate.code = BIPLANE_CODE_VERSION;
+  ablate.code = cli::code_version();
   if (!file.ablation.manifest.empty()) {
     ablate.manifest = ablate.base / file.ablation.manifest;
     ablate.data = fs::weakly_canonical(ablate.manifest).parent_path().filename().string();
@@ -94,7 +95,7 @@ int print_plan(const DesignFile& file, const AblateOptions& options) {
     text += "\n";
   }
   text += known ? fmt::format("to do: about {:.0f} min\n", seconds / 60)
-                : "to do: no estimate before a run is finished\n";
+                : "to do: no estimate before a run is finished on the same device\n";
   cli::print_result(text);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "apps/biplane_model/phantom_once.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
+#include "apps/common/code_version.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -88,7 +89,7 @@ EvaluateResult measure(const Options& options, const fs::path& run, const fs::pa
   evaluation.manifest = manifest;
   evaluation.out = options.out;
   evaluation.threads = static_cast<int>(options.threads);
-  evaluation.code = BIPLANE_CODE_VERSION;
+  evaluation.code = cli::code_version();
   evaluation.corpus = "phantom";
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   return evaluate(evaluation, &progress);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "apps/biplane_model/verbs.h"
+#include "apps/common/code_version.h"
 #include "biplane/core/error.h"
 
 namespace biplane {
@@ -56,7 +57,7 @@ int run(Options options) {
     throw Error(ErrorKind::kMissingInput,
                 options.evaluate.root.string() + ": no such folder (--root)");
   options.evaluate.studies = study_filter(options);
-  options.evaluate.code = BIPLANE_CODE_VERSION;
+  options.evaluate.code = cli::code_version();
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/biplane_model/verbs.h"
+#include "apps/common/code_version.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/corpus/manifest.h"
@@ -69,7 +70,7 @@ int run(const Options& options) {
   const std::string json = to_json(explanation);
   write_file_atomically(options.out / "selection.png", encode_png(selection_picture(explanation)));
   write_file_atomically(options.out / "selection.html",
-                        render_explanation(explanation, BIPLANE_CODE_VERSION));
+                        render_explanation(explanation, cli::code_version()));
   write_file_atomically(options.out / "selection.json", json);
   if (options.json) {
     fmt::print("{}", json);

@@ -67,6 +67,8 @@ struct Study {
   std::map<std::string, int> labels_chexpert;
   // Finding -> views in which an ideal observer sees it ("frontal", "lateral"); phantom only.
   std::map<std::string, std::vector<std::string>> visible_in;
+  // The same of views where he may or may not; without the findings that have none.
+  std::map<std::string, std::vector<std::string>> doubtful_in;
   // Finding -> how the report speaks of it: "stated", "uncertain" or "denied"; left out where it
   // does not. Phantom only.
   std::map<std::string, std::string> said;

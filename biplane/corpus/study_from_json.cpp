@@ -181,19 +181,20 @@ void read_labels(const Fields& fields, const char* key, std::map<std::string, in
       });
 }
 
-void read_visible_in(const Fields& fields, Study& study) {
-  fields.each_entry("visible_in", [&study](const std::string& name, const element& item,
-                                           const std::string& where) {
-    simdjson::dom::array list;
-    if (item.get(list) != simdjson::SUCCESS) throw_value(where, shown(item), "a list of views");
-    std::vector<std::string>& views = study.visible_in[name];
-    for (const element view : list) {
-      std::string_view text;
-      if (view.get(text) != simdjson::SUCCESS)
-        throw_value(where, shown(view), "the name of a view");
-      views.emplace_back(text);
-    }
-  });
+void read_views_of_findings(const Fields& fields, const char* key,
+                            std::map<std::string, std::vector<std::string>>& findings) {
+  fields.each_entry(
+      key, [&findings](const std::string& name, const element& item, const std::string& where) {
+        simdjson::dom::array list;
+        if (item.get(list) != simdjson::SUCCESS) throw_value(where, shown(item), "a list of views");
+        std::vector<std::string>& views = findings[name];
+        for (const element view : list) {
+          std::string_view text;
+          if (view.get(text) != simdjson::SUCCESS)
+            throw_value(where, shown(view), "the name of a view");
+          views.emplace_back(text);
+        }
+      });
 }
 
 void read_said(const Fields& fields, Study& study) {
@@ -250,7 +251,8 @@ Study read_study(const Fields& fields) {
   read_report(fields, study);
   read_labels(fields, "labels", study.labels);
   read_labels(fields, "labels_chexpert", study.labels_chexpert);
-  read_visible_in(fields, study);
+  read_views_of_findings(fields, "visible_in", study.visible_in);
+  read_views_of_findings(fields, "doubtful_in", study.doubtful_in);
   read_said(fields, study);
   const std::size_t views = study.views.size();
   fields.each("boxes", [&](const element& item, const std::string& path) {

@@ -61,6 +61,7 @@ std::string study_to_json(const Study& study) {
   line["labels"] = study.labels;
   line["labels_chexpert"] = study.labels_chexpert;
   if (!study.visible_in.empty()) line["visible_in"] = study.visible_in;
+  if (!study.doubtful_in.empty()) line["doubtful_in"] = study.doubtful_in;
   if (!study.said.empty()) line["said"] = study.said;
   line["boxes"] = boxes_json(study.boxes);
   line["masks"] = masks_json(study.masks);

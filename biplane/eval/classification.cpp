@@ -10,10 +10,6 @@
 namespace biplane {
 namespace {
 
-constexpr const char* kInFrontal = "macro_in_frontal";
-constexpr const char* kLateralOnly = "macro_lateral_only";
-constexpr const char* kBothViews = "macro_both_views";
-
 using Finding = ClassifiedFinding;
 
 // A value and its repeats, which averages and differences are made of.
@@ -38,22 +34,28 @@ std::optional<double> share(std::int64_t part, std::int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// Shares of the finding's positives that are visible in each view, as far as the corpus says so.
-void count_visible(const EvaluationInput& input, Finding& finding) {
-  std::int64_t told = 0, frontal = 0, lateral = 0;
+bool holds(const std::map<std::string, std::vector<std::string>>& findings,
+           const std::string& finding, const std::string& view) {
+  const auto found = findings.find(finding);
+  return found != findings.end() &&
+         std::find(found->second.begin(), found->second.end(), view) != found->second.end();
+}
+
+// Share of the finding's positives that are visible in the view, of those that are or are not, as
+// far as the corpus says so.
+std::optional<double> visible_share(const EvaluationInput& input, const std::string& finding,
+                                    const std::string& view) {
+  std::int64_t told = 0, visible = 0;
   for (std::int64_t row = 0; row < input.features.size(); ++row) {
     const Study& study = study_of(input, row);
-    const auto label = study.labels.find(finding.name);
-    const auto visible = study.visible_in.find(finding.name);
-    if (label == study.labels.end() || label->second != 1 || visible == study.visible_in.end())
+    const auto label = study.labels.find(finding);
+    if (label == study.labels.end() || label->second != 1 || !study.visible_in.contains(finding) ||
+        holds(study.doubtful_in, finding, view))
       continue;
-    const auto& views = visible->second;
     ++told;
-    frontal += std::find(views.begin(), views.end(), "frontal") != views.end();
-    lateral += std::find(views.begin(), views.end(), "lateral") != views.end();
+    visible += holds(study.visible_in, finding, view);
   }
-  finding.visible_frontal = share(frontal, told);
-  finding.visible_lateral = share(lateral, told);
+  return share(visible, told);
 }
 
 Scored scored(const EvaluationInput& input, const ViewColumn& column, const Finding& finding,
@@ -77,9 +79,65 @@ Scored scored(const EvaluationInput& input, const ViewColumn& column, const Find
   return result;
 }
 
+// A macro average over the findings that show in some views and not in others.
+struct ViewMacro {
+  const char* name;
+  bool (Finding::*holds)() const;
+  std::vector<std::string> views;  // what its findings are told by
+};
+
+const std::vector<ViewMacro>& view_macros() {
+  static const std::vector<ViewMacro> kMacros = {
+      {"macro_in_frontal", &Finding::in_frontal, {"frontal"}},
+      {"macro_lateral_only", &Finding::lateral_only, {"frontal", "lateral"}},
+      {"macro_both_views", &Finding::in_both, {"frontal", "lateral"}}};
+  return kMacros;
+}
+
+// Without the positives of which nobody can say whether one of the views shows them.
+Scored without_doubtful(Scored data, const EvaluationInput& input, const ViewColumn& column,
+                        const std::string& finding, const std::vector<std::string>& views) {
+  for (std::size_t i = 0; i < column.rows.size(); ++i) {
+    const auto& doubtful = study_of(input, column.rows[i]).doubtful_in;
+    const bool left_out =
+        data.positive[i] != 0 && std::any_of(views.begin(), views.end(), [&](const auto& view) {
+          return holds(doubtful, finding, view);
+        });
+    if (!left_out) continue;
+    data.known[i] = 0;
+    data.positive[i] = 0;
+    --data.n;
+    --data.positives;
+  }
+  return data;
+}
+
+using Statistic = std::function<std::optional<double>(Values)>;
+
+Measured measure(const Scored& data, const Statistic& statistic,
+                 const PatientBootstrap& bootstrap) {
+  Measured measured;
+  if (data.positives == 0 || data.positives == data.n) {  // one class
+    measured.repeats.assign(static_cast<std::size_t>(bootstrap.repeats()), std::nullopt);
+    return measured;
+  }
+  measured.value = statistic(data.known);
+  measured.repeats = bootstrap.replicate([&](Values weight) {
+    std::vector<double> known(weight.begin(), weight.end());
+    for (std::size_t i = 0; i < known.size(); ++i) known[i] *= data.known[i];
+    return statistic(known);
+  });
+  return measured;
+}
+
+Measured measure_auroc(const Scored& data, const PatientBootstrap& bootstrap) {
+  const RankedScores ranked(data.score, data.positive);
+  return measure(
+      data, [&](Values weight) { return ranked.auroc(weight); }, bootstrap);
+}
+
 Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
   const RankedScores ranked(data.score, data.positive);
-  using Statistic = std::function<std::optional<double>(Values)>;
   const std::map<std::string, Statistic> statistics = {
       {"auroc", [&](Values weight) { return ranked.auroc(weight); }},
       {"average_precision", [&](Values weight) { return ranked.average_precision(weight); }},
@@ -89,38 +147,26 @@ Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
          return std::optional<double>(macro_f1(confusion(data.margin, data.positive, 0, weight)));
        }}};
   Metrics metrics;
-  const bool one_class = data.positives == 0 || data.positives == data.n;
-  for (const auto& [name, statistic] : statistics) {
-    Measured& measured = metrics[name];
-    if (one_class) {
-      measured.repeats.assign(static_cast<std::size_t>(bootstrap.repeats()), std::nullopt);
-      continue;
-    }
-    measured.value = statistic(data.known);
-    measured.repeats = bootstrap.replicate([&, &statistic = statistic](Values weight) {
-      std::vector<double> known(weight.begin(), weight.end());
-      for (std::size_t i = 0; i < known.size(); ++i) known[i] *= data.known[i];
-      return statistic(known);
-    });
-  }
+  for (const auto& [name, statistic] : statistics)
+    metrics[name] = measure(data, statistic, bootstrap);
   return metrics;
 }
 
-std::optional<double> mean(const std::vector<const Measured*>& parts) {
+std::optional<double> mean(const std::vector<Measured>& parts) {
   double sum = 0, count = 0;
-  for (const Measured* part : parts) {
-    if (!part->value) continue;
-    sum += *part->value;
+  for (const Measured& part : parts) {
+    if (!part.value) continue;
+    sum += *part.value;
     count += 1;
   }
   return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
 }
 
 // Average over findings that are defined.
-Measured macro(const std::vector<const Measured*>& parts) {
+Measured macro(const std::vector<Measured>& parts) {
   std::vector<Replicates> repeats;
-  for (const Measured* part : parts) {
-    if (part->value) repeats.push_back(part->repeats);
+  for (const Measured& part : parts) {
+    if (part.value) repeats.push_back(part.repeats);
   }
   return {mean(parts), mean_of(repeats)};
 }
@@ -131,6 +177,28 @@ struct ColumnResult {
   std::vector<Metrics> findings;
   std::map<std::string, Metrics> macros;
 };
+
+// The AUROC over the findings of every view macro that has any.
+void add_view_macros(const EvaluationInput& input, const ViewColumn& column,
+                     const std::vector<Finding>& findings, const PatientBootstrap& bootstrap,
+                     ColumnResult& result) {
+  for (const ViewMacro& one : view_macros()) {
+    std::vector<Scored> told;
+    for (std::size_t i = 0; i < findings.size(); ++i) {
+      if ((findings[i].*one.holds)())
+        told.push_back(
+            without_doubtful(result.data[i], input, column, findings[i].name, one.views));
+    }
+    if (told.empty()) continue;
+    std::vector<Measured> parts(told.size());
+    parallel_for(static_cast<std::int64_t>(told.size()), input.engine.threads(),
+                 [&](std::int64_t i) {
+                   const auto place = static_cast<std::size_t>(i);
+                   parts[place] = measure_auroc(told[place], bootstrap);
+                 });
+    result.macros[one.name]["auroc"] = macro(parts);
+  }
+}
 
 ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& column,
                             const std::vector<Finding>& findings, const ScoreTables& scores) {
@@ -145,20 +213,11 @@ ColumnResult measure_column(const EvaluationInput& input, const ViewColumn& colu
                  result.findings[place] = measure(result.data[place], bootstrap);
                });
   for (const char* name : {"auroc", "average_precision", "accuracy", "f1_macro"}) {
-    std::vector<const Measured*> all, in_frontal, lateral_only, both;
-    for (std::size_t i = 0; i < findings.size(); ++i) {
-      const Measured* part = &result.findings[i].at(name);
-      all.push_back(part);
-      if (findings[i].in_frontal()) in_frontal.push_back(part);
-      if (findings[i].lateral_only()) lateral_only.push_back(part);
-      if (findings[i].in_both()) both.push_back(part);
-    }
+    std::vector<Measured> all;
+    for (const Metrics& metrics : result.findings) all.push_back(metrics.at(name));
     result.macros["macro"][name] = macro(all);
-    if (std::string(name) != "auroc") continue;
-    if (!in_frontal.empty()) result.macros[kInFrontal][name] = macro(in_frontal);
-    if (!lateral_only.empty()) result.macros[kLateralOnly][name] = macro(lateral_only);
-    if (!both.empty()) result.macros[kBothViews][name] = macro(both);
   }
+  add_view_macros(input, column, findings, bootstrap, result);
   return result;
 }
 
@@ -283,7 +342,8 @@ std::vector<ClassifiedFinding> labelled_findings(const EvaluationInput& input,
       labelled = study_of(input, row).labels.contains(finding.name);
     }
     if (!labelled) continue;
-    count_visible(input, finding);
+    finding.visible_frontal = visible_share(input, finding.name, "frontal");
+    finding.visible_lateral = visible_share(input, finding.name, "lateral");
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -24,8 +24,8 @@ inline constexpr double kVisibleShare = 0.5;
 struct ClassifiedFinding {
   std::string name;
   std::int64_t score = 0;  // column of ScoreTables
-  // Shares of the positives that an ideal observer sees in each view; nothing where the corpus does
-  // not say.
+  // Shares of the positives that an ideal observer sees in each view, without those that are
+  // doubtful there; nothing where the corpus does not say.
   std::optional<double> visible_frontal, visible_lateral;
 
   bool in_frontal() const;    // at least half show in the frontal

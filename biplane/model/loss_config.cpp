@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <string_view>
@@ -90,7 +91,31 @@ void check_views(const LossConfig& config, const std::string& prefix) {
   }
 }
 
+void check_share(const std::string& key, double share, std::int64_t studies, std::int64_t needed) {
+  if (share >= 1.0 || studies_seen(share, studies) >= needed) return;
+  // Rounded up to digits that can be typed.
+  constexpr std::int64_t kPerUnit = 10000;
+  const std::int64_t least = std::min((needed * kPerUnit + studies - 1) / studies, kPerUnit);
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{}: with {} the term sees {} of the {} studies of a micro-batch "
+                          "(train.batch / train.accumulate) and needs {}: at least {} is needed",
+                          key, share, studies_seen(share, studies), studies, needed,
+                          static_cast<double>(least) / kPerUnit));
+}
+
 }  // namespace
+
+std::int64_t studies_seen(double share, std::int64_t studies) {
+  return static_cast<std::int64_t>(std::floor(static_cast<double>(studies) * share));
+}
+
+void check_shares(const LossConfig& config, std::int64_t studies, const std::string& prefix) {
+  if (config.mlm.weight > 0.0) check_share(prefix + "mlm.share", config.mlm.share, studies, 1);
+  // The image half sets a study against others.
+  if (config.fla.weight > 0.0)
+    check_share(prefix + "fla.share", config.fla.share, studies,
+                config.fla.image_negatives > 0 ? 2 : 1);
+}
 
 void check_config(const LossConfig& config, const std::string& prefix) {
   check_weights(config, prefix);

@@ -188,8 +188,16 @@ struct LossConfig {
   }
 };
 
+// How many of the first `studies` of a batch a term with this share sees.
+std::int64_t studies_seen(double share, std::int64_t studies);
+
 // Throws Error kUsage naming the key and value of the first setting that cannot be. `prefix` is put
 // before key names.
 void check_config(const LossConfig& config, const std::string& prefix = "loss.");
+
+// The same for a share with which a term, or the image half of L_fla, would never see enough of a
+// micro-batch of `studies` (of all ranks).
+void check_shares(const LossConfig& config, std::int64_t studies,
+                  const std::string& prefix = "loss.");
 
 }  // namespace biplane

@@ -32,14 +32,14 @@ struct PretrainSettings {
 // computed from in the whole batch is absent.
 //
 // Diagnostics (global values): fla/words, fla/images, fla/shuffle_gap, proto/code_perplexity,
-// proto/kl, ksm/slot_cosine, ksm/slot_support (this rank's), mlm/accuracy, mlm/accuracy_<class>,
+// proto/kl, ksm/slot_cosine, ksm/slot_support, mlm/accuracy, mlm/accuracy_<class>,
 // itc/<pair>, itc/scale, itc/bias; all but the gap every loss.diagnostics_every steps.
 class PretrainObjective : public Objective {
  public:
   explicit PretrainObjective(const PretrainSettings& settings);
 
-  // Forward pass and losses of this rank's studies, at least one, on the model's device and in its
-  // dtype. Changes no parameter and no buffer: queues grow in after_step.
+  // Forward pass and losses of this rank's studies, at least one, which are taken to the model's
+  // device and dtype. Changes no parameter and no buffer: queues grow in after_step.
   LossTerms compute(const StudyBatch& batch, const StepContext& context) override;
   torch::nn::Module& module() override { return *model_; }
   std::vector<ParameterGroup> parameter_groups() override;

@@ -2,7 +2,6 @@
 
 #include <torch/torch.h>
 
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -23,10 +22,10 @@ inline bool due(std::int64_t step, std::int64_t every) {
 // Which of this rank's studies a term with a share sees: (b) bool on the CPU. Evenly spread over
 // the batch of all ranks, whatever their number.
 inline torch::Tensor seen_by_share(double share, const GlobalBatch& global) {
-  const auto whole = [&](std::int64_t i) { return std::floor(static_cast<double>(i) * share); };
   torch::Tensor seen = torch::zeros({global.local}, torch::kBool);
   for (std::int64_t i = 0; i < global.local; ++i)
-    if (whole(global.offset + i + 1) > whole(global.offset + i)) seen[i] = true;
+    if (studies_seen(share, global.offset + i + 1) > studies_seen(share, global.offset + i))
+      seen[i] = true;
   return seen;
 }
 

@@ -112,8 +112,14 @@ void add_truth(const RenderedStudy& rendered, const std::array<bool, 2>& taken, 
   for (std::size_t i = 0; i < rendered.findings.size(); ++i) {
     const std::string label = finding_name(rendered.findings[i].kind);
     std::vector<std::string>& seen = study.visible_in[label];
-    for (std::size_t v = 0; v < 2; ++v)
-      if (rendered.views[v].traces[i].detectability >= kVisible) seen.push_back(kNames[v]);
+    for (std::size_t v = 0; v < 2; ++v) {
+      const double detectability = rendered.views[v].traces[i].detectability;
+      if (detectability >= kVisible) {
+        seen.emplace_back(kNames[v]);
+      } else if (detectability >= kHidden) {
+        study.doubtful_in[label].emplace_back(kNames[v]);
+      }
+    }
     for (std::size_t v = 0; v < renders.size(); ++v)
       add_trace(label, static_cast<std::int64_t>(v), renders[v]->traces[i], renders[v]->camera.size,
                 study);

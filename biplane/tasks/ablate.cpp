@@ -100,17 +100,25 @@ void check_line(const AblationRecord& line, const std::string& key, const std::s
 
 // Mean time of a step from the run's metrics; the first one also starts the loader.
 double seconds_per_step(const fs::path& run) {
-  std::istringstream lines(read_file(run / "metrics.jsonl"));
+  const fs::path file = run / "metrics.jsonl";
+  std::istringstream lines(read_file(file));
   double first = 0, sum = 0, count = 0;
+  std::int64_t number = 0;
   for (std::string text; std::getline(lines, text);) {
-    const auto line = nlohmann::json::parse(text);
-    const double seconds = line.at("time/step").get<double>();
-    if (line.at("step").get<std::int64_t>() == 1) {
-      first = seconds;
-      continue;
+    ++number;
+    try {
+      const auto line = nlohmann::json::parse(text);
+      const double seconds = line.at("time/step").get<double>();
+      if (line.at("step").get<std::int64_t>() == 1) {
+        first = seconds;
+        continue;
+      }
+      sum += seconds;
+      count += 1;
+    } catch (const nlohmann::json::exception& error) {  // names the key
+      throw Error(ErrorKind::kBadContent,
+                  fmt::format("{}:{}: {}", file.string(), number, error.what()));
     }
-    sum += seconds;
-    count += 1;
   }
   return count > 0 ? sum / count : first;
 }
@@ -241,12 +249,14 @@ class Ablation {
   TestData data_;
 };
 
-// Seconds of training and evaluation of a run, from lines of the same configuration, else of all.
-std::optional<double> expected_seconds(const AblationStatus& status,
+// Seconds of training and evaluation of a run, from lines of the same device and configuration,
+// else of all of the device.
+std::optional<double> expected_seconds(const AblationStatus& status, const std::string& device,
                                        const std::vector<AblationRecord>& lines) {
   double per_step = 0, evaluation = 0, count = 0;
   for (const bool same : {true, false}) {
     for (const AblationRecord& line : lines) {
+      if (line.device != device) continue;
       if (same && (line.design != status.run.design || line.run != status.run.run)) continue;
       per_step += line.train_seconds / static_cast<double>(line.steps);
       evaluation += line.evaluate_seconds;
@@ -280,7 +290,7 @@ AblationStatus status_of(const AblationConfig& config, const AblateOptions& opti
     const std::string name = checkpoints.front().filename().string();
     status.checkpoint = std::stoll(name.substr(name.find('-') + 1));
   }
-  status.seconds = expected_seconds(status, lines);
+  status.seconds = expected_seconds(status, resolved.train.device, lines);
   return status;
 }
 

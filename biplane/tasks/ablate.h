@@ -39,10 +39,11 @@ TrainOutcome ablate(const AblationConfig& config, const AblateOptions& options,
 
 struct AblationStatus {
   PlannedRun run;
-  std::string state{};              // done, checkpoint, to do, waits
-  std::int64_t steps = 0;           // of the run; 0: known when it starts
-  std::int64_t checkpoint = 0;      // step of the newest one
-  std::optional<double> seconds{};  // training and evaluation still to come, from lines so far
+  std::string state{};          // done, checkpoint, to do, waits
+  std::int64_t steps = 0;       // of the run; 0: known when it starts
+  std::int64_t checkpoint = 0;  // step of the newest one
+  // Training and evaluation still to come, from lines so far of the same device.
+  std::optional<double> seconds{};
 };
 
 // What ablate() would do, by what is done. Starts and locks nothing. Throws Error as ablate().

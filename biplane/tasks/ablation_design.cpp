@@ -237,15 +237,6 @@ PlannedRun waiting(const AblationDesign& design, const std::string& what) {
   return run;
 }
 
-std::vector<AblationRecord> lines_of(std::span<const AblationRecord> records,
-                                     const std::string& design) {
-  std::vector<AblationRecord> lines;
-  for (const AblationRecord& record : records) {
-    if (record.design == design) lines.push_back(record);
-  }
-  return lines;
-}
-
 // Factors of the design without a clear effect in the factorial that it names.
 std::optional<std::vector<AblationFactor>> undecided(const AblationConfig& config,
                                                      const AblationDesign& design,
@@ -280,6 +271,10 @@ std::vector<PlannedRun> plan_minutes(const AblationConfig& config, const Ablatio
   if (before.empty()) return {};
   if (!before.front().waits_for.empty() || lines.size() < before.size())
     return {waiting(design, design.of)};
+  if (const std::set<std::string> devices = devices_of(lines); devices.size() > 1) {
+    return {
+        waiting(design, fmt::format("{} on one device instead of {}", design.of, listed(devices)))};
+  }
   const auto seconds_per_step = [&](const std::string& run) {
     double seconds = 0, steps = 0;
     for (const AblationRecord& line : lines) {

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -138,6 +139,24 @@ std::vector<AblationRecord> read_ablation(const std::filesystem::path& file) {
       throw Error(ErrorKind::kBadContent, where + records.back().name() + " is there twice");
   }
   return records;
+}
+
+std::vector<AblationRecord> lines_of(std::span<const AblationRecord> records,
+                                     const std::string& design) {
+  std::vector<AblationRecord> lines;
+  std::copy_if(records.begin(), records.end(), std::back_inserter(lines),
+               [&](const AblationRecord& line) { return line.design == design; });
+  return lines;
+}
+
+std::set<std::string> devices_of(std::span<const AblationRecord> records) {
+  std::set<std::string> devices;
+  for (const AblationRecord& line : records) devices.insert(line.device);
+  return devices;
+}
+
+std::string listed(const std::set<std::string>& values) {
+  return fmt::format("{}", fmt::join(values, ", "));
 }
 
 }  // namespace biplane

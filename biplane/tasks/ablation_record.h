@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,5 +54,15 @@ AblationRecord record_from_json(const std::string& line);
 // program or machine that stopped in the middle) is left out. Throws Error kBadContent naming file
 // and line for one that is damaged or has another run's name.
 std::vector<AblationRecord> read_ablation(const std::filesystem::path& file);
+
+// Those of one design, in their order.
+std::vector<AblationRecord> lines_of(std::span<const AblationRecord> records,
+                                     const std::string& design);
+
+// Devices that the lines were made on.
+std::set<std::string> devices_of(std::span<const AblationRecord> records);
+
+// "cpu, cuda"
+std::string listed(const std::set<std::string>& values);
 
 }  // namespace biplane

@@ -37,13 +37,6 @@ std::string value_text(const std::optional<Estimate>& estimate) {
                      number_text(estimate->high));
 }
 
-Lines lines_of(std::span<const AblationRecord> records, const std::string& design) {
-  Lines lines;
-  std::copy_if(records.begin(), records.end(), std::back_inserter(lines),
-               [&](const AblationRecord& line) { return line.design == design; });
-  return lines;
-}
-
 // Configurations of a design's lines, in the order of the plan where it is known.
 std::vector<std::string> runs_of(const Lines& lines) {
   std::vector<std::string> runs;
@@ -59,10 +52,24 @@ bool has_metric(const Lines& lines, const std::string& metric) {
   });
 }
 
-std::string listed(const std::set<std::string>& values) {
-  std::string text;
-  for (const std::string& value : values) text += (text.empty() ? "" : ", ") + value;
-  return text;
+// Seconds of different devices do not compare, so each device has a row.
+void add_times(const std::string& design, const Lines& lines, AblationSection& section) {
+  for (const std::string& run : runs_of(lines)) {
+    for (const std::string& device : devices_of(lines)) {
+      double seconds = 0, steps = 0, count = 0;
+      for (const AblationRecord& line : lines) {
+        if (line.run != run || line.device != device) continue;
+        seconds += line.train_seconds;
+        steps += static_cast<double>(line.steps);
+        ++count;
+      }
+      if (count == 0) continue;
+      section.table.push_back({design, run, device, fmt::format("{:.0f}", count),
+                               fmt::format("{:.0f}", steps / count),
+                               fmt::format("{:.1f}", seconds / count / 60),
+                               fmt::format("{:.2f}", seconds > 0 ? steps / seconds : 0)});
+    }
+  }
 }
 
 AblationSection overview(const AblationConfig& config, std::span<const AblationRecord> records) {
@@ -81,23 +88,10 @@ AblationSection overview(const AblationConfig& config, std::span<const AblationR
       records.front().test_patients);
   for (const std::string& line : missing_runs(config, records))
     section.lead += " Not done yet: " + line + ".";
-  section.table.push_back({"design", "run", "seeds", "steps", "minutes of training", "steps/s"});
-  for (const AblationDesign& design : config.designs) {
-    const Lines lines = lines_of(records, design.name);
-    for (const std::string& run : runs_of(lines)) {
-      double seconds = 0, steps = 0, count = 0;
-      for (const AblationRecord& line : lines) {
-        if (line.run != run) continue;
-        seconds += line.train_seconds;
-        steps += static_cast<double>(line.steps);
-        ++count;
-      }
-      section.table.push_back({design.name, run, fmt::format("{:.0f}", count),
-                               fmt::format("{:.0f}", steps / count),
-                               fmt::format("{:.1f}", seconds / count / 60),
-                               fmt::format("{:.2f}", seconds > 0 ? steps / seconds : 0)});
-    }
-  }
+  section.table.push_back(
+      {"design", "run", "device", "seeds", "steps", "minutes of training", "steps/s"});
+  for (const AblationDesign& design : config.designs)
+    add_times(design.name, lines_of(records, design.name), section);
   return section;
 }
 
@@ -226,6 +220,9 @@ AblationSection comparison_section(const AblationDesign& design, const Lines& li
       reference +
       " is better; in round brackets the smallest true difference found in 80 % of cases. Where a "
       "configuration has one run, its interval is over patients alone (p).";
+  const std::set<std::string> devices = devices_of(lines);
+  if (design.kind == "equal_minutes" && devices.size() > 1)
+    section.lead += " **Not the same minutes**: the runs are of " + listed(devices) + ".";
   section.table.push_back({"run"});
   std::vector<Row> rows;
   std::vector<std::string> runs{reference};

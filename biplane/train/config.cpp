@@ -1,5 +1,7 @@
 #include "biplane/train/config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 #include <thread>
@@ -19,7 +21,7 @@ void require(bool good, const char* key, const std::string& value, const std::st
 
 template <class T>
 void require(bool good, const char* key, T value, const std::string& needed) {
-  require(good, key, std::to_string(value), needed);
+  require(good, key, fmt::format("{}", value), needed);
 }
 
 // "N" of "cuda:N", without leading zeros.

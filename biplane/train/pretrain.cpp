@@ -121,6 +121,7 @@ void check_pretrain_settings(const PretrainConfig& config) {
   check_config(config.model);
   check_config(config.loss);
   check_train_config(config.train);
+  check_shares(config.loss, config.train.batch / config.train.accumulate);
   if (config.model.image_size != config.data.image.crop) {
     throw Error(ErrorKind::kUsage,
                 fmt::format("model.image_size = {} but data.image.crop = {}: they must be equal",

@@ -1,5 +1,6 @@
 """Runs the built program for the command line tests; images and lists are written by hand, with the standard library only."""
 
+import ast
 import os
 import struct
 import subprocess
@@ -84,8 +85,18 @@ class ProgramTest(unittest.TestCase):
         return path
 
 
+def check_names_once(tree):
+    """A class or a test of a name that was there before takes its place, and the earlier one never runs."""
+    for scope in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+        names = [node.name for node in scope.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            sys.exit(f"{sys.argv[0]}: defined twice: {', '.join(twice)}")
+
+
 def run_tests():
     """Runs the tests of a file. Tests that all skip must not look like tests that passed."""
+    check_names_once(ast.parse(Path(sys.argv[0]).read_text(encoding="utf-8")))
     result = unittest.main(verbosity=2, exit=False).result
     all_skipped = result.testsRun > 0 and len(result.skipped) == result.testsRun
     sys.exit(1 if not result.wasSuccessful() else SKIPPED if all_skipped else 0)

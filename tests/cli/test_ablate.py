@@ -150,6 +150,24 @@ class Refused(AblateTest):
         report = self.expect_ok(*self.command("--report"))
         self.assertRegex(report, re.escape("Not done yet: half, 4 of 4 (c seed 0"))
 
+    def test_a_step_without_its_time_is_named(self):
+        only = ("--only", "list/full/seed-0")
+        self.expect_ok(*self.command(*only))
+        self.results.unlink()
+        metrics = self.out / "runs" / "list" / "full" / "seed-0" / "metrics.jsonl"
+        lines = metrics.read_text().splitlines()
+        metrics.write_text("\n".join([lines[0], '{"step": 2}', *lines[2:]]) + "\n")
+        self.expect_error(65, f"{metrics}:2: ", *self.command(*only))
+        self.assertEqual(self.lines(), [])
+
+    def test_minutes_are_told_from_lines_of_the_same_device(self):
+        only = ("--only", "list/full/seed-0")
+        self.expect_ok(*self.command(*only))
+        plan = self.command("--plan", "--only", "list/full")
+        self.assertRegex(self.expect_ok(*plan), r"list/full/seed-1 +to do +4 steps, about \d")
+        self.results.write_text(self.results.read_text().replace('"device":"cpu"', '"device":"cuda"'))
+        self.assertIn("no estimate before a run is finished on the same device", self.expect_ok(*plan))
+
     def test_a_manifest_takes_the_place_of_the_phantom(self):
         self.expect_ok(*self.command("--only", "list/full/seed-0"))
         shutil.copytree(self.out / "phantom", self.folder / "studies")

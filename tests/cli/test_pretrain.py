@@ -231,6 +231,8 @@ class Refused(PretrainTest):
         self.expect_error(2, "train.lr", *self.command("run", "train.lr=fast"))
         self.expect_error(2, "train.batch", *self.command("run", "train.batch=0"))
         self.expect_error(2, "only 12 studies", *self.command("run", "train.batch=13"))
+        self.expect_error(2, "loss.mlm.share: with 0.25 the term sees 0 of the 2 studies", *self.command(
+            "run", "train.batch=4", "train.accumulate=2", "loss.mlm.share=0.25"))
         self.expect_error(2, "model.image_size", *self.command("run", "model.image_size=64"))
         self.expect_error(2, "train.late_size = 32: more than data.image.crop", *self.command("run", "train.late_size=32"))
         self.expect_error(2, "train.late_size = 44: model.frontal.vit.patch", *self.command("run", "train.late_size=44"))

@@ -12,7 +12,7 @@ ROWS = ["s1,p1,a.png,b.png,Small left effusion.", "s2,p2,c.png,,No effusion.", "
 class Verbs(ProgramTest):
     def test_help_lists_the_verbs_and_each_has_its_own(self):
         text = self.expect_ok("--help")
-        for verb in ("demo", "phantom", "prepare", "label", "audit", "pretrain", "evaluate", "info"):
+        for verb in ("demo", "phantom", "prepare", "label", "audit", "import", "pretrain", "evaluate", "ablate", "explain", "info"):
             self.assertIn(f"\n  {verb} ", text)
         for verb in ("phantom", "prepare", "label", "audit", "info"):
             self.assertIn("example", self.expect_ok(verb, "--help"))
@@ -100,7 +100,7 @@ class Label(ProgramTest):
         self.expect_error(65, "labels.0.present: phrase 'x-ray'", "label", "--text", "x", "--labels", mine)
 
 
-class Phantom(ProgramTest):
+class PhantomOptions(ProgramTest):
     def phantom(self, *more):
         return ["phantom", "--out", self.folder / "out", "--studies", "12", "--test", "6", "--size", "32", *more]
 

@@ -24,6 +24,7 @@ Study full_study() {
   study.labels = {{"effusion", 1}, {"mass", 0}, {"nodule", -1}};
   study.labels_chexpert = {{"Pleural Effusion", 1}};
   study.visible_in = {{"effusion", {"lateral"}}, {"mass", {}}};
+  study.doubtful_in = {{"mass", {"frontal"}}};
   study.said = {{"effusion", "uncertain"}, {"mass", "denied"}};
   study.boxes = {{1, "effusion", 1.5, 2, 3, 4.25, "R1"}};
   study.masks = {{0, "effusion", {0, 3, 197}, 10, 20}};
@@ -46,6 +47,7 @@ TEST(StudyJson, GivesEveryFieldBack) {
   EXPECT_EQ(back.views[0].sha256, "ab12");
   EXPECT_EQ(back.labels.at("nodule"), -1);
   EXPECT_EQ(back.visible_in.at("effusion"), std::vector<std::string>{"lateral"});
+  EXPECT_EQ(back.doubtful_in, full_study().doubtful_in);
   EXPECT_EQ(back.said, full_study().said);
   EXPECT_EQ(back.boxes[0].h, 4.25);
   EXPECT_EQ(back.masks[0].rle, (std::vector<std::int64_t>{0, 3, 197}));

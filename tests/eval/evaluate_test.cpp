@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "biplane/core/error.h"
+#include "biplane/eval/classification.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/metrics.h"
@@ -229,6 +230,65 @@ TEST(ZeroShot, UndefinedFindingsAreNullAndLeftOutOfTheMean) {
   const double frontal = *find(output.rows, "auroc", "frontal", "fracture")->value;
   EXPECT_NEAR(*find(output.rows, "auroc_difference", "both", "fracture")->value, fracture - frontal,
               1e-12);
+}
+
+// AUROC of a finding in the frontal over the studies that `counts`, from that of all of them.
+double auroc_where(const SmallEvaluation& small, const std::string& finding,
+                   const std::function<bool(const Study&)>& counts) {
+  Fixture setup(small);
+  EvaluationInput input = setup.input();
+  StudyFeatures& features = setup.features;
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < features.size(); ++row)
+    if (counts(study_of(input, row))) rows.push_back(row);
+  std::vector<std::int64_t> studies;
+  for (const std::int64_t row : rows)
+    studies.push_back(features.studies[static_cast<std::size_t>(row)]);
+  features = setup.engine.encode(setup.manifest, studies);
+  EvaluationOutput output;
+  ZeroShotEvaluator().run(setup.input(), output);
+  return *find(output.rows, "auroc", "frontal", finding)->value;
+}
+
+TEST(ZeroShot, DoubtfulPositivesAreLeftOutOfTheMacrosOfViews) {
+  // Two of eight nodules are doubtful in the frontal and two in the lateral; of the fractures,
+  // which the frontal hides, all but two are doubtful there.
+  const SmallEvaluation::Change change = [](Study& study) {
+    const int number = std::stoi(study.study_id.substr(1)) - 100;
+    const auto doubt = [&](const std::string& finding, const std::string& view) {
+      std::erase(study.visible_in.at(finding), view);
+      study.doubtful_in[finding].push_back(view);
+    };
+    if (number == 3 || number == 9) doubt("nodule", "frontal");
+    if (number == 15 || number == 21) doubt("nodule", "lateral");
+    if (number % 4 == 0 && number >= 8) doubt("fracture", "frontal");
+    if (number == 0 || number == 4) study.visible_in.at("fracture").push_back("frontal");
+  };
+  const SmallEvaluation small(24, 0, change);
+  const Fixture setup(small);
+  const auto findings = labelled_findings(setup.input(), {"nodule", "fracture"});
+  EXPECT_EQ(findings[0].visible_frontal, 1.0);  // 6 of the 6 of which it is known
+  EXPECT_EQ(findings[0].visible_lateral, 1.0);
+  EXPECT_EQ(findings[1].visible_frontal, 1.0);  // 2 of 2
+  EvaluationOutput output;
+  ZeroShotEvaluator().run(setup.input(), output);
+  const auto told = [](const std::string& finding, const std::set<std::string>& views) {
+    return [=](const Study& study) {
+      const auto doubtful = study.doubtful_in.find(finding);
+      return doubtful == study.doubtful_in.end() || !views.contains(doubtful->second.front());
+    };
+  };
+  const auto mean_over = [&](const std::set<std::string>& views) {
+    return (auroc_where(small, "nodule", told("nodule", views)) +
+            auroc_where(small, "fracture", told("fracture", views))) /
+           2;
+  };
+  EXPECT_NEAR(*find(output.rows, "auroc", "frontal", "macro_in_frontal")->value,
+              mean_over({"frontal"}), 1e-9);
+  EXPECT_NEAR(*find(output.rows, "auroc", "frontal", "macro_both_views")->value,
+              mean_over({"frontal", "lateral"}), 1e-9);
+  EXPECT_EQ(find(output.rows, "auroc", "frontal", "nodule")->positives, 8) << "all count there";
+  EXPECT_EQ(find(output.rows, "auroc", "frontal", "macro_lateral_only"), nullptr);
 }
 
 TEST(Supervised, ReadsTheLabelHeadOnTheFusedFeatureByTheNamesOfItsLabels) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,8 +40,12 @@ classes:
 // fracture in the lateral only; nobody has a device; study 1's nodule is uncertain.
 class SmallEvaluation {
  public:
-  explicit SmallEvaluation(int studies, int frontal_only = 0) {
-    for (int i = 0; i < studies; ++i) studies_.push_back(make_study(i, i < studies - frontal_only));
+  using Change = std::function<void(Study&)>;  // of the truth that is told
+  explicit SmallEvaluation(int studies, int frontal_only = 0, const Change& change = {}) {
+    for (int i = 0; i < studies; ++i) {
+      studies_.push_back(make_study(i, i < studies - frontal_only));
+      if (change) change(studies_.back());
+    }
     ManifestWriter writer(manifest_path());
     for (const Study& study : studies_) writer.write(study);
     writer.finish();

@@ -205,5 +205,44 @@ TEST(LossConfig, ImpossibleSwitchesNameTheirKey) {
   }
 }
 
+TEST(LossConfig, SharesThatSeeTooLittleOfAMicroBatchNameWhatWouldDo) {
+  const auto message_of = [](double mlm, double fla, std::int64_t studies,
+                             std::int64_t image_negatives) -> std::string {
+    LossConfig config;
+    config.mlm.share = mlm;
+    config.fla.share = fla;
+    config.fla.image_negatives = image_negatives;
+    try {
+      check_shares(config, studies);
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+  };
+  EXPECT_EQ(message_of(0.25, 1, 3, 3),
+            "loss.mlm.share: with 0.25 the term sees 0 of the 3 studies of a micro-batch "
+            "(train.batch / train.accumulate) and needs 1: at least 0.3334 is needed");
+  EXPECT_EQ(message_of(1, 0.25, 4, 3),
+            "loss.fla.share: with 0.25 the term sees 1 of the 4 studies of a micro-batch "
+            "(train.batch / train.accumulate) and needs 2: at least 0.5 is needed");
+  EXPECT_EQ(message_of(0.25, 0.5, 4, 3), "");
+  EXPECT_EQ(message_of(1, 0.25, 4, 0), "");  // the word half alone
+  EXPECT_EQ(message_of(1, 1, 1, 3), "");     // no share
+  for (std::int64_t studies = 2; studies <= 2000; ++studies) {
+    const std::string mlm = message_of(0.5 / static_cast<double>(studies), 1, studies, 3);
+    const std::string fla = message_of(1, 0.5 / static_cast<double>(studies), studies, 3);
+    const auto least = [](const std::string& text) {
+      return std::stod(text.substr(text.find("at least ") + 9));
+    };
+    EXPECT_EQ(message_of(least(mlm), least(fla), studies, 3), "") << studies;
+  }
+  LossConfig off;  // a term that is off sees nothing anyway
+  off.mlm = {.weight = 0, .share = 0.1};
+  off.fla.weight = 0;
+  off.fla.share = 0.1;
+  EXPECT_NO_THROW(check_shares(off, 2));
+}
+
 }  // namespace
 }  // namespace biplane

@@ -13,6 +13,7 @@
 #include "biplane/imaging/decode.h"
 #include "biplane/phantom/finding.h"
 #include "biplane/phantom/phantom.h"
+#include "biplane/phantom/study_maker.h"
 #include "tests/phantom/hashes.h"
 #include "tests/phantom/refusal.h"
 #include "tests/test_data.h"
@@ -82,6 +83,34 @@ TEST(Phantom, ManifestHoldsWhatWasWritten) {
   }
   EXPECT_EQ(images, summary.images);
   EXPECT_EQ(static_cast<std::int64_t>(patients.size()), summary.patients);
+}
+
+TEST(Phantom, AFindingIsVisibleOrDoubtfulInAViewByItsDetectability) {
+  const PhantomOptions options = small_options();
+  std::map<std::string, int> counts;
+  for (std::int64_t index = 0; index < options.studies; ++index) {
+    const StudyPlace place = place_study(options, index);
+    const DrawnStudy drawn = draw_study(options, place);
+    const RenderedStudy rendered = render_study(
+        drawn.patient, drawn.acquisition, drawn.findings, static_cast<int>(options.size),
+        CounterRandom(static_cast<std::uint64_t>(options.seed), "phantom/noise",
+                      {place.study_key}));
+    std::map<std::string, std::vector<std::string>> visible, doubtful;
+    for (std::size_t i = 0; i < rendered.findings.size(); ++i) {
+      const std::string finding = finding_name(rendered.findings[i].kind);
+      visible[finding];  // also where no view shows it
+      for (std::size_t v = 0; v < 2; ++v) {
+        const double d = rendered.views[v].traces[i].detectability;
+        if (d >= 2) visible[finding].emplace_back(v == 0 ? "frontal" : "lateral");
+        if (d >= 0.5 && d < 2) doubtful[finding].emplace_back(v == 0 ? "frontal" : "lateral");
+        ++counts[d >= 2 ? "visible" : d >= 0.5 ? "doubtful" : "hidden"];
+      }
+    }
+    const Study study = make_phantom_study(options, index).study;
+    EXPECT_EQ(study.visible_in, visible) << index;
+    EXPECT_EQ(study.doubtful_in, doubtful) << index;
+  }
+  for (const char* kind : {"visible", "doubtful", "hidden"}) EXPECT_GT(counts[kind], 0) << kind;
 }
 
 TEST(Phantom, PngHoldsTheExactPixels) {

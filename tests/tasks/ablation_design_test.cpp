@@ -173,6 +173,19 @@ TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
   EXPECT_EQ(plan.back().set.back(), "train.steps=250");
 }
 
+TEST(AblationDesign, EqualMinutesNeedsLinesOfOneDevice) {
+  AblationConfig config = five_factors();
+  AblationDesign minutes;
+  minutes.name = "minutes";
+  minutes.kind = "equal_minutes";
+  minutes.of = "list";
+  config.designs = {list_of("list", {"full", "fast"}, 1), minutes};
+  std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8), line("list", "fast", 0, 0.7)};
+  lines[1].train_seconds = 20;
+  lines[1].device = "cuda";
+  EXPECT_EQ(plan_runs(config, lines).back().waits_for, "list on one device instead of cpu, cuda");
+}
+
 TEST(AblationDesign, ErrorsNameDesignFactorAndKey) {
   EXPECT_EQ(error_of([](AblationConfig&) {}), "none");
   EXPECT_THAT(error_of([](AblationConfig& c) { c.designs[0].generators = {"E=ABCZ"}; }),

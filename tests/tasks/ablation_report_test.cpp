@@ -84,6 +84,26 @@ TEST(AblationReport, PartialResultsSayWhatIsMissing) {
   EXPECT_THROW(make_ablation_report(config, {}), Error);
 }
 
+TEST(AblationReport, TimesOfDifferentDevicesStandInRowsOfTheirOwn) {
+  const AblationConfig config = whole_config();
+  auto lines = list_lines();
+  lines.push_back(line("list", "full", 1, 0.9, {0.9, 0.9}));
+  lines.back().train_seconds = 5;
+  lines.back().device = "cuda";
+  const std::string mixed = ablation_markdown(make_ablation_report(config, lines), "a.svg");
+  EXPECT_THAT(mixed, HasSubstr("| list | full | cpu | 1 | 100 | 0.8 | 2.00 |"));
+  EXPECT_THAT(mixed, HasSubstr("| list | full | cuda | 1 | 100 | 0.1 | 20.00 |"));
+  EXPECT_THAT(mixed, HasSubstr("minutes, 1 of 1 (known when list on one device instead of "
+                               "cpu, cuda is done)"));
+  lines.pop_back();
+  lines.push_back(line("minutes", "clip<", 0, 0.85, {0.86, 0.84}));
+  EXPECT_THAT(ablation_markdown(make_ablation_report(config, lines), "a.svg"),
+              Not(HasSubstr("Not the same minutes")));
+  lines.back().device = "cuda";
+  EXPECT_THAT(ablation_markdown(make_ablation_report(config, lines), "a.svg"),
+              HasSubstr("**Not the same minutes**: the runs are of cpu, cuda."));
+}
+
 TEST(AblationReport, RunsOnOtherStudiesAreRefused) {
   auto lines = list_lines();
   lines[1].manifest_sha256 = "other";

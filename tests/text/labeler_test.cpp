@@ -335,22 +335,49 @@ TEST(Labeler, BlanksCaseAndOrderOfSentencesChangeNothing) {
   }
 }
 
-TEST(Labeler, HostileTextIsReadInBoundedTime) {
-  const auto repeated = [](const std::string& unit, std::size_t bytes) {
-    std::string text;
-    while (text.size() < bytes) text += unit;
-    return text;
-  };
+// Units of texts that are long, no text at all, or all cues and no finding.
+const std::vector<std::string>& hostile_units() {
+  static const std::vector<std::string> kUnits = {"no effusion ",
+                                                  "heart, ",
+                                                  "a",
+                                                  ".",
+                                                  "no ",
+                                                  "\xFF",
+                                                  std::string("a\0no effusion\0", 14),
+                                                  "effusion or ",
+                                                  "? ",
+                                                  "normal ",
+                                                  "cannot be excluded ",
+                                                  "enlarged heart normal ",
+                                                  "x. ",
+                                                  "FINDINGS:\n",
+                                                  "\n\n"};
+  return kUnits;
+}
+
+std::string repeated(const std::string& unit, std::size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += unit;
+  return text;
+}
+
+TEST(Labeler, HostileTextIsRead) {
+  EXPECT_EQ(value_of(shipped("chexpert"), "No \xFF\xC0\x80 effu\xFFsion.", "Pleural Effusion"), 0);
+  for (const std::string& unit : hostile_units()) {
+    // Also cut within a character, a word and a cue.
+    for (const std::size_t bytes : {1UL, 2UL, 3UL, 7UL, 2000UL})
+      EXPECT_NO_THROW(shipped("chexpert").label(repeated(unit, bytes).substr(0, bytes))) << unit;
+    EXPECT_NO_THROW(shipped("chexpert").label("\xE2\x82" + unit + "\xF0\x9F")) << unit;
+  }
+}
+
+TEST(Labeler, LongTextIsReadInBoundedTime) {
   const auto seconds = [](const std::string& text) {
     const double begin = monotonic_seconds();
     shipped("chexpert").label(text);
     return monotonic_seconds() - begin;
   };
-  const std::string nul("a\0no effusion\0", 14);
-  EXPECT_EQ(value_of(shipped("chexpert"), "No \xFF\xC0\x80 effu\xFFsion.", "Pleural Effusion"), 0);
-  for (const std::string& unit : std::vector<std::string>{
-           "no effusion ", "heart, ", "a", ".", "no ", "\xFF", nul, "effusion or ", "? ", "normal ",
-           "cannot be excluded ", "enlarged heart normal ", "x. ", "FINDINGS:\n", "\n\n"}) {
+  for (const std::string& unit : hostile_units()) {
     // Quadratic work would take a hundred times as long, not ten times; other load is left room.
     const double small = seconds(repeated(unit, 100'000)),
                  large = seconds(repeated(unit, 1'000'000));
