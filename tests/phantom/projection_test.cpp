@@ -49,6 +49,7 @@ TEST(Projection, SphereHasItsAnalyticShadowAndPathLength) {
 PathImage detected(const Solid& solid, double density, const Camera& camera) {
   Scene scene;
   scene.layer(Layer::kVessels) = {{solid, density}};
+  for (Lung& lung : scene.lungs) lung.cavity = {sphere({90, 0, 0}, 1)};  // outside the field
   Acquisition acquisition;
   acquisition.exposure = 1e6;
   Exposure exposure;
