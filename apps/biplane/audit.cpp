@@ -21,7 +21,9 @@ int run_audit(const Arguments& arguments) {
       ->type_name("MANIFEST");
   app.add_option("--root", root, "folder of the images; default the manifest's own")
       ->type_name("DIR");
-  app.add_option("--threads", threads, "0: one per core")->capture_default_str();
+  app.add_option("--threads", threads, "0: one per core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_flag("--json", json, "print the result as JSON");
   app.footer("example\n  biplane audit prepared/manifest.jsonl");
   if (!parse_arguments(app, arguments)) return 0;

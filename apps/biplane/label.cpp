@@ -59,7 +59,9 @@ void add_options(CLI::App& app, LabelOptions& options) {
   app.add_option("--max-bad", options.max_bad,
                  "fraction of bad rows from which on this fails (exit 65)")
       ->capture_default_str();
-  app.add_option("--threads", options.threads, "0: one per core")->capture_default_str();
+  app.add_option("--threads", options.threads, "0: one per core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_flag("--json", options.json, "print the result as JSON");
   app.footer(kFooter);
 }

@@ -61,8 +61,12 @@ void add_pairs_options(CLI::App& app, PrepareOptions& options) {
   app.add_option("--test", options.pairs.fractions.test,
                  "fraction of the patients in the split test; the rest trains")
       ->capture_default_str();
-  app.add_option("--seed", options.pairs.seed, "of the split")->capture_default_str();
-  app.add_option("--threads", options.pairs.threads, "0: one per core")->capture_default_str();
+  app.add_option("--seed", options.pairs.seed, "of the split")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--threads", options.pairs.threads, "0: one per core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--max-bad", options.max_bad,
                  "fraction of bad rows or images from which on this fails (exit 65)")
       ->capture_default_str();

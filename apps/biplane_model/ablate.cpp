@@ -43,6 +43,8 @@ struct DesignFile {
   }
 };
 
+constexpr const char *kFigure = ".svg", *kTables = ".md", *kPage = ".html";
+
 constexpr const char* kExamples = R"(Examples:
   biplane ablate --config configs/ablation.yaml --out runs/ablation --plan
   biplane ablate --config configs/ablation.yaml --out runs/ablation --results docs/evidence/ablation.jsonl
@@ -57,6 +59,7 @@ DesignFile read_design(const Options& options) {
   DesignFile file;
   load_config(tree, file);
   check_ablation(file.ablation);
+  if (file.ablation.manifest.empty()) check_phantom(file.phantom);
   return file;
 }
 
@@ -100,6 +103,17 @@ int print_plan(const DesignFile& file, const AblateOptions& options) {
   return 0;
 }
 
+// The report's files are named after the results and must not take their place.
+void check_results_name(const fs::path& results) {
+  for (const char* ending : {kFigure, kTables, kPage}) {
+    if (results.extension() == ending)
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("--results {}: the report is written under this name; another ending "
+                              "than {} is needed, for example .jsonl",
+                              results.string(), ending));
+  }
+}
+
 int write_report(const DesignFile& file, const AblateOptions& options) {
   if (!fs::exists(options.results))
     throw Error(ErrorKind::kMissingInput, options.results.string() + ": no such file (--results)");
@@ -107,10 +121,10 @@ int write_report(const DesignFile& file, const AblateOptions& options) {
   const auto beside = [&](const char* extension) {
     return fs::path(options.results).replace_extension(extension);
   };
-  const std::string markdown = ablation_markdown(report, beside(".svg").filename().string());
-  write_file_atomically(beside(".svg"), forest_svg(report.figure));
-  write_file_atomically(beside(".md"), markdown);
-  write_file_atomically(beside(".html"), ablation_html(report));
+  const std::string markdown = ablation_markdown(report, beside(kFigure).filename().string());
+  write_file_atomically(beside(kFigure), forest_svg(report.figure));
+  write_file_atomically(beside(kTables), markdown);
+  write_file_atomically(beside(kPage), ablation_html(report));
   cli::print_result(markdown);
   return 0;
 }
@@ -120,6 +134,7 @@ int run(const Options& options) {
   if (options.out.empty() && (!options.report || options.results.empty()))
     throw Error(ErrorKind::kUsage, "--out is required: the folder of the runs");
   const AblateOptions ablate_with = ablate_options(options, file);
+  check_results_name(ablate_with.results);
   if (options.plan) return print_plan(file, ablate_with);
   if (options.report) return write_report(file, ablate_with);
   const auto locks = lock_ablation(ablate_with);
@@ -146,7 +161,8 @@ VerbRun define_ablate(CLI::App& app) {
   app.add_option("--only", options->ablate.only,
                  "DESIGN, DESIGN/RUN or DESIGN/RUN/seed-N; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--threads", options->ablate.threads, "of the evaluation (default: one per core)");
+  app.add_option("--threads", options->ablate.threads, "of the evaluation (default: one per core)")
+      ->check(CLI::NonNegativeNumber);
   CLI::Option* plan = app.add_flag("--plan", options->plan,
                                    "print the runs, what is done and the time to come, and stop");
   app.add_flag("--report", options->report,

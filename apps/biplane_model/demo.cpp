@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/biplane_model/phantom_once.h"
@@ -68,7 +69,22 @@ PhantomOptions phantom_options(const Options& options) {
 
 fs::path phantom_folder(const Options& options) { return fs::path(options.out) / "phantom"; }
 
+// What the demo sets itself would silently win over --set.
+void refuse_own_keys(const std::vector<std::string>& assignments) {
+  for (const auto& [key, instead] :
+       {std::pair("seed", "use --seed"), std::pair("train.threads", "use --threads"),
+        std::pair("data.manifest",
+                  "the demo trains on the phantom in --out; biplane pretrain "
+                  "takes a manifest")}) {
+    for (const std::string& assignment : assignments) {
+      if (assignment.substr(0, assignment.find('=')) == key)
+        throw Error(ErrorKind::kUsage, fmt::format("--set {}: {}", assignment, instead));
+    }
+  }
+}
+
 PretrainConfig training_config(const Options& options, const fs::path& manifest) {
+  refuse_own_keys(options.set);
   ConfigTree tree = ConfigTree::read(share_file("configs/demo.yaml"));
   for (const std::string& assignment : options.set) tree.set(assignment);
   PretrainConfig config;

@@ -9,6 +9,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/share.h"
 
 namespace biplane {
 namespace {
@@ -121,6 +122,20 @@ void inherit(YAML::Node own, const YAML::Node& base, const std::string& prefix,
   }
 }
 
+// A file beside `file`, else one that comes with the program. Empty: there is none.
+fs::path find_base(const fs::path& file, const std::string& name) {
+  const fs::path beside = file.parent_path() / name;
+  if (fs::exists(beside)) return beside;
+  if (fs::path(name).has_parent_path()) return {};
+  for (const char* kind : {"labels/", "configs/"}) {
+    try {
+      return share_file(kind + name);
+    } catch (const Error&) {  // not of this kind
+    }
+  }
+  return {};
+}
+
 // `above`: the files that led here.
 ConfigTree read_extended(const fs::path& file, std::vector<fs::path> above) {
   const fs::path place = fs::weakly_canonical(file);
@@ -135,9 +150,10 @@ ConfigTree read_extended(const fs::path& file, std::vector<fs::path> above) {
   const std::string key = file.string() + ": " + kExtends;
   if (!base_name.IsScalar() || base_name.Scalar().empty())
     throw_usage(key + " must be the path of a file, got " + describe(base_name));
-  const fs::path base_file = file.parent_path() / base_name.Scalar();
-  if (!fs::exists(base_file))
-    throw Error(ErrorKind::kMissingInput, key + ": " + base_file.string() + ": no such file");
+  const fs::path base_file = find_base(file, base_name.Scalar());
+  if (base_file.empty())
+    throw Error(ErrorKind::kMissingInput,
+                key + ": " + (file.parent_path() / base_name.Scalar()).string() + ": no such file");
   own.root.remove(kExtends);
   const ConfigTree base = read_extended(base_file, std::move(above));
   inherit(own.root, base.impl().root, "", base.impl(), own);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "biplane/core/error.h"
+#include "biplane/core/output_place.h"
 
 namespace biplane {
 namespace {
@@ -94,6 +95,18 @@ fs::path temporary_beside(const fs::path& path) {
                                std::to_string(::getpid()) + "-" + std::to_string(counter++));
 }
 
+// All that `write` gives, into the file that was opened for `path`.
+void write_stream(const Descriptor& descriptor, const fs::path& path,
+                  const std::function<void(std::ostream&)>& write) {
+  DescriptorBuffer buffer(descriptor.get());
+  std::ostream stream(&buffer);
+  write(stream);
+  stream.flush();
+  if (buffer.error() == 0 && stream) return;
+  errno = buffer.error();
+  throw_io(path, "writing failed");
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
@@ -123,19 +136,20 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   return content;
 }
 
-void write_file_atomically(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+void write_file_atomically(const fs::path& named, const std::function<void(std::ostream&)>& write) {
+  const auto [path, in_place] = output_place(named);
+  if (in_place) {
+    Descriptor descriptor(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (descriptor.get() < 0) throw_io(path, "cannot be written");
+    write_stream(descriptor, path, write);
+    if (descriptor.close() != 0) throw_io(path, "writing failed");
+    return;
+  }
   const fs::path temporary = temporary_beside(path);
   Descriptor descriptor(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (descriptor.get() < 0) throw_io(path, "cannot be written");
   try {
-    DescriptorBuffer buffer(descriptor.get());
-    std::ostream stream(&buffer);
-    write(stream);
-    stream.flush();
-    if (buffer.error() != 0 || !stream) {
-      errno = buffer.error();
-      throw_io(path, "writing failed");
-    }
+    write_stream(descriptor, path, write);
     if (::fsync(descriptor.get()) != 0 || descriptor.close() != 0) throw_io(path, "writing failed");
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_io(path, "cannot be put in place");
   } catch (...) {

@@ -16,7 +16,8 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
 
 // Writes a file atomically and durably: a temporary file in the same folder, fsync, rename. A
 // reader sees the old content or the new, never a part; on failure (disk full, read-only folder)
-// the temporary file is removed and Error kIo is thrown.
+// the temporary file is removed and Error kIo is thrown. A link stays and what it points to is
+// replaced; a device or a pipe is written to (output_place.h).
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The same for content that is written piece by piece by `write`.

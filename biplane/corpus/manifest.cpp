@@ -10,6 +10,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/output_place.h"
 
 namespace biplane {
 namespace {
@@ -46,18 +47,24 @@ void each_line(std::string_view content, const Use& use) {
 
 }  // namespace
 
-ManifestWriter::ManifestWriter(fs::path path) : path_(std::move(path)) {
+ManifestWriter::ManifestWriter(fs::path path) {
+  const OutputPlace place = output_place(path);
+  path_ = place.path;
   if (!path_.parent_path().empty()) make_folder(path_.parent_path());
-  temporary_ = path_.parent_path() /
-               ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (!place.in_place) {
+    temporary_ = path_.parent_path() /
+                 ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
+  }
+  descriptor_ = place.in_place
+                    ? ::open(path_.c_str(), O_WRONLY | O_CLOEXEC)
+                    : ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw_io(path_, "cannot be written");
 }
 
 ManifestWriter::~ManifestWriter() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void ManifestWriter::write(const Study& study) {
@@ -82,8 +89,10 @@ void ManifestWriter::flush() {
 
 void ManifestWriter::finish() {
   flush();
-  if (::fsync(descriptor_) != 0) throw_io(path_, "writing failed");
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_io(path_, "cannot be put in place");
+  const bool replaces = !temporary_.empty();
+  if (replaces && ::fsync(descriptor_) != 0) throw_io(path_, "writing failed");
+  if (replaces && ::rename(temporary_.c_str(), path_.c_str()) != 0)
+    throw_io(path_, "cannot be put in place");
   ::close(std::exchange(descriptor_, -1));
 }
 

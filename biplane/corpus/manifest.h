@@ -16,8 +16,9 @@ std::string study_to_json(const Study& study);
 Study study_from_json(std::string_view line);
 
 // Writes a manifest line by line into a temporary file in the target's folder and moves it into
-// place in finish(), so that a reader never sees a part. Not thread-safe: the order of the lines is
-// the order of the calls.
+// place in finish(), so that a reader never sees a part; links, devices and pipes as
+// write_file_atomically() takes them. Not thread-safe: the order of the lines is the order of the
+// calls.
 class ManifestWriter {
  public:
   // Throws Error kIo when the folder cannot be made or written.

@@ -131,7 +131,10 @@ void check_config(const LossConfig& config, const std::string& prefix) {
   positive(prefix + "fla.temperature", config.fla.temperature);
   one_of(prefix + "fla.word_weights", config.fla.word_weights, {"none", "attention"});
   at_least(prefix + "fla.gap_every", static_cast<double>(config.fla.gap_every), 0.0);
-  at_least(prefix + "proto.queue", static_cast<double>(config.proto.queue), 0.0);
+  constexpr std::int64_t kMostQueued = 16'777'216;  // per view; all of them are held in memory
+  if (config.proto.queue < 0 || config.proto.queue > kMostQueued)
+    reject(prefix + "proto.queue", std::to_string(config.proto.queue),
+           fmt::format("in [0, {}]", kMostQueued));
   at_least(prefix + "proto.freeze_steps", static_cast<double>(config.proto.freeze_steps), 0.0);
   at_least(prefix + "proto.freeze_epochs", static_cast<double>(config.proto.freeze_epochs), 0.0);
   at_least(prefix + "proto.epsilon", config.proto.epsilon, 0.0);

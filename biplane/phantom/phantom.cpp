@@ -59,6 +59,9 @@ void check_phantom(const PhantomOptions& options) {
   check_layout(options);
   require(options.test >= -1 && options.validate >= -1, "test and validate",
           "-1 (a share of the studies) or more");
+  // Each by itself first: their sum may be more than an integer holds.
+  require(options.test <= options.studies && options.validate <= options.studies,
+          "test and validate", "at most the number of studies");
   require(options.frontal_only >= 0 && options.lateral_only >= 0 &&
               options.frontal_only + options.lateral_only <= 1,
           "frontal_only and lateral_only", "shares that add up to at most 1");

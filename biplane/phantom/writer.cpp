@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +23,10 @@
 namespace biplane {
 namespace {
 
+[[noreturn]] void throw_cannot_write(const std::filesystem::path& path, const std::string& cause) {
+  throw Error(ErrorKind::kIo, path.string() + ": cannot be written: " + cause);
+}
+
 // The manifest, which comes last and atomically, makes these files count; syncing each of them
 // would only cost time.
 void write_part(const std::filesystem::path& path, const std::string& bytes) {
@@ -30,7 +37,7 @@ void write_part(const std::filesystem::path& path, const std::string& bytes) {
   }
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
-  if (!file) throw Error(ErrorKind::kIo, "cannot write " + path.string());
+  if (!file) throw_cannot_write(path, std::strerror(errno));
 }
 
 // A second name for a written file; a copy where the file system has no links.
@@ -40,7 +47,7 @@ void link_part(const std::filesystem::path& path, const std::filesystem::path& w
   std::filesystem::remove(path, error);
   std::filesystem::create_hard_link(written, path, error);
   if (error) std::filesystem::copy_file(written, path, error);
-  if (error) throw Error(ErrorKind::kIo, "cannot write " + path.string());
+  if (error) throw_cannot_write(path, error.message());
 }
 
 // Writes a study's images and notes their hashes in its manifest line.

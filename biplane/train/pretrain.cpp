@@ -15,6 +15,7 @@
 #include "biplane/model/checkpoint.h"
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
+#include "biplane/text/unicode.h"
 #include "biplane/train/config_keys.h"
 #include "biplane/train/device.h"
 #include "biplane/train/initial_weights.h"
@@ -106,17 +107,29 @@ TensorMap network_weights(Objective& objective) {
   return weights;
 }
 
+// Checkpoints and the model's description hold paths and names as JSON, which is UTF-8.
+void require_utf8(const std::string& key, const std::string& value) {
+  std::string again;
+  for (const char32_t code : decode_utf8(value)) append_utf8(again, code);
+  if (again == value) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{} = {}: a byte in it is not UTF-8; give it another name", key, value));
+}
+
 }  // namespace
 
 void check_pretrain_config(const PretrainConfig& config) {
   if (config.data.manifest.empty())
     throw Error(ErrorKind::kUsage, "data.manifest is not set: a manifest.jsonl is needed");
   check_pretrain_settings(config);
+  // The model is said to be trained on the folder of that name.
+  require_utf8("data.manifest", fs::weakly_canonical(config.data.manifest).string());
 }
 
 void check_pretrain_settings(const PretrainConfig& config) {
   if (config.seed < 0)
     throw Error(ErrorKind::kUsage, fmt::format("seed = {}: 0 or more is needed", config.seed));
+  for (const auto& [key, value] : config_keys(config)) require_utf8(key, value);
   check_data_config(config.data);
   check_config(config.model);
   check_config(config.loss);
@@ -143,6 +156,7 @@ void check_pretrain_settings(const PretrainConfig& config) {
 PretrainResult pretrain(const PretrainConfig& given, const fs::path& out, const TrainHooks& hooks) {
   PretrainConfig config = given;
   check_pretrain_config(config);
+  require_utf8("--out", out.string());
   training_device(config.train);  // before any data is read
   InitialWeights initial = start_of_run(config, out);
   for (const std::string& note : initial.notes) hooks.log(note);

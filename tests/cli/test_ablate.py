@@ -128,14 +128,45 @@ class Runs(AblateTest):
         self.assertRegex(self.expect_ok(*self.command("--plan", "--only", "list/full/seed-0")), r"checkpoint +5000 steps, \d+ done")
 
 
+class Phantom(AblateTest):
+    def test_one_that_was_stopped_half_way_is_made_anew(self):
+        only = ("--only", "list/full/seed-0")
+        self.expect_ok(*self.command(*only))
+        phantom = self.out / "phantom"
+        manifest = (phantom / "manifest.jsonl").read_bytes()
+        (phantom / "counterfactual.jsonl").mkdir()
+        (phantom / "counterfactual.jsonl" / "in_the_way").touch()
+        self.results = self.folder / "other.jsonl"
+        self.expect_error(74, "counterfactual.jsonl", *self.command(*only, "--set", "phantom.seed=4"))
+        self.assertFalse((phantom / "phantom.yaml").exists(), "it would vouch for files of two phantoms")
+        shutil.rmtree(phantom / "counterfactual.jsonl")
+        self.expect_ok(*self.command(*only))
+        self.assertEqual((phantom / "manifest.jsonl").read_bytes(), manifest)
+        (phantom / "manifest.jsonl").unlink()
+        self.expect_ok(*self.command("--only", "list/full"))
+        self.assertEqual((phantom / "manifest.jsonl").read_bytes(), manifest)
+
+
 class Refused(AblateTest):
     def test_wrong_designs_and_names_are_named(self):
         self.expect_error(2, "did you mean 'half'", *self.command("--only", "haf"))
         self.expect_error(2, "generators", *self.command("--set", "designs=[{name: a, kind: fraction}]"))
         self.expect_error(2, "half/c/seed-0: --set train.stps=3: unknown key", *self.command("--set", "set=[train.stps=3]"))
         self.expect_error(2, "pool = 1", *self.command("--set", "pool=1"))
+        self.expect_error(2, "test and validate", *self.command("--set", f"phantom.test={2**63 - 1}", "--plan"))
+        self.expect_error(2, "--threads", *self.command("--threads", "-1"))
         self.expect_error(66, "no such file", *self.command("--report"))
         self.assertFalse((self.out / "phantom").exists(), "nothing is made for a design that cannot be run")
+
+    def test_results_are_not_written_over_by_their_report(self):
+        self.results.parent.mkdir()
+        for ending in (".md", ".svg", ".html"):
+            self.results = self.results.with_suffix(ending)
+            self.results.write_text("")
+            self.expect_error(2, f"another ending than {ending}", *self.command("--report"))
+            self.expect_error(2, "--results", *self.command())
+            self.assertEqual(self.results.read_text(), "")
+        self.assertFalse((self.out / "phantom").exists())
 
     def test_lines_that_do_not_fit_are_named(self):
         only = ("--only", "list/full/seed-0")

@@ -243,6 +243,27 @@ class Refused(PretrainTest):
         self.expect_error(2, "--config: the value must not be empty", "pretrain", "--config", "", "--out", self.folder / "run")
         self.assertFalse((self.folder / "run").exists())
 
+    def test_queues_have_a_limit(self):
+        self.expect_error(2, "loss.proto.queue: 100000000000 is not in [0, 16777216]",
+                          *self.command("run", "loss.proto.queue=100000000000"))
+        self.expect_error(2, "loss.proto.queue: -1", *self.command("run", "loss.proto.queue=-1"))
+
+    def test_names_that_are_not_utf8_are_refused_before_training(self):
+        odd = self.folder / os.fsdecode(b"odd\xff")
+        self.expect_error(2, "--out", *self.command(odd.name))
+        shutil.copytree(self.folder / "pairs", odd)
+        for key in ("data.manifest", "data.root", "data.vocabulary", "init.model", "init.text"):
+            self.expect_error(2, f"{key} = ", *self.command("run", f"{key}={odd / 'manifest.jsonl'}"))
+        (self.folder / "link").symlink_to(odd)  # the model is named after the folder that it leads to
+        self.expect_error(2, "data.manifest = ", *self.command("run", f"data.manifest={self.folder / 'link' / 'manifest.jsonl'}"))
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_the_demo_names_its_own_option_for_what_it_sets_itself(self):
+        for key, option in (("seed=7", "--seed"), ("train.threads=1", "--threads"), ("data.manifest=x.jsonl", "--out")):
+            self.expect_error(2, f"--set {key}: ", "demo", "--out", self.folder / "demo", "--set", key)
+            self.expect_error(2, option, "demo", "--out", self.folder / "demo", "--set", key)
+        self.assertFalse((self.folder / "demo" / "phantom").exists())
+
     def test_a_checkpoint_of_another_architecture_is_refused(self):
         self.expect_ok(*self.command("run", "train.steps=4"))
         self.expect_error(2, "another architecture: model.width is 32 there and 64 now",

@@ -1,9 +1,12 @@
 #include "biplane/core/files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <ostream>
@@ -60,6 +63,37 @@ TEST(Files, FullDiskIsAnIoError) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   LineAppender full("/dev/full");
   EXPECT_EQ(kind_of([&] { full.append("x"); }), ErrorKind::kIo);
+}
+
+TEST(Files, AtomicWriteThroughALinkReplacesWhatItPointsTo) {
+  const testing::TemporaryFolder folder;
+  make_folder(folder / "other");
+  write_file_atomically(folder / "other/target", "old");
+  fs::create_symlink("other/target", folder / "second");
+  fs::create_symlink("second", folder / "first");
+  fs::create_symlink("other/none", folder / "dangling");
+  write_file_atomically(folder / "first", "new");
+  write_file_atomically(folder / "dangling", "made");
+  EXPECT_TRUE(fs::is_symlink(folder / "first"));
+  EXPECT_TRUE(fs::is_symlink(folder / "second"));
+  EXPECT_EQ(read_file(folder / "other/target"), "new");
+  EXPECT_EQ(read_file(folder / "other/none"), "made");
+  EXPECT_EQ(entries(folder.path()), 4u);
+  EXPECT_EQ(entries(folder / "other"), 2u);
+}
+
+TEST(Files, APipeIsWrittenToAndStays) {
+  const testing::TemporaryFolder folder;
+  const fs::path pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  write_file_atomically(pipe, "content");
+  std::string read(100, ' ');
+  const ssize_t size = ::read(reader, read.data(), read.size());
+  ::close(reader);
+  EXPECT_EQ(read.substr(0, static_cast<std::size_t>(std::max<ssize_t>(size, 0))), "content");
+  EXPECT_TRUE(fs::is_fifo(pipe));
 }
 
 TEST(Files, ErrorsHaveTheirKinds) {
