@@ -1,5 +1,6 @@
-// One training step (forward and backward pass) of the objective with small towers (96 px, 96 wide):
-// 16 two-view studies with reports of 50 to 75 words, one thread; all terms, and each term alone.
+// One training step (forward and backward pass) of the objective with small towers (96 px, 96
+// wide): 16 two-view studies with reports of 50 to 75 words, one thread; all terms, and each term
+// alone.
 #include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
