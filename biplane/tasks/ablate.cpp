@@ -98,6 +98,11 @@ void check_line(const AblationRecord& line, const std::string& key, const std::s
                           options.results.string(), line.name(), key, there, here));
 }
 
+void check_configuration(const AblationRecord& line, const PretrainConfig& now,
+                         const AblateOptions& options) {
+  check_line(line, "configuration", line.config_sha256, config_hash(config_keys(now)), options);
+}
+
 // Mean time of a step from the run's metrics; the first one also starts the loader.
 double seconds_per_step(const fs::path& run) {
   const fs::path file = run / "metrics.jsonl";
@@ -181,8 +186,7 @@ class Ablation {
       if (!run.waits_for.empty() || !is_wanted(run, options_.only)) continue;
       const AblationRecord* line = find_line(lines, run);
       if (line == nullptr) return run;
-      check_line(*line, "configuration", line->config_sha256,
-                 config_hash(config_keys(resolve(config_, options_, run))), options_);
+      check_configuration(*line, resolve(config_, options_, run), options_);
     }
     return std::nullopt;
   }
@@ -279,8 +283,7 @@ AblationStatus status_of(const AblationConfig& config, const AblateOptions& opti
   const PretrainConfig resolved = resolve(config, options, run);
   status.steps = resolved.train.steps;
   if (const AblationRecord* line = find_line(lines, run)) {
-    check_line(*line, "configuration", line->config_sha256, config_hash(config_keys(resolved)),
-               options);
+    check_configuration(*line, resolved, options);
     status.state = "done";
     return status;
   }

@@ -154,13 +154,19 @@ TEST(AblationDesign, OnlyFactorsThatTheFactorialLeavesOpenAreRepeated) {
               ElementsAre("off/full/seed-0", "off/no_masking/seed-0", "off/no_prototypes/seed-0"));
 }
 
-TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
+// A list of runs with one seed each, and the same in equal minutes.
+AblationConfig with_equal_minutes(const std::vector<std::string>& runs) {
   AblationConfig config = five_factors();
   AblationDesign minutes;
   minutes.name = "minutes";
   minutes.kind = "equal_minutes";
   minutes.of = "list";
-  config.designs = {list_of("list", {"full", "fast", "same"}, 1), minutes};
+  config.designs = {list_of("list", runs, 1), minutes};
+  return config;
+}
+
+TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
+  const AblationConfig config = with_equal_minutes({"full", "fast", "same"});
   std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8), line("list", "fast", 0, 0.7)};
   lines[1].train_seconds = 20;  // full takes 50
   EXPECT_EQ(plan_runs(config, lines).back().waits_for, "list");
@@ -174,12 +180,7 @@ TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
 }
 
 TEST(AblationDesign, EqualMinutesNeedsLinesOfOneDevice) {
-  AblationConfig config = five_factors();
-  AblationDesign minutes;
-  minutes.name = "minutes";
-  minutes.kind = "equal_minutes";
-  minutes.of = "list";
-  config.designs = {list_of("list", {"full", "fast"}, 1), minutes};
+  const AblationConfig config = with_equal_minutes({"full", "fast"});
   std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8), line("list", "fast", 0, 0.7)};
   lines[1].train_seconds = 20;
   lines[1].device = "cuda";
