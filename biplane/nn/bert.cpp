@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "biplane/core/error.h"
+#include "biplane/nn/local_start.h"
 
 namespace biplane {
 namespace {
@@ -42,6 +43,8 @@ void check_config(const BertConfig& config, const std::string& key) {
   require(config.mlp_ratio * static_cast<double>(config.width) >= 1.0, key + ".mlp_ratio",
           "leaves no hidden unit");
   require(config.init_std > 0.0, key + ".init_std", "must be positive");
+  require(!config.local_start || config.width / config.heads % 2 == 0, key + ".local_start",
+          "needs heads of an even width, not " + std::to_string(config.width / config.heads));
 }
 
 Bert::Bert(const BertConfig& config) : config_(config) {
@@ -115,10 +118,16 @@ void Bert::initialise(const Initializer& init) {
   init.normal("word_embeddings", word_embeddings, config_.init_std);
   init.normal("position_embeddings", position_embeddings, config_.init_std);
   init.normal("token_type_embeddings", token_type_embeddings, config_.init_std);
-  const BlockInit std{config_.init_std, config_.init_std, config_.init_std};
+  const double block_std =
+      config_.local_start ? 1.0 / std::sqrt(static_cast<double>(config_.width)) : config_.init_std;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    blocks[i]->initialise(init.child("blocks." + std::to_string(i)), std);
+    blocks[i]->initialise(init.child("blocks." + std::to_string(i)),
+                          {block_std, block_std, block_std});
   }
+  if (!config_.local_start) return;
+  const LocalStart start(config_.width, config_.heads, config_.init_std);
+  start.fill_positions(position_embeddings);
+  for (const auto& block : blocks) start.fill_queries_and_keys(block->attn->in_proj_weight);
 }
 
 }  // namespace biplane

@@ -21,6 +21,9 @@ struct BertConfig {
   std::int64_t token_types = 2;
   double init_std =
       0.02;  // of all weights; small widths learn faster from about 0.55 / sqrt(width)
+  // Attention begins by reading the neighbouring words (LocalStart); the blocks' other weights
+  // begin with standard deviation width^-0.5.
+  bool local_start = false;
 
   template <class V>
   void visit(V& v) {
@@ -32,6 +35,7 @@ struct BertConfig {
     v.field("max_positions", max_positions);
     v.field("token_types", token_types);
     v.field("init_std", init_std);
+    v.field("local_start", local_start);
   }
 };
 

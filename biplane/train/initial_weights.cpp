@@ -28,7 +28,7 @@ constexpr const char* kImported = "imported.txt";
 
 // Keys of the model that say how it is trained or how random weights start, not what it is.
 bool is_of_training(const std::string& key) {
-  for (const char* end : {"frozen", "block_lr", "init_std", "dropout"}) {
+  for (const char* end : {"frozen", "block_lr", "init_std", "local_start", "dropout"}) {
     if (key.ends_with(end)) return true;
   }
   return key.starts_with("view_dropout.");
