@@ -135,7 +135,7 @@ std::vector<ResultRow> FigureTable::measure(std::span<const std::string> patient
     if (!all[i]) continue;
     Replicates replicates;
     for (const Column& repeat : repeats) replicates.push_back(repeat[i]);
-    rows.back().interval = percentile_interval(replicates);
+    set_repeats(rows.back(), std::move(replicates));
   }
   return rows;
 }

@@ -144,9 +144,32 @@ void add_auroc(const ResultRow& row, AblationRecord& record) {
   }
 }
 
+// Name in the line of a row of the task modules; nothing for those that no table has.
+std::optional<std::string> module_metric(const ResultRow& row) {
+  if (row.task == "modules/selection" && row.metric == "auroc" && row.label == "macro" &&
+      row.map == "sum")
+    return "selection/" + row.views;
+  if (row.task == "modules/alignment" && row.metric.starts_with("shuffle_gap_"))
+    return "shuffle_gap/" + row.metric.substr(std::string("shuffle_gap_").size());
+  if (row.task == "modules/masked_words" && row.label == "entity") {
+    if (row.metric == "image_effect" || row.metric == "leak") return "entity_words/" + row.metric;
+    if (row.metric == "word_accuracy" && row.condition == "own/own") return "entity_words/accuracy";
+  }
+  if (row.task == "modules/false_negatives" && row.views != "lateral" && row.label == "all" &&
+      row.condition == "same") {
+    if (row.metric == "cosine_difference") return "same_cosine/" + row.views;
+    if (row.metric == "contrast_mass") return "same_mass/" + row.views;
+  }
+  return std::nullopt;
+}
+
 void add_row(const ResultRow& row, const ModelProvenance& provenance, AblationRecord& record) {
   const bool column = row.views == "frontal" || row.views == "lateral" || row.views == "both";
   if (!row.value || !row.population.empty() || !column) return;
+  if (row.task.starts_with("modules/")) {
+    if (const auto name = module_metric(row)) record.metrics[*name] = {*row.value, row.repeats};
+    return;
+  }
   if (row.metric == "auroc") add_auroc(row, record);
   if (row.metric == "recall_at_10" && row.direction == "mean")
     record.metrics["retrieval/" + row.views] = {*row.value, row.repeats};
@@ -160,7 +183,7 @@ void add_row(const ResultRow& row, const ModelProvenance& provenance, AblationRe
 // Zero-shot figures of a model that never saw a report would be noise.
 std::vector<std::string> tasks_of(const LossConfig& loss) {
   std::vector<std::string> tasks;
-  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding"};
+  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding", "modules"};
   if (loss.labels.weight > 0) tasks.emplace_back("supervised");
   if (tasks.empty())
     throw Error(ErrorKind::kUsage,

@@ -18,6 +18,10 @@ std::vector<std::string> make_headline() {
     for (const char* view : {"frontal", "lateral"})
       names.push_back(std::string(metric) + "/" + view);
   }
+  names.insert(names.end(),
+               {"selection/frontal", "selection/lateral", "selection/both", "entity_words/accuracy",
+                "entity_words/image_effect", "entity_words/leak", "shuffle_gap/words",
+                "shuffle_gap/images", "same_cosine/used", "same_mass/used"});
   return names;
 }
 
@@ -44,6 +48,11 @@ std::string metric_title(const std::string& metric) {
       {"retrieval", "R@10"},
       {"pointing_game", "pointing game"},
       {"mean_iou", "mean IoU"},
+      {"selection", "selection of lesion patches, AUROC"},
+      {"entity_words", "masked entity words"},
+      {"shuffle_gap", "shuffle gap, nats"},
+      {"same_cosine", "cosine with the same findings"},
+      {"same_mass", "contrast mass on the same findings"},
       {"all", "all findings"},
       {"in_frontal", "seen in the frontal"},
       {"both_views", "seen in both"},

@@ -14,7 +14,13 @@ namespace biplane {
 //   supervised/COLUMN/GROUP  the same of the label head, where one was trained; COLUMN both
 //   retrieval/COLUMN         recall at 10, mean of both directions
 //   pointing_game/VIEW, mean_iou/VIEW   grounding by the cosine map; VIEW frontal, lateral
-// COLUMN "used" stands for both, or frontal where the model has no figure for both: a model with
+//   selection/VIEW           AUROC of the selection score for lesion patches; VIEW also both
+//   entity_words/accuracy, entity_words/image_effect, entity_words/leak   of masked entity words
+//   shuffle_gap/words, shuffle_gap/images   nats, halves of the alignment loss
+//   same_cosine/COLUMN       mean cosine with reports of the same findings less that with others
+//   same_mass/COLUMN         share of the contrast's softmax that reports of the same findings get
+// The last five are of studies with both views whose truth is known (docs/evaluation.md, "Do the
+// modules do what they claim"). COLUMN "used" stands for both, or frontal where the model has no figure for both: a model with
 // everything it was trained on. It is not in the lines but made of them.
 
 // All names in the order of the tables, with those of "used".

@@ -71,7 +71,9 @@ class Runs(AblateTest):
         self.assertEqual(full["steps"], 4)
         self.assertEqual((full["test_studies"], len(full["metrics"]["zero_shot/both/all"]["repeats"])), (12, 20))
         self.assertGreater(full["train_seconds"], 0)
-        for metric in ("zero_shot/frontal/all", "retrieval/both", "pointing_game/lateral", "mean_iou/frontal"):
+        for metric in ("zero_shot/frontal/all", "retrieval/both", "pointing_game/lateral", "mean_iou/frontal", "selection/both",
+                       "entity_words/accuracy", "entity_words/image_effect", "entity_words/leak", "shuffle_gap/words", "shuffle_gap/images",
+                       "same_cosine/both", "same_mass/both"):
             self.assertIn(metric, full["metrics"])
         self.assertNotIn("zero_shot/both/all", lines["half/a/seed-1"]["metrics"], "the lateral was not in training")
         self.assertNotIn("pointing_game/lateral", lines["half/a/seed-1"]["metrics"])
