@@ -1,6 +1,7 @@
 """The program as users and other programs meet it: help, verbs, exit codes, prepare, audit, info."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -226,6 +227,18 @@ class Phantom(ProgramTest):
         one = self.files(self.make("one", "--threads", 1))
         self.assertEqual(one, self.files(self.make("four", "--threads", 4)))
         self.assertNotEqual(one, self.files(self.make("other", seed=6)))
+
+    def peak_memory(self, studies):
+        """Highest resident memory in KiB while so many studies are written."""
+        program = subprocess.Popen([str(PROGRAM), "phantom", "--out", str(self.folder / f"of-{studies}"), "--studies", str(studies), "--size", "32",
+                                    "--threads", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(program.returncode, 0)
+        return usage.ru_maxrss
+
+    def test_ten_times_the_studies_need_no_more_memory(self):
+        self.assertLess(self.peak_memory(1000), 1.1 * self.peak_memory(100))
 
     def test_makes_a_corpus_that_audit_accepts_and_prepare_reads(self):
         out = self.make("pairs", "--layout", "pairs", "--test", 4, "--validate", 2, "--preview", self.folder / "preview.png")
