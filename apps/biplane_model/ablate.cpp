@@ -76,6 +76,8 @@ AblateOptions ablate_options(const Options& options, const DesignFile& file) {
     return ablate;
   }
   const PhantomCounts counts = phantom_counts(file.phantom);
+  if (counts.test == 0)
+    throw Error(ErrorKind::kUsage, "phantom.test = 0: runs are compared on test studies");
   ablate.manifest = ablate.out / "phantom" / "manifest.jsonl";
   ablate.data = fmt::format("phantom, seed {}, {} px, {} training and {} test studies",
                             file.phantom.seed, file.phantom.size, counts.train, counts.test);

@@ -44,6 +44,17 @@ TestData read_test_data(const fs::path& path) {
   return data;
 }
 
+// Zero-shot figures of a model that never saw a report would be noise.
+std::vector<std::string> tasks_of(const LossConfig& loss) {
+  std::vector<std::string> tasks;
+  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding", "modules"};
+  if (loss.labels.weight > 0) tasks.emplace_back("supervised");
+  if (tasks.empty())
+    throw Error(ErrorKind::kUsage,
+                "loss.itc.weight and loss.labels.weight are 0: there is nothing to evaluate");
+  return tasks;
+}
+
 PretrainConfig resolve(const AblationConfig& config, const AblateOptions& options,
                        const PlannedRun& run) {
   ConfigTree tree =
@@ -54,6 +65,7 @@ PretrainConfig resolve(const AblationConfig& config, const AblateOptions& option
     load_config(tree, resolved);
     resolved.data.manifest = options.manifest.string();
     check_pretrain_config(resolved);
+    tasks_of(resolved.loss);  // refused now, not after hours of training
   } catch (const Error& error) {
     throw Error(error.kind(), run.name() + ": " + error.what());
   }
@@ -180,22 +192,14 @@ void add_row(const ResultRow& row, const ModelProvenance& provenance, AblationRe
     record.metrics[row.metric + "/" + row.views] = {*row.value, row.repeats};
 }
 
-// Zero-shot figures of a model that never saw a report would be noise.
-std::vector<std::string> tasks_of(const LossConfig& loss) {
-  std::vector<std::string> tasks;
-  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding", "modules"};
-  if (loss.labels.weight > 0) tasks.emplace_back("supervised");
-  if (tasks.empty())
-    throw Error(ErrorKind::kUsage,
-                "loss.itc.weight and loss.labels.weight are 0: there is nothing to evaluate");
-  return tasks;
-}
-
 // One ablation in progress.
 class Ablation {
  public:
   Ablation(const AblationConfig& config, const AblateOptions& options, const TrainHooks& hooks)
       : config_(config), options_(options), hooks_(hooks), data_(read_test_data(options.manifest)) {
+    if (data_.studies == 0)
+      throw Error(ErrorKind::kUsage, options.manifest.string() +
+                                         ": no study is in the split test, so no run can be tested");
     for (const AblationRecord& line : read_ablation(options_.results))
       check_line(line, "manifest", line.manifest_sha256, data_.manifest_sha256, options_);
   }

@@ -269,8 +269,15 @@ std::vector<PlannedRun> plan_minutes(const AblationConfig& config, const Ablatio
   }();
   const std::vector<AblationRecord> lines = lines_of(records, design.of);
   if (before.empty()) return {};
-  if (!before.front().waits_for.empty() || lines.size() < before.size())
-    return {waiting(design, design.of)};
+  const auto line_of = [&](const PlannedRun& run) {
+    return std::find_if(lines.begin(), lines.end(), [&](const AblationRecord& one) {
+      return one.run == run.run && one.seed == run.seed;
+    });
+  };
+  const bool done = std::all_of(before.begin(), before.end(), [&](const PlannedRun& run) {
+    return line_of(run) != lines.end();
+  });
+  if (!done) return {waiting(design, design.of)};
   if (const std::set<std::string> devices = devices_of(lines); devices.size() > 1) {
     return {
         waiting(design, fmt::format("{} on one device instead of {}", design.of, listed(devices)))};
@@ -291,11 +298,8 @@ std::vector<PlannedRun> plan_minutes(const AblationConfig& config, const Ablatio
     if (run.seed >= design.seeds || std::abs(factor - 1) <= kSameMinutes) continue;
     runs.push_back(run);
     runs.back().design = design.name;
-    const auto line = std::find_if(lines.begin(), lines.end(), [&](const AblationRecord& one) {
-      return one.run == run.run && one.seed == run.seed;
-    });
-    runs.back().set.push_back(
-        fmt::format("train.steps={}", std::llround(factor * static_cast<double>(line->steps))));
+    const auto steps = static_cast<double>(line_of(run)->steps);
+    runs.back().set.push_back(fmt::format("train.steps={}", std::llround(factor * steps)));
   }
   return runs;
 }

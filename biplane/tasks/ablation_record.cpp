@@ -57,6 +57,8 @@ AblationRecord parse(const Json& json) {
   record.seed = json.at("seed").get<std::int64_t>();
   record.steps = json.at("steps").get<std::int64_t>();
   record.train_seconds = json.at("train_seconds").get<double>();
+  if (record.steps < 1 || !(record.train_seconds > 0))
+    throw Error(ErrorKind::kBadContent, "steps and train_seconds must be above 0");
   record.steps_per_second = json.at("steps_per_second").get<double>();
   record.evaluate_seconds = json.at("evaluate_seconds").get<double>();
   record.data = json.at("data").get<std::string>();

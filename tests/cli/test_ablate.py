@@ -156,6 +156,8 @@ class Refused(AblateTest):
         self.expect_error(2, "half/c/seed-0: --set train.stps=3: unknown key", *self.command("--set", "set=[train.stps=3]"))
         self.expect_error(2, "pool = 1", *self.command("--set", "pool=1"))
         self.expect_error(2, "test and validate", *self.command("--set", f"phantom.test={2**63 - 1}", "--plan"))
+        self.expect_error(2, "phantom.test = 0", *self.command("--set", "phantom.test=0"))
+        self.expect_error(2, "half/c/seed-0: loss.itc.weight", *self.command("--set", "set=[loss.itc.weight=0]"))
         self.expect_error(2, "--threads", *self.command("--threads", "-1"))
         self.expect_error(66, "no such file", *self.command("--report"))
         self.assertFalse((self.out / "phantom").exists(), "nothing is made for a design that cannot be run")

@@ -179,6 +179,13 @@ TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
   EXPECT_EQ(plan.back().set.back(), "train.steps=250");
 }
 
+TEST(AblationDesign, EqualMinutesWaitsForItsOwnRunsAndNotForOthersLines) {
+  const AblationConfig config = with_equal_minutes({"full", "fast"});
+  const std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8),
+                                             line("list", "of_another_time", 0, 0.7)};
+  EXPECT_EQ(plan_runs(config, lines).back().waits_for, "list");
+}
+
 TEST(AblationDesign, EqualMinutesNeedsLinesOfOneDevice) {
   const AblationConfig config = with_equal_minutes({"full", "fast"});
   std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8), line("list", "fast", 0, 0.7)};

@@ -83,6 +83,10 @@ TEST(AblationRecord, DamagedLinesAreNamedAndATornLastOneIsLeftOut) {
   write_file_atomically(file, first + wrong);
   EXPECT_THAT(error_of(file), HasSubstr("ablation.jsonl:2: damaged"));
   EXPECT_THAT(error_of(file), HasSubstr("'seed'"));
+  AblationRecord without_steps = line("d", "a", 1, 0.7);
+  without_steps.steps = 0;
+  write_file_atomically(file, first + record_to_json(without_steps) + "\n");
+  EXPECT_THAT(error_of(file), HasSubstr("ablation.jsonl:2: damaged (steps and train_seconds"));
   write_file_atomically(file, first + second + first);
   EXPECT_THAT(error_of(file), HasSubstr("ablation.jsonl:3: d/a/seed-0 is there twice"));
 }
