@@ -6,11 +6,11 @@
 namespace biplane {
 namespace {
 
-constexpr double kAmplitude = 3.0;     // of the pairs, in standard deviations of the embeddings
-constexpr double kHighest = 0.9;       // frequency, as a part of the highest that whole places show
-constexpr double kLowest = 0.02;       // the lowest one as a part of the highest
-constexpr double kPeak = 3.5;          // score of the place that is read; words add noise of about 1
-constexpr double kEmbeddingSums = 3.0; // word, position and token type
+constexpr double kAmplitude = 3.0;  // of the pairs, in standard deviations of the embeddings
+constexpr double kHighest = 0.9;    // frequency, as a part of the highest that whole places show
+constexpr double kLowest = 0.02;    // the lowest one as a part of the highest
+constexpr double kPeak = 3.5;       // score of the place that is read; words add noise of about 1
+constexpr double kEmbeddingSums = 3.0;  // word, position and token type
 
 torch::Tensor geometric_frequencies(std::int64_t pairs) {
   const torch::Tensor place = at::arange(pairs, torch::kFloat64) / static_cast<double>(pairs);
@@ -26,8 +26,8 @@ LocalStart::LocalStart(std::int64_t width, std::int64_t heads, double embedding_
   frequencies_ = geometric_frequencies(pairs);
   // The norm after the embeddings divides by the root of what their mean square is.
   const double w = static_cast<double>(width), p = static_cast<double>(pairs);
-  const double energy = embedding_std * embedding_std * (kEmbeddingSums * w - 2.0 * p) +
-                        amplitude_ * amplitude_ * p;
+  const double energy =
+      embedding_std * embedding_std * (kEmbeddingSums * w - 2.0 * p) + amplitude_ * amplitude_ * p;
   const double normed_square = amplitude_ * amplitude_ * w / energy;
   gain_ = std::sqrt(kPeak * std::sqrt(static_cast<double>(head)) / (normed_square * p));
 }

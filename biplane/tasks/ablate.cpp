@@ -198,8 +198,9 @@ class Ablation {
   Ablation(const AblationConfig& config, const AblateOptions& options, const TrainHooks& hooks)
       : config_(config), options_(options), hooks_(hooks), data_(read_test_data(options.manifest)) {
     if (data_.studies == 0)
-      throw Error(ErrorKind::kUsage, options.manifest.string() +
-                                         ": no study is in the split test, so no run can be tested");
+      throw Error(
+          ErrorKind::kUsage,
+          options.manifest.string() + ": no study is in the split test, so no run can be tested");
     for (const AblationRecord& line : read_ablation(options_.results))
       check_line(line, "manifest", line.manifest_sha256, data_.manifest_sha256, options_);
   }

@@ -274,9 +274,8 @@ std::vector<PlannedRun> plan_minutes(const AblationConfig& config, const Ablatio
       return one.run == run.run && one.seed == run.seed;
     });
   };
-  const bool done = std::all_of(before.begin(), before.end(), [&](const PlannedRun& run) {
-    return line_of(run) != lines.end();
-  });
+  const bool done = std::all_of(before.begin(), before.end(),
+                                [&](const PlannedRun& run) { return line_of(run) != lines.end(); });
   if (!done) return {waiting(design, design.of)};
   if (const std::set<std::string> devices = devices_of(lines); devices.size() > 1) {
     return {

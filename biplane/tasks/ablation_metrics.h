@@ -20,8 +20,9 @@ namespace biplane {
 //   same_cosine/COLUMN       mean cosine with reports of the same findings less that with others
 //   same_mass/COLUMN         share of the contrast's softmax that reports of the same findings get
 // The last five are of studies with both views whose truth is known (docs/evaluation.md, "Do the
-// modules do what they claim"). COLUMN "used" stands for both, or frontal where the model has no figure for both: a model with
-// everything it was trained on. It is not in the lines but made of them.
+// modules do what they claim"). COLUMN "used" stands for both, or frontal where the model has no
+// figure for both: a model with everything it was trained on. It is not in the lines but made of
+// them.
 
 // All names in the order of the tables, with those of "used".
 const std::vector<std::string>& headline_metrics();
