@@ -30,17 +30,4 @@ struct PlannedRun {
 std::vector<PlannedRun> plan_runs(const AblationConfig& config,
                                   std::span<const AblationRecord> records);
 
-// Factors of a design, in its order.
-std::vector<AblationFactor> factors_of(const AblationConfig& config, const AblationDesign& design);
-
-// Levels of every run of a factorial or fraction, in standard order (the first factor changes
-// fastest).
-std::vector<std::map<std::string, bool>> factor_levels(const AblationConfig& config,
-                                                       const AblationDesign& design);
-
-// Treatment combination in the usual notation: the letters of the factors that are on, "one" where
-// none is.
-std::string treatment_name(const std::vector<AblationFactor>& factors,
-                           const std::map<std::string, bool>& levels);
-
 }  // namespace biplane

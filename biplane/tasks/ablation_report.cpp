@@ -7,9 +7,12 @@
 
 #include "biplane/core/error.h"
 #include "biplane/eval/report_html.h"
+#include "biplane/tasks/ablation_comparison.h"
 #include "biplane/tasks/ablation_design.h"
 #include "biplane/tasks/ablation_effects.h"
+#include "biplane/tasks/ablation_levels.h"
 #include "biplane/tasks/ablation_metrics.h"
+#include "biplane/tasks/ablation_text.h"
 
 namespace biplane {
 namespace {
@@ -22,34 +25,6 @@ const std::vector<std::string>& main_metrics() {
   static const std::vector<std::string> kMain = {"zero_shot/used/all", "zero_shot/used/in_frontal",
                                                  "zero_shot/used/lateral_only", "retrieval/used"};
   return kMain;
-}
-
-std::string effect_text(const std::optional<Estimate>& estimate) {
-  if (!estimate) return "-";
-  const std::string value = number_text(estimate->value, 3, true);
-  return fmt::format("{} [{}, {}]", estimate->touches(0) ? value : "**" + value + "**",
-                     number_text(estimate->low, 3, true), number_text(estimate->high, 3, true));
-}
-
-std::string value_text(const std::optional<Estimate>& estimate) {
-  if (!estimate) return "-";
-  return fmt::format("{} [{}, {}]", number_text(estimate->value), number_text(estimate->low),
-                     number_text(estimate->high));
-}
-
-// Configurations of a design's lines, in the order of the plan where it is known.
-std::vector<std::string> runs_of(const Lines& lines) {
-  std::vector<std::string> runs;
-  for (const AblationRecord& line : lines) {
-    if (std::find(runs.begin(), runs.end(), line.run) == runs.end()) runs.push_back(line.run);
-  }
-  return runs;
-}
-
-bool has_metric(const Lines& lines, const std::string& metric) {
-  return std::any_of(lines.begin(), lines.end(), [&](const AblationRecord& line) {
-    return find_metric(line, metric) != nullptr;
-  });
 }
 
 // Seconds of different devices do not compare, so each device has a row.
@@ -205,101 +180,6 @@ std::string reference_of(const AblationConfig& config, const AblationDesign& des
     if (other.name == design.of) list = &other;
   }
   return list->kind == "list" ? list->runs.front().name : "full";
-}
-
-AblationSection comparison_section(const AblationDesign& design, const Lines& lines,
-                                   const std::string& reference) {
-  AblationSection section;
-  section.title = "Compared with " + reference + ": " + design.name;
-  section.lead =
-      std::string(design.kind == "equal_minutes"
-                      ? "As many minutes of training as " + reference + " takes in " + design.of +
-                            "; runs that take as long within 5 % are those of that design. "
-                      : "As many steps each. ") +
-      "First line: " + reference + ". Others: " + reference + " less the other, above 0 where " +
-      reference +
-      " is better; in round brackets the smallest true difference found in 80 % of cases. Where a "
-      "configuration has one run, its interval is over patients alone (p).";
-  const std::set<std::string> devices = devices_of(lines);
-  if (design.kind == "equal_minutes" && devices.size() > 1)
-    section.lead += " **Not the same minutes**: the runs are of " + listed(devices) + ".";
-  section.table.push_back({"run"});
-  std::vector<Row> rows;
-  std::vector<std::string> runs{reference};
-  for (const std::string& run : runs_of(lines)) {
-    if (run != reference) runs.push_back(run);
-  }
-  for (const std::string& run : runs) rows.push_back({run});
-  for (const std::string& metric : headline_metrics()) {
-    if (!has_metric(lines, metric)) continue;
-    section.table.front().push_back(metric_title(metric));
-    rows.front().push_back(value_text(mean_of_runs(lines, reference, metric)));
-    for (std::size_t i = 1; i < runs.size(); ++i) {
-      const std::optional<Estimate> estimate = difference(lines, reference, runs[i], metric);
-      std::string cell = effect_text(estimate);
-      if (estimate)
-        cell += estimate->detectable ? " (" + number_text(estimate->detectable) + ")" : " (p)";
-      rows[i].push_back(cell);
-    }
-  }
-  section.table.insert(section.table.end(), rows.begin(), rows.end());
-  return section;
-}
-
-// Mean AUROC of a finding over the runs of a configuration.
-std::optional<double> finding_mean(const Lines& lines, const std::string& run,
-                                   const std::string& column, const std::string& finding) {
-  double sum = 0, count = 0;
-  for (const AblationRecord& line : lines) {
-    const auto values = line.findings.find(column);
-    if (line.run != run || values == line.findings.end()) continue;
-    const auto value = values->second.find(finding);
-    if (value == values->second.end()) continue;
-    sum += value->second;
-    ++count;
-  }
-  return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
-}
-
-// The run of a design whose label head was trained; empty where none was.
-std::string supervised_run(const Lines& lines) {
-  for (const AblationRecord& line : lines) {
-    if (line.findings.contains("supervised")) return line.run;
-  }
-  return {};
-}
-
-AblationSection ceiling_section(const Lines& lines, const std::string& reference,
-                                const std::string& supervised) {
-  AblationSection section;
-  section.title = "Share of the supervised ceiling";
-  section.lead = "Ceiling: the same network trained on the true labels (run " + supervised +
-                 "), both views. Share: (AUROC - 0.5) / (ceiling - 0.5). Single findings: means "
-                 "over the runs, without intervals.";
-  section.table.push_back({"findings", "ceiling", reference, "share of the ceiling"});
-  for (const char* group : {"all", "in_frontal", "both_views", "lateral_only"}) {
-    const std::string own = std::string("zero_shot/both/") + group,
-                      ceiling = std::string("supervised/both/") + group;
-    const auto top = mean_of_runs(lines, supervised, ceiling);
-    if (!top) continue;
-    section.table.push_back(
-        {metric_title(own), value_text(top), value_text(mean_of_runs(lines, reference, own)),
-         value_text(share_of_ceiling(lines, {reference, own, supervised, ceiling}))});
-  }
-  std::set<std::string> findings;
-  for (const AblationRecord& line : lines) {
-    if (line.findings.contains("supervised")) {
-      for (const auto& [name, value] : line.findings.at("supervised")) findings.insert(name);
-    }
-  }
-  for (const std::string& finding : findings) {
-    const auto top = finding_mean(lines, supervised, "supervised", finding),
-               own = finding_mean(lines, reference, "both", finding);
-    std::optional<double> share;
-    if (top && own && *top > 0.5) share = (*own - 0.5) / (*top - 0.5);
-    section.table.push_back({finding, number_text(top), number_text(own), number_text(share, 2)});
-  }
-  return section;
 }
 
 ForestGroup effect_group(const AblationConfig& config, const AblationDesign& design,
