@@ -6,6 +6,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/sha256.h"
 #include "biplane/imaging/decode.h"
+#include "biplane/imaging/dicom.h"
 
 namespace biplane {
 
@@ -19,10 +20,16 @@ ImageCheck check_image(const std::filesystem::path& path, bool hash) {
     const std::string content =
         read_file(path, static_cast<std::uint64_t>(options.limits.max_file_bytes));
     if (hash) check.sha256 = sha256_hex(content);
-    const DecodedImage decoded =
-        decode_image(std::as_bytes(std::span(content)), path.string(), options);
+    const auto bytes = std::as_bytes(std::span(content));
+    const DecodedImage decoded = decode_image(bytes, path.string(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
+    if (is_dicom(bytes)) {
+      const DicomInfo info = dicom_info(bytes, path.string(), options.limits);
+      check.view_position = info.view_position;
+      check.sex = info.patient_sex;
+      check.age = info.patient_age;
+    }
   } catch (const Error& error) {
     check.problem = error.what();
     check.missing = error.kind() == ErrorKind::kMissingInput;

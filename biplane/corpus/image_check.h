@@ -8,10 +8,11 @@ namespace biplane {
 
 // Whether an image file is there and decodes; nothing is thrown for one that does not.
 struct ImageCheck {
-  std::int64_t rows = 0, cols = 0;  // of the full image
-  std::string sha256;               // of the file, if asked for
-  std::string problem;              // empty: fine; else one line that names the file
-  bool missing = false;             // the problem is that there is no such file
+  std::int64_t rows = 0, cols = 0;      // of the full image
+  std::string sha256;                   // of the file, if asked for
+  std::string problem;                  // empty: fine; else one line that names the file
+  bool missing = false;                 // the problem is that there is no such file
+  std::string view_position, sex, age;  // of a DICOM header, as stored
 };
 
 // Reads the whole file once and decodes all of it (a JPEG at reduced size, which still reads every

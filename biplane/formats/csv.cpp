@@ -68,6 +68,7 @@ struct CsvReader::Impl {
   void finish();
   bool fill();
   void read_header();
+  std::size_t named_columns() const;  // without those at the end that have no name
 
   static void on_field(void* text, std::size_t size, void* self) {
     static_cast<Impl*>(self)->add_field(static_cast<const char*>(text), size);
@@ -162,6 +163,12 @@ bool CsvReader::Impl::fill() {
   return !ready.empty();
 }
 
+std::size_t CsvReader::Impl::named_columns() const {
+  std::size_t count = header.size();
+  while (count > 0 && trimmed(header[count - 1]).empty()) --count;
+  return count;
+}
+
 void CsvReader::Impl::read_header() {
   if (!fill()) throw Error(ErrorKind::kBadContent, name + ": the CSV file is empty");
   header = std::move(ready.front());
@@ -218,6 +225,8 @@ bool CsvReader::next(CsvRow& row) {
   impl_->ready.pop_front();
   const std::size_t columns = impl_->header.size();
   while (row.fields.size() > columns && row.fields.back().empty()) row.fields.pop_back();
+  if (row.fields.size() >= impl_->named_columns() && row.fields.size() < columns)
+    row.fields.resize(columns);
   if (impl_->unclosed && impl_->ready.empty()) {
     row.problem = "unclosed quote at the end of the file";
   } else if (row.fields.size() != columns) {

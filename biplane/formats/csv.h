@@ -28,7 +28,8 @@ struct CsvRow {
 };
 
 // Streaming CSV reader: UTF-8 with or without byte order mark, LF, CRLF or CR; blank lines are
-// skipped; a file compressed with gzip is read as if it were not. Memory is bounded by the longest
+// skipped; a file compressed with gzip is read as if it were not. Columns at the end that have no
+// name may be missing from a row (the box list of NIH has three). Memory is bounded by the longest
 // record.
 //
 //   CsvReader csv(path);

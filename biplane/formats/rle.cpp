@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "biplane/core/error.h"
 
@@ -11,6 +12,7 @@ namespace biplane {
 namespace {
 
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 31;
+constexpr std::size_t kShown = 20;  // characters of a bad value in a message
 
 void check_mask_size(std::size_t pixels, std::int64_t rows, std::int64_t cols) {
   const bool sizes = rows >= 0 && cols >= 0 && rows <= kMaxPixels && cols <= kMaxPixels;
@@ -80,6 +82,31 @@ std::string relative_rle(std::span<const std::int64_t> counts) {
   const std::size_t used = counts.size() / 2 * 2;
   if (used == 0) return "-1";
   return fmt::format("{}", fmt::join(counts.first(used), " "));
+}
+
+std::vector<std::int64_t> parse_relative_rle(std::string_view text, std::int64_t rows,
+                                             std::int64_t cols) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  std::vector<std::int64_t> counts;
+  std::int64_t left = rows * cols;
+  for (std::size_t at = text.find_first_not_of(kBlanks); at != std::string_view::npos;) {
+    const std::size_t end = std::min(text.find_first_of(kBlanks, at), text.size());
+    std::int64_t run = 0;
+    const auto [stop, error] = std::from_chars(text.data() + at, text.data() + end, run);
+    if (error != std::errc() || stop != text.data() + end)
+      throw Error(ErrorKind::kBadContent, fmt::format("'{}' is no run length",
+                                                      text.substr(at, std::min(end - at, kShown))));
+    counts.push_back(run);
+    left -= std::clamp<std::int64_t>(run, 0, left);
+    at = text.find_first_not_of(kBlanks, end);
+  }
+  if (counts.size() == 1 && counts.front() == -1) return {rows * cols};
+  if (counts.empty() || counts.size() % 2 != 0)
+    throw Error(ErrorKind::kBadContent,
+                fmt::format("{} run lengths, not \"-1\" or pairs", counts.size()));
+  if (left > 0) counts.push_back(left);
+  check_runs(counts, rows, cols);
+  return counts;
 }
 
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols) {

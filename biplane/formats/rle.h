@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace biplane {
@@ -21,6 +22,10 @@ std::vector<std::uint8_t> decode_rle(std::span<const std::int64_t> counts, std::
 // The same runs as SIIM-ACR writes them: blank-separated pairs of the gap after the end of the
 // previous run and the run's length, column-major; "-1" for a mask without pixels.
 std::string relative_rle(std::span<const std::int64_t> counts);
+// And back: the COCO run lengths of a mask of that size. Throws Error kBadContent for anything but
+// "-1" or pairs of whole numbers that fit into it.
+std::vector<std::int64_t> parse_relative_rle(std::string_view text, std::int64_t rows,
+                                             std::int64_t cols);
 
 // Pixels inside. Throws as decode_rle does.
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols);

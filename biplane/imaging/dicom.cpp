@@ -125,6 +125,8 @@ DicomInfo info_of(LoadedDicom& loaded, std::int64_t bytes) {
   info.laterality = text_of(data, DCM_ImageLaterality);
   if (info.laterality.empty()) info.laterality = text_of(data, DCM_Laterality);
   info.burned_in = text_of(data, DCM_BurnedInAnnotation);
+  info.patient_sex = text_of(data, DCM_PatientSex);
+  info.patient_age = text_of(data, DCM_PatientAge);
   return info;
 }
 

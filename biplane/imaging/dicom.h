@@ -26,6 +26,7 @@ struct DicomInfo {
   int voi_luts = 0, modality_luts = 0;  // items of the two LUT sequences
   std::string transfer_syntax, transfer_syntax_name;
   std::string sop_class, study_uid, series_uid, instance_uid, laterality, burned_in;
+  std::string patient_sex, patient_age;  // as stored: M, F, O; 045Y
 };
 
 // Stored values, before any LUT: (rows, cols) row-major.

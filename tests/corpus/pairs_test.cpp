@@ -23,10 +23,10 @@ class Pairs : public ::testing::Test {
       testing::write_test_image(folder_ / (std::string(name) + ".png"), name[0]);
   }
 
-  PairsResult prepare(const std::string& csv) {
+  PreparedCorpus prepare(const std::string& csv) {
     write_file_atomically(folder_ / "studies.csv", csv);
     options_.root = folder_.path();
-    PairsResult result = prepare_pairs(options_);
+    PreparedCorpus result = prepare_pairs(options_);
     for (const FunnelStage& stage : result.funnel.stages()) {
       std::int64_t lost = 0;
       for (const auto& reason : stage.reasons()) lost += reason.count;
@@ -47,7 +47,7 @@ class Pairs : public ::testing::Test {
     }
   }
 
-  static std::int64_t count(const PairsResult& result, const std::string& reason) {
+  static std::int64_t count(const PreparedCorpus& result, const std::string& reason) {
     for (const FunnelStage& stage : result.funnel.stages()) {
       for (const auto& found : stage.reasons()) {
         if (found.name == reason) return found.count;
@@ -61,7 +61,7 @@ class Pairs : public ::testing::Test {
 };
 
 TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
-  const PairsResult result = prepare(
+  const PreparedCorpus result = prepare(
       "\xEF\xBB\xBF"
       "study_id,patient_id,frontal,lateral,report,frontal_view,labels\r\n"
       "s1,p1,a.png,b.png,\"Small effusion,\r\nno \"\"mass\"\".\",AP Supine,\"Effusion, "
@@ -85,7 +85,7 @@ TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
 }
 
 TEST_F(Pairs, RowsOfOneStudyAreOneStudy) {
-  const PairsResult result = prepare(
+  const PreparedCorpus result = prepare(
       "study_id,patient_id,frontal,lateral,report\n"
       "s1,p1,a.png,b.png,Effusion.\n"
       "s1,p1,c.png,b.png,Effusion.\n"
@@ -107,7 +107,7 @@ TEST_F(Pairs, RowsOfOneStudyAreOneStudy) {
 TEST_F(Pairs, CountsWhatIsMissingBrokenOrEmpty) {
   write_file_atomically(folder_ / "broken.png", read_file(folder_ / "a.png").substr(0, 60));
   write_file_atomically(folder_ / "text.png", "this is no image");
-  const PairsResult result = prepare(
+  const PreparedCorpus result = prepare(
       "study_id,frontal,lateral,report\n"
       "s1,a.png,nowhere.png,Effusion.\n"
       "s2,broken.png,b.png,Effusion.\n"
@@ -134,7 +134,7 @@ TEST_F(Pairs, ReadsTheMethodsOwnListAndTheNamesInMimicsFolders) {
         "files/p10/p10000032/s53189527/z.png"}) {
     testing::write_test_image(folder_ / path, path[34]);
   }
-  const PairsResult result = prepare(
+  const PreparedCorpus result = prepare(
       "Path_frontal,Path_lateral,Report\n"
       "files/p10/p10000032/s50414267/x.png,files/p10/p10000032/s50414267/y.png,FINDINGS: Small "
       "effusion. IMPRESSION: Effusion.\n"
@@ -152,7 +152,7 @@ TEST_F(Pairs, ReadsTheMethodsOwnListAndTheNamesInMimicsFolders) {
 
 TEST_F(Pairs, TakesTheColumnsThatTheUserNames) {
   options_.columns = {"pa", "lat", "text", "exam", "person", ""};
-  const PairsResult result =
+  const PreparedCorpus result =
       prepare("exam,person,pa,lat,text,pa_view\nx,y,a.png,b.png,Effusion.,portable ap\n");
   ASSERT_EQ(result.studies.size(), 1u);
   EXPECT_EQ(result.studies[0].study_id, "x");
@@ -162,7 +162,7 @@ TEST_F(Pairs, TakesTheColumnsThatTheUserNames) {
 
 TEST_F(Pairs, WritesPathsRelativeToTheManifest) {
   options_.out = folder_ / "deep/out";
-  const PairsResult result = prepare("study_id,frontal,report\ns1,a.png,Effusion.\n");
+  const PreparedCorpus result = prepare("study_id,frontal,report\ns1,a.png,Effusion.\n");
   EXPECT_EQ(result.studies[0].views[0].path, "../../a.png");
 }
 
@@ -174,7 +174,7 @@ TEST_F(Pairs, SplitsByPatient) {
   }
   options_.fractions = {0.2, 0.3};
   options_.threads = 2;
-  const PairsResult result = prepare(csv);
+  const PreparedCorpus result = prepare(csv);
   std::map<std::string, Split> patients;
   std::map<Split, int> counts;
   for (const Study& study : result.studies) {
@@ -204,7 +204,7 @@ TEST(PairsRealData, GivesTheStudiesThatTheListHolds) {
   PairsOptions options;
   options.root = testing::test_data("cxr");
   options.threads = 2;
-  const PairsResult result = prepare_pairs(options);
+  const PreparedCorpus result = prepare_pairs(options);
 
   const std::string csv = read_file(options.root / "studies.csv");
   std::set<std::string> ids, two_view, images;

@@ -118,6 +118,15 @@ TEST_F(Csv, RowsOfAnotherLengthAreMarkedNotDropped) {
   EXPECT_EQ(all[3].problem, "");
 }
 
+TEST_F(Csv, OnlyColumnsWithoutANameMayBeMissing) {
+  const auto all = rows("a,[x,y],,\n1,2,3\n1,2,3,,\n1,2\n");
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].problem, "");
+  EXPECT_EQ(all[0].fields.size(), 5U);
+  EXPECT_EQ(all[1].problem, "");
+  EXPECT_EQ(all[2].problem, "2 fields, the header has 5");
+}
+
 TEST_F(Csv, NulBytesAndUtf16AreRefusedOrMarked) {
   const std::string nul("a,b\n1,x\0y\n3,4\n", 14);
   const auto all = rows(nul);

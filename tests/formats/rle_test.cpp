@@ -37,6 +37,16 @@ TEST(Rle, DecodingUndoesEncodingForRandomMasks) {
   }
 }
 
+TEST(Rle, RelativeRunsComeBackAndOthersAreRefused) {
+  for (const std::vector<std::int64_t>& counts :
+       {std::vector<std::int64_t>{6}, {2, 1, 3}, {0, 2, 1, 3}, {1, 5}})
+    EXPECT_EQ(parse_relative_rle(relative_rle(counts), 2, 3), counts);
+  EXPECT_THAT(parse_relative_rle("  -1 \r", 2, 3), ElementsAre(6));
+  for (const char* text : {"", "5", "1 2 3", "0 7", "4 3", "1 x", "1 2.5", "-1 2", "1 -2",
+                           "9223372036854775807 1", "99999999999999999999 1", "-1 -1"})
+    EXPECT_THROW(parse_relative_rle(text, 2, 3), Error) << text;
+}
+
 TEST(Rle, RunsThatDoNotFitAreRefused) {
   const auto refused = [](std::vector<std::int64_t> counts, std::int64_t rows, std::int64_t cols) {
     try {

@@ -3,13 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <regex>
-#include <unordered_map>
 #include <utility>
 
 #include "biplane/core/error.h"
-#include "biplane/core/parallel.h"
-#include "biplane/core/progress.h"
-#include "biplane/corpus/image_check.h"
+#include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/text/lexicon.h"
 #include "biplane/text/report.h"
@@ -60,29 +58,13 @@ ColumnIndex find_columns(const CsvReader& csv, const PairsColumns& given) {
 
 // ---- fields
 
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-std::string field(const CsvRow& row, const std::optional<std::size_t>& column) {
-  return column ? trimmed(row.fields[*column]) : std::string();
-}
-
 ViewPosition frontal_position(const std::string& description) {
   static const std::regex word("(^|[^A-Za-z])[Aa][Pp]($|[^A-Za-z])");
   return std::regex_search(description, word) ? ViewPosition::kAP : ViewPosition::kPA;
 }
 
 void read_labels(const std::string& text, std::map<std::string, int>& labels) {
-  std::size_t begin = 0;
-  while (begin < text.size()) {
-    const std::size_t end = std::min(text.find_first_of(";,|", begin), text.size());
-    const std::string label = trimmed(text.substr(begin, end - begin));
-    if (!label.empty()) labels[label] = 1;
-    begin = end + 1;
-  }
+  for (const std::string& label : parts(text, ";,|")) labels[label] = 1;
 }
 
 struct Names {
@@ -104,43 +86,35 @@ Names row_names(const CsvRow& row, const ColumnIndex& columns, const std::string
   return names;
 }
 
-// ---- rows to studies
-
-// A study being put together; the paths of its views are still those of the CSV.
-struct Draft {
-  Study study;
-  std::string report;  // as in the CSV
-};
+// ---- rows to studies; Report::text is the report as in the CSV until complete() takes it apart
 
 class Grouping {
  public:
-  Grouping(const fs::path& csv, FunnelStage& stage) : csv_(csv), stage_(stage) {}
+  Grouping(const fs::path& csv, const PrepareOptions& options, FunnelStage& stage)
+      : csv_(csv), options_(options), stage_(stage) {}
 
-  void add(const CsvRow& row, const ColumnIndex& columns) {
-    const std::string where = csv_.filename().string() + " row " + std::to_string(row.number);
-    if (!row.problem.empty()) return stage_.reject("unreadable row", where + ": " + row.problem);
+  void add(const CsvRow& row, const ColumnIndex& columns, const std::string& place) {
     const std::string frontal = field(row, columns.frontal), lateral = field(row, columns.lateral);
-    if (frontal.empty() && lateral.empty()) return stage_.drop("row without an image", where);
+    if (frontal.empty() && lateral.empty()) return stage_.drop("row without an image", place);
     const Names names = row_names(row, columns, frontal.empty() ? lateral : frontal);
-    const auto [found, fresh] = places_.emplace(names.study, drafts_.size());
+    const auto [study, fresh] = studies_.add(names.study, names.patient, csv_, row.number);
     if (fresh) {
-      drafts_.emplace_back();
-      start(drafts_.back(), names, row.number);
+      study->split = place_in_split(names.patient, Split::kTrain, false, options_);
       stage_.pass();
     }
-    Draft& draft = drafts_[found->second];
-    const std::string example = where + ": study " + names.study;
-    if (names.patient != draft.study.patient_id) {
+    const std::string example = place + ": study " + names.study;
+    if (names.patient != study->patient_id) {
       return stage_.reject("names another patient than its study",
                            example + ", patient " + names.patient);
     }
     const bool new_frontal =
-        add_view(draft, frontal, frontal_position(field(row, columns.frontal_view)));
-    const bool new_lateral = add_view(draft, lateral, ViewPosition::kLateral);
-    read_labels(field(row, columns.labels), draft.study.labels);
+        add_view(*study, frontal, frontal_position(field(row, columns.frontal_view)));
+    const bool new_lateral = add_view(*study, lateral, ViewPosition::kLateral);
+    read_labels(field(row, columns.labels), study->labels);
     const std::string report = field(row, columns.report);
-    const bool other_report = !report.empty() && !draft.report.empty() && report != draft.report;
-    if (draft.report.empty()) draft.report = report;
+    std::string& own = study->report.text;
+    const bool other_report = !report.empty() && !own.empty() && report != own;
+    if (own.empty()) own = report;
     if (fresh) return;
     if (other_report) {
       stage_.drop("merged: its other report is not used", example);
@@ -150,18 +124,11 @@ class Grouping {
     }
   }
 
-  std::vector<Draft> take() { return std::move(drafts_); }
+  std::vector<Study> take() { return studies_.take(); }
 
  private:
-  void start(Draft& draft, const Names& names, std::int64_t row) {
-    draft.study.study_id = names.study;
-    draft.study.patient_id = names.patient;
-    draft.study.source_file = csv_.filename().string();
-    draft.study.source_row = row;
-  }
-
-  static bool add_view(Draft& draft, const std::string& path, ViewPosition position) {
-    std::vector<View>& views = draft.study.views;
+  static bool add_view(Study& study, const std::string& path, ViewPosition position) {
+    std::vector<View>& views = study.views;
     if (path.empty()) return false;
     if (std::any_of(views.begin(), views.end(),
                     [&path](const View& view) { return view.path == path; }))
@@ -174,64 +141,28 @@ class Grouping {
   }
 
   fs::path csv_;
+  const PrepareOptions& options_;
   FunnelStage& stage_;
-  std::vector<Draft> drafts_;
-  std::unordered_map<std::string, std::size_t> places_;
+  StudyTable studies_;
 };
 
-std::vector<Draft> read_rows(const fs::path& path, const PairsColumns& given, FunnelStage& stage) {
+std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
+                             const PrepareOptions& options, Funnel& funnel) {
+  FunnelStage& stage = funnel.stage("rows grouped into studies", "rows");
   CsvReader csv(path);
   const ColumnIndex columns = find_columns(csv, given);
-  Grouping grouping(path, stage);
-  for (CsvRow row; csv.next(row);) grouping.add(row, columns);
-  if (stage.in() == 0) throw Error(ErrorKind::kBadContent, path.string() + ": a header but no row");
+  Grouping grouping(path, options, stage);
+  each_row(csv, stage,
+           [&](const CsvRow& row, const std::string& place) { grouping.add(row, columns, place); });
   return grouping.take();
-}
-
-// ---- images
-
-void check_images(std::vector<Draft>& drafts, const PairsOptions& options, FunnelStage& stage) {
-  std::vector<std::pair<Study*, View*>> jobs;
-  for (Draft& draft : drafts) {
-    for (View& view : draft.study.views) jobs.emplace_back(&draft.study, &view);
-  }
-  std::vector<ImageCheck> checks(jobs.size());
-  parallel_for(static_cast<std::int64_t>(jobs.size()), options.threads, [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    checks[at] = check_image(options.root / jobs[at].second->path, options.hash_images);
-    if (options.progress != nullptr) options.progress->advance();
-  });
-  std::size_t missing = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    View& view = *jobs[i].second;
-    const std::string example = "study " + jobs[i].first->study_id + ": " + checks[i].problem;
-    view.rows = checks[i].rows;
-    view.cols = checks[i].cols;
-    view.sha256 = checks[i].sha256;
-    if (checks[i].problem.empty()) {
-      stage.pass();
-    } else {
-      stage.reject(checks[i].missing ? "missing image" : "broken image", example);
-      missing += checks[i].missing ? 1 : 0;
-      view.path.clear();
-    }
-  }
-  if (!jobs.empty() && missing == jobs.size()) {
-    throw Error(ErrorKind::kUsage,
-                options.root.string() + ": none of the " + std::to_string(missing) +
-                    " images that the CSV names is in this folder, for example " +
-                    stage.reasons().front().examples.front() +
-                    "; give the folder they are relative to as --root");
-  }
-  for (Draft& draft : drafts)
-    std::erase_if(draft.study.views, [](const View& view) { return view.path.empty(); });
 }
 
 // ---- reports
 
-void fill_report(Draft& draft, const Lexicon& lexicon) {
-  const ReportSections sections = parse_sections(draft.report, lexicon);
-  Report& report = draft.study.report;
+std::string complete(Study& study) {
+  static const Lexicon lexicon = Lexicon::english();
+  const ReportSections sections = parse_sections(study.report.text, lexicon);
+  Report& report = study.report;
   report.findings = clean_report(sections.findings);
   report.impression = clean_report(sections.impression);
   for (const std::string& text : {sections.indication, sections.comparison}) {
@@ -239,6 +170,7 @@ void fill_report(Draft& draft, const Lexicon& lexicon) {
     if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
   }
   report.text = training_text(sections, lexicon);
+  return report.text.empty() ? "empty report" : "";
 }
 
 fs::path locate_csv(const PairsOptions& options) {
@@ -256,38 +188,30 @@ fs::path locate_csv(const PairsOptions& options) {
   return csv;
 }
 
+std::vector<Study> read_default(const PrepareOptions& options, Funnel& funnel) {
+  return read_rows(locate_csv(PairsOptions{options, {}, {}}), {}, options, funnel);
+}
+
 }  // namespace
 
-PairsResult prepare_pairs(const PairsOptions& options) {
+PreparedCorpus prepare_pairs(const PairsOptions& options) {
   check_fractions(options.fractions);
-  const fs::path csv = locate_csv(options);
-  const Lexicon lexicon = Lexicon::english();
-  PairsResult result;
-  FunnelStage& rows = result.funnel.stage("rows grouped into studies", "rows");
-  std::vector<Draft> drafts = read_rows(csv, options.columns, rows);
-  check_images(drafts, options, result.funnel.stage("images read", "images"));
-  FunnelStage& studies = result.funnel.stage("studies complete", "studies");
-  const fs::path prefix = options.out.empty() ? fs::path()
-                                              : fs::relative(fs::weakly_canonical(options.root),
-                                                             fs::weakly_canonical(options.out));
-  for (Draft& draft : drafts) {
-    const std::string example = draft.study.source_file + " row " +
-                                std::to_string(draft.study.source_row) + ": study " +
-                                draft.study.study_id;
-    fill_report(draft, lexicon);
-    if (draft.study.views.empty()) {
-      studies.drop("no image left", example);
-    } else if (draft.study.report.text.empty()) {
-      studies.drop("empty report", example);
-    } else {
-      studies.pass();
-      draft.study.split = split_of_patient(draft.study.patient_id, options.fractions, options.seed);
-      for (View& view : draft.study.views)
-        view.path = (prefix / view.path).lexically_normal().string();
-      result.studies.push_back(std::move(draft.study));
-    }
-  }
-  return result;
+  PreparedCorpus prepared;
+  prepared.studies = read_rows(locate_csv(options), options.columns, options, prepared.funnel);
+  finish_preparation(pairs_corpus(), options, prepared);
+  return prepared;
+}
+
+Corpus pairs_corpus() {
+  return {.name = "pairs",
+          .summary = "a CSV with a frontal, a lateral and a report in a row",
+          .tree =
+              "studies.csv  frontal,lateral,report,study_id,patient_id,labels (or another file "
+              "and other\n"
+              "             columns: --csv, --frontal, --report, ...)\n"
+              "the images that it names\n",
+          .read = &read_default,
+          .complete = &complete};
 }
 
 }  // namespace biplane

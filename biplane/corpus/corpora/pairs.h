@@ -1,17 +1,11 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
-#include "biplane/corpus/funnel.h"
-#include "biplane/corpus/splits.h"
-#include "biplane/corpus/study.h"
+#include "biplane/corpus/corpora/corpus.h"
 
 namespace biplane {
-
-class Progress;
 
 // Which columns of a CSV hold what. An empty name: not used. A name that the user gave must exist;
 // a default that does not exist is done without, except frontal and report.
@@ -20,25 +14,10 @@ struct PairsColumns {
 };
 
 // Options of `prepare pairs` (data.md section 2, row "pairs").
-struct PairsOptions {
-  std::filesystem::path root;  // folder that the paths in the CSV are relative to
-  std::filesystem::path
-      out;  // folder of the manifest: View::path will be relative to it; empty: relative to root
+struct PairsOptions : PrepareOptions {
   std::filesystem::path csv;  // empty: root/studies.csv
   PairsColumns
       columns;  // as the user gave them; empty: the default, or Path_frontal, Path_lateral, Report
-  SplitFractions fractions;
-  std::uint64_t seed = 0;
-  int threads = 1;
-  bool hash_images = true;       // fill View::sha256
-  Progress* progress = nullptr;  // advanced by one per image
-};
-
-// Studies whose image paths hold MIMIC's folders (p10000032/s50414267) take patient and study from
-// there when no column names them; else the study is named by its frontal's path.
-struct PairsResult {
-  std::vector<Study> studies;  // in the order of first appearance in the CSV
-  Funnel funnel;
 };
 
 // Reads the CSV: one row is a frontal image with, perhaps, a lateral and a report; rows of one
@@ -49,6 +28,9 @@ struct PairsResult {
 // mean 1 (present). Throws Error: kMissingInput (no CSV, no root), kUsage (a column that the user
 // named does not exist: names the nearest one; wrong root: none of the images is there),
 // kBadContent (no rows, or no frontal or report column).
-PairsResult prepare_pairs(const PairsOptions& options);
+//
+// Studies whose image paths hold MIMIC's folders (p10000032/s50414267) take patient and study from
+// there when no column names them; else the study is named by its frontal's path.
+PreparedCorpus prepare_pairs(const PairsOptions& options);
 
 }  // namespace biplane

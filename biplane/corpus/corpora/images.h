@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "biplane/corpus/corpora/corpus.h"
+
+namespace biplane {
+
+// Decodes every image of the studies once, in parallel, and fills size and hash; from a DICOM
+// header also view, sex and age where the tables have none. A missing or broken image is counted
+// and taken out of its study. Throws Error kUsage when none of the images is in the root.
+void check_images(std::vector<Study>& studies, const PrepareOptions& options, FunnelStage& stage);
+
+// The image files under a folder, by name: corpora are unpacked into folders of many shapes.
+class ImageIndex {
+ public:
+  // By their endings (.dcm, .dicom, .png, .jpg, .jpeg; any case). Links are followed, ten folders
+  // deep at most.
+  explicit ImageIndex(const std::filesystem::path& root);
+
+  // Path relative to the root of the file of this name, with or without its ending: `expected`
+  // where that is there, else the first one in the order of the alphabet, else `expected`.
+  std::string find(const std::string& name, const std::string& expected);
+
+  // Counts every file found above, and those that no call of find() gave.
+  void count_unused(FunnelStage& stage) const;
+
+ private:
+  std::map<std::string, bool> files_;  // path -> given by find()
+  std::unordered_map<std::string, std::string> by_name_;
+};
+
+}  // namespace biplane
