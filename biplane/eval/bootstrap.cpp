@@ -5,8 +5,8 @@
 #include <map>
 
 #include "biplane/core/error.h"
+#include "biplane/core/legacy_random.h"
 #include "biplane/core/random.h"
-#include "biplane/eval/legacy_random.h"
 
 namespace biplane {
 namespace {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "biplane/eval/bootstrap.h"
-#include "biplane/eval/legacy_random.h"
 #include "biplane/eval/metrics.h"
 #include "tests/test_data.h"
 
@@ -140,22 +139,6 @@ TEST(MetricsGolden, PatientBootstrap) {
   const std::vector<double> small = data["small"]["values"];
   EXPECT_NEAR(percentile(small, 2.5), data["small"]["p2_5"].get<double>(), kTolerance);
   EXPECT_NEAR(percentile(small, 97.5), data["small"]["p97_5"].get<double>(), kTolerance);
-}
-
-TEST(MetricsGolden, LegacyRandomNumbers) {
-  BIPLANE_NEEDS_TEST_DATA("golden/numpy_random/random_state.json");
-  std::ifstream file(testing::test_data("golden/numpy_random/random_state.json"));
-  const json streams = json::parse(file).at("streams");
-  for (const json& stream : streams) {
-    LegacyRandom words(stream["seed"]);
-    for (const json& word : stream["raw_uint32"])
-      EXPECT_EQ(words.next_u32(), word.get<std::uint32_t>());
-    for (const auto& [n, expected] : stream["randint"].items()) {
-      LegacyRandom random(stream["seed"]);
-      for (const json& value : expected)
-        EXPECT_EQ(random.below(std::stoll(n)), value.get<std::int64_t>()) << n;
-    }
-  }
 }
 
 void expect_retrieval(const RetrievalTable& table, TieRule ties, const json& expected,

@@ -12,7 +12,6 @@
 #include "biplane/core/progress.h"
 #include "biplane/core/random.h"
 #include "biplane/eval/bootstrap.h"
-#include "biplane/eval/legacy_random.h"
 
 namespace biplane {
 namespace {
@@ -147,14 +146,6 @@ TEST(Bootstrap, PoissonDrawsHaveTheSamePatientsWhateverElseIsEvaluated) {
   EXPECT_NEAR(counts[0], std::exp(-1), 0.08);
   EXPECT_NEAR(counts[1], std::exp(-1), 0.08);
   EXPECT_NEAR(counts[2], std::exp(-1) / 2, 0.08);
-}
-
-TEST(Bootstrap, LegacyGeneratorIsMt19937) {
-  LegacyRandom random(5489);
-  std::uint32_t word = 0;
-  for (int i = 0; i < 10000; ++i) word = random.next_u32();
-  EXPECT_EQ(word, 4123659995U);  // the 10,000th word that the C++ standard gives for std::mt19937
-  EXPECT_THROW(random.below(0), Error);
 }
 
 TEST(Bootstrap, MacroLeavesOutUndefinedRepeats) {

@@ -91,6 +91,7 @@ class Part:
     tables: tuple = ("inputs.safetensors", "outputs.safetensors")
     pack: Callable = lambda folder: None
     verify: Callable = lambda folder: None
+    exact: bool = False  # values have all their digits, whatever dtype compute() is given
 
     def make(self, folder):
         self.draw(folder)
@@ -112,10 +113,14 @@ class Part:
     def write_readme(self, folder):
         text = f"# {self.title}\n\n{inspect.getdoc(self.compute)}\n\n"
         text += "".join(folder.table(file) + "\n\n" for file in self.tables)
-        text += (f"Expected values are computed in float64 and stored as float32; the same in float32"
-                 f" is within {self.tolerance / 2:g} of them\n(relative to max(1, largest value);"
-                 f" `make_golden.py --check` proves it). Tolerance {self.tolerance:g}.\n")
-        (folder.path / "README.md").write_text(text)
+        if not self.exact:
+            text += self.precision()
+        (folder.path / "README.md").write_text(text.rstrip() + "\n")
+
+    def precision(self):
+        return (f"Expected values are computed in float64 and stored as float32; the same in float32"
+                f" is within {self.tolerance / 2:g} of them\n(relative to max(1, largest value);"
+                f" `make_golden.py --check` proves it). Tolerance {self.tolerance:g}.\n")
 
 
 def difference(actual, expected, where):

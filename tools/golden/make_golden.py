@@ -4,6 +4,7 @@
     pip install -r tools/golden/requirements.txt
     tools/golden/make_golden.py                    writes tests/golden (the same bytes every time)
     tools/golden/make_golden.py --check FOLDER     computes FOLDER's expected values again
+    tools/golden/make_golden.py --only PART        one of its folders, for example numpy_random
 
 Every folder is computed again in float64 and float32; a difference above the folder's tolerance is an
 error, for new values above half of it."""
@@ -23,11 +24,13 @@ import models_bert
 import models_clip
 import models_swin
 import models_vit
+import numpy_random
 from folder import Folder
 
 PARTS = {**models_bert.PARTS, **models_clip.PARTS, **models_swin.PARTS, **models_vit.PARTS,
          **f_l_checkpoint.PARTS, **method_modules.PARTS, **method_key_semantics.PARTS,
-         **method_contrast.PARTS, **method_optimisation.PARTS}
+         **method_contrast.PARTS, **method_optimisation.PARTS,
+         **numpy_random.PARTS}
 
 
 def main():
@@ -35,10 +38,13 @@ def main():
     repository = pathlib.Path(__file__).resolve().parents[2]
     parser.add_argument("--out", type=pathlib.Path, default=repository / "tests" / "golden")
     parser.add_argument("--check", type=pathlib.Path, metavar="FOLDER")
+    parser.add_argument("--only", choices=PARTS, metavar="PART", help="one folder, as models/swin")
     options = parser.parse_args()
     torch.set_num_threads(1)
     root = options.check or options.out
     for name, part in PARTS.items():
+        if options.only not in (None, name):
+            continue
         folder = Folder(root / name)
         if options.check and not folder.path.exists():
             print(f"{name}: not there")
