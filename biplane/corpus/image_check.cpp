@@ -9,7 +9,8 @@
 
 namespace biplane {
 
-ImageCheck check_image(const std::filesystem::path& path, bool hash) {
+ImageCheck check_image(const std::filesystem::path& path, bool hash,
+                       std::optional<Fingerprint>* print) {
   constexpr int kCheckSide = 256;  // of the reduced JPEG: only whether it decodes matters
   ImageCheck check;
   try {
@@ -23,6 +24,7 @@ ImageCheck check_image(const std::filesystem::path& path, bool hash) {
         decode_image(std::as_bytes(std::span(content)), path.string(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
+    if (print != nullptr) *print = fingerprint(decoded.image);
   } catch (const Error& error) {
     check.problem = error.what();
     check.missing = error.kind() == ErrorKind::kMissingInput;
