@@ -1,13 +1,12 @@
 #include "biplane/corpus/audit.h"
 
 #include <algorithm>
-#include <set>
 #include <sstream>
-#include <unordered_map>
 
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/audit_leaks.h"
 #include "biplane/corpus/image_check.h"
 #include "biplane/corpus/selection.h"
 
@@ -43,62 +42,44 @@ void count_study(const Study& study, AuditReport& report) {
   }
 }
 
-// Where a thing that must stay in one split was seen.
-struct Sighting {
-  std::set<Split> splits;
-  std::vector<std::string> studies;
+// Everything that is read from the files: by input, by study, by view.
+struct Checks {
+  std::vector<std::vector<std::vector<ImageCheck>>> images;
+  AuditedImages all;  // in the same order, flat
 };
 
-// Things by name, in the order in which they were first seen.
-class Sightings {
- public:
-  void add(const std::string& thing, const Study& study) {
-    const auto [found, fresh] = by_name_.try_emplace(thing);
-    if (fresh) order_.push_back(thing);
-    found->second.splits.insert(study.split);
-    found->second.studies.push_back(study.study_id);
-  }
-
-  // Adds a leak for each thing of several splits; returns how many things repeat within one split.
-  std::int64_t report(const std::string& kind, const std::string& noun, AuditReport& report) const {
-    std::int64_t repeated = 0;
-    for (const std::string& thing : order_) {
-      const Sighting& sighting = by_name_.at(thing);
-      if (sighting.splits.size() == 1) {
-        repeated += sighting.studies.size() > 1 ? 1 : 0;
-        continue;
+// Takes the room for all results, so that threads fill them in without waiting for each other.
+Checks room_for(const std::vector<AuditInput>& inputs) {
+  Checks checks;
+  checks.images.resize(inputs.size());
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    const std::vector<Study>& studies = inputs[input].manifest->studies();
+    checks.images[input].resize(studies.size());
+    for (std::size_t i = 0; i < studies.size(); ++i) {
+      checks.images[input][i].resize(studies[i].views.size());
+      for (std::size_t v = 0; v < studies[i].views.size(); ++v) {
+        checks.all.places.push_back({static_cast<std::uint32_t>(input),
+                                     static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(v)});
       }
-      std::string splits;
-      for (const Split split : sighting.splits)
-        splits += (splits.empty() ? "" : " and ") + std::string(split_name(split));
-      std::string studies = sighting.studies.front();
-      for (std::size_t i = 1; i < std::min<std::size_t>(sighting.studies.size(), 4); ++i)
-        studies += ", " + sighting.studies[i];
-      report.findings.push_back(
-          {kind, noun + thing.substr(0, 64) + " is in " + splits + ": studies " + studies, true});
-      ++report.leaks;
     }
-    return repeated;
   }
+  checks.all.prints.resize(checks.all.places.size());
+  return checks;
+}
 
-  std::size_t size() const { return order_.size(); }
-
- private:
-  std::unordered_map<std::string, Sighting> by_name_;
-  std::vector<std::string> order_;
-};
-
-using StudyChecks = std::vector<std::vector<ImageCheck>>;  // by study, by view
-
-StudyChecks check_images(const Manifest& manifest, const AuditOptions& options) {
-  StudyChecks checks(manifest.studies().size());
-  parallel_for(static_cast<std::int64_t>(checks.size()), options.threads, [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    for (const View& view : manifest.studies()[at].views) {
-      checks[at].push_back(check_image(manifest.image_path(view), true));
-    }
+Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& options) {
+  Checks checks = room_for(inputs);
+  const std::vector<AuditPlace>& places = checks.all.places;
+  parallel_for(static_cast<std::int64_t>(places.size()), options.threads, [&](std::int64_t i) {
+    const AuditPlace& place = places[static_cast<std::size_t>(i)];
+    const Manifest& manifest = *inputs[place.input].manifest;
+    const View& view = manifest.studies()[place.study].views[place.view];
+    checks.images[place.input][place.study][place.view] = check_image(
+        manifest.image_path(view), true, &checks.all.prints[static_cast<std::size_t>(i)]);
     if (options.progress != nullptr) options.progress->advance();
   });
+  for (const AuditPlace& place : places)
+    checks.all.hashes.push_back(checks.images[place.input][place.study][place.view].sha256);
   return checks;
 }
 
@@ -123,39 +104,81 @@ void report_bad_file(const Study& study, const View& view, const ImageCheck& che
   ++report.bad_files;
 }
 
-}  // namespace
+// The things of all studies that must not be in two splits, but for copies of images.
+struct Things {
+  explicit Things(const std::vector<AuditInput>& inputs)
+      : patients(inputs, "patient"),
+        studies(inputs, "study"),
+        contents(inputs, "study"),
+        images(inputs, "image"),
+        texts(inputs, "report") {}
 
-AuditReport audit(const Manifest& manifest, const AuditOptions& options) {
-  AuditReport report;
-  Sightings patients, images, texts, contents;
-  const StudyChecks checks = check_images(manifest, options);
-  for (std::size_t i = 0; i < checks.size(); ++i) {
-    const Study& study = manifest.studies()[i];
-    ++report.studies;
-    count_study(study, report);
-    patients.add(study.patient_id, study);
+  void add(const Study& study, const AuditPlace& place, const std::string& name_space,
+           const std::vector<ImageCheck>& checks) {
+    patients.add(name_space + "\n" + study.patient_id, place);
+    studies.add(name_space + "\n" + study.study_id, place);
+    if (!study.report.text.empty()) texts.add(study.report.text, place);
     std::vector<std::string> hashes;
-    for (std::size_t v = 0; v < study.views.size(); ++v) {
-      const ImageCheck& check = checks[i][v];
-      report_bad_file(study, study.views[v], check, report);
+    for (const ImageCheck& check : checks) {
       if (check.sha256.empty()) continue;
-      images.add(check.sha256, study);
+      images.add(check.sha256, place);
       hashes.push_back(check.sha256);
     }
-    if (!study.report.text.empty()) texts.add(study.report.text, study);
+    if (hashes.empty()) return;
     std::sort(hashes.begin(), hashes.end());
     std::string content = study.report.text;
     for (const std::string& hash : hashes) content += "\n" + hash;
-    if (!hashes.empty()) contents.add(sha256_hex(content), study);
+    contents.add(sha256_hex(content), place);
   }
-  report.patients = static_cast<std::int64_t>(patients.size());
-  patients.report("patient in two splits", "patient ", report);
-  report.repeated_images = images.report("image in two splits", "image with SHA-256 ", report);
-  contents.report("study in two splits", "study with content hash ", report);
-  AuditReport
-      ignored;  // reports of different patients may read the same ("No acute disease."): no leak
-  report.repeated_reports = texts.report("report", "", ignored);
+
+  Sightings patients, studies, contents, images, texts;
+};
+
+AuditedManifest count_manifest(const AuditInput& input) {
+  AuditedManifest counts;
+  counts.name = input.name;
+  for (const Study& study : input.manifest->studies()) {
+    ++counts.studies;
+    counts.images += static_cast<std::int64_t>(study.views.size());
+    ++counts.splits[split_name(study.split)];
+  }
+  return counts;
+}
+
+}  // namespace
+
+AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& options) {
+  AuditReport report;
+  const Checks checks = check_images(inputs, options);
+  Things things(inputs);
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    report.manifests.push_back(count_manifest(inputs[input]));
+    const std::vector<Study>& studies = inputs[input].manifest->studies();
+    for (std::size_t i = 0; i < studies.size(); ++i) {
+      ++report.studies;
+      count_study(studies[i], report);
+      for (std::size_t v = 0; v < studies[i].views.size(); ++v)
+        report_bad_file(studies[i], studies[i].views[v], checks.images[input][i][v], report);
+      things.add(studies[i], {static_cast<std::uint32_t>(input), static_cast<std::uint32_t>(i)},
+                 inputs[input].name_space, checks.images[input][i]);
+    }
+  }
+  report.patients = things.patients.size();
+  things.patients.report("patient ", options, report);
+  things.studies.report("study ", options, report);
+  report.repeated_images = things.images.report("image with SHA-256 ", options, report);
+  things.contents.drop_same_studies();
+  things.contents.report("study with content hash ", options, report);
+  const Sightings copies = find_copies(inputs, checks.all, options.threads);
+  report.repeated_copies = copies.report("what the image with SHA-256 ", options, report);
+  // Reports of different patients may read the same ("No acute disease."): no leak.
+  AuditReport ignored;
+  report.repeated_reports = things.texts.report("", options, ignored);
   return report;
+}
+
+AuditReport audit(const Manifest& manifest, const AuditOptions& options) {
+  return audit(std::vector<AuditInput>{{&manifest, "", ""}}, options);
 }
 
 }  // namespace biplane

@@ -53,28 +53,70 @@ std::string findings_table(const AuditReport& report) {
     std::int64_t count = 0;
     for (const AuditFinding& finding : report.findings) {
       if (finding.is_leak != leaks || ++count > kShown) continue;
-      text += fmt::format("{} {}: {}\n", leaks ? "LEAK" : "BAD ", finding.kind, finding.detail);
+      const char* mark = !leaks ? "BAD " : finding.allowed ? "ALLOWED LEAK" : "LEAK";
+      text += fmt::format("{} {}: {}\n", mark, finding.kind, finding.detail);
     }
     if (count > kShown) text += fmt::format("... and {} more (--json lists all)\n", count - kShown);
   }
   return text;
 }
 
+// One line a manifest and one for what two of them have in common; nothing for a manifest alone.
+std::string manifests_table(const AuditReport& report) {
+  if (report.manifests.size() < 2) return {};
+  std::string text;
+  for (const AuditedManifest& manifest : report.manifests) {
+    text += fmt::format("manifest  {}: {} studies, {} images; {}\n", manifest.name,
+                        manifest.studies, manifest.images, counts_line(manifest.splits));
+  }
+  for (const AuditOverlap& overlap : report.overlaps) {
+    text += fmt::format("in both   {} and {}: {}\n", overlap.first, overlap.second,
+                        counts_line(overlap.things));
+  }
+  for (const std::string& note : report.notes) text += "note      " + note + "\n";
+  return text + "\n";
+}
+
+nlohmann::ordered_json manifests_json(const AuditReport& report) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const AuditedManifest& manifest : report.manifests) {
+    list.push_back({{"name", manifest.name},
+                    {"studies", manifest.studies},
+                    {"images", manifest.images},
+                    {"splits", manifest.splits}});
+  }
+  return list;
+}
+
+nlohmann::ordered_json overlaps_json(const AuditReport& report) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const AuditOverlap& overlap : report.overlaps) {
+    list.push_back(
+        {{"first", overlap.first}, {"second", overlap.second}, {"in_both", overlap.things}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string audit_table(const AuditReport& report) {
-  std::string text = fmt::format("studies   {} of {} patients, {} images\n", report.studies,
-                                 report.patients, report.images);
+  std::string text = manifests_table(report);
+  text += fmt::format("studies   {} of {} patients, {} images\n", report.studies, report.patients,
+                      report.images);
   text += "splits    " + counts_line(report.splits) + "\n";
   text += "views     " + counts_line(report.views) + "\n";
   text += "studies   " + counts_line(report.view_sets) + "\n";
   text += fmt::format("reports   {} empty, {} texts used by several studies of a split\n",
                       report.empty_reports, report.repeated_reports);
-  text += fmt::format("images    {} used by several studies of a split\n", report.repeated_images);
+  text += fmt::format(
+      "images    {} used by several studies of a split, {} with copies in their split\n",
+      report.repeated_images, report.repeated_copies);
   text += labels_table(report) + lengths_table(report) + "\n";
   text += findings_table(report);
-  return text + fmt::format("{}: {} bad files, {} leaks\n", report.clean() ? "clean" : "NOT CLEAN",
-                            report.bad_files, report.leaks);
+  text += fmt::format("{}: {} bad files, {} leaks", report.clean() ? "clean" : "NOT CLEAN",
+                      report.bad_files, report.leaks);
+  if (report.allowed_leaks > 0) text += fmt::format(", {} allowed leaks", report.allowed_leaks);
+  return text + "\n";
 }
 
 std::string audit_json(const AuditReport& report) {
@@ -88,8 +130,10 @@ std::string audit_json(const AuditReport& report) {
   for (const auto& [label, values] : report.labels) labels[label] = text_keys(values);
   ordered_json findings = ordered_json::array();
   for (const AuditFinding& finding : report.findings) {
-    findings.push_back(
-        {{"kind", finding.kind}, {"detail", finding.detail}, {"leak", finding.is_leak}});
+    findings.push_back({{"kind", finding.kind},
+                        {"detail", finding.detail},
+                        {"leak", finding.is_leak},
+                        {"allowed", finding.allowed}});
   }
   const ordered_json document = {{"clean", report.clean()},
                                  {"studies", report.studies},
@@ -97,8 +141,13 @@ std::string audit_json(const AuditReport& report) {
                                  {"images", report.images},
                                  {"bad_files", report.bad_files},
                                  {"leaks", report.leaks},
+                                 {"allowed_leaks", report.allowed_leaks},
+                                 {"manifests", manifests_json(report)},
+                                 {"overlaps", overlaps_json(report)},
+                                 {"notes", report.notes},
                                  {"empty_reports", report.empty_reports},
                                  {"repeated_images", report.repeated_images},
+                                 {"repeated_copies", report.repeated_copies},
                                  {"repeated_reports", report.repeated_reports},
                                  {"splits", text_keys(report.splits)},
                                  {"views", text_keys(report.views)},

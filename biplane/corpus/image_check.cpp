@@ -10,7 +10,8 @@
 
 namespace biplane {
 
-ImageCheck check_image(const std::filesystem::path& path, bool hash) {
+ImageCheck check_image(const std::filesystem::path& path, bool hash,
+                       std::optional<Fingerprint>* print) {
   constexpr int kCheckSide = 256;  // of the reduced JPEG: only whether it decodes matters
   ImageCheck check;
   try {
@@ -30,6 +31,7 @@ ImageCheck check_image(const std::filesystem::path& path, bool hash) {
       check.sex = info.patient_sex;
       check.age = info.patient_age;
     }
+    if (print != nullptr) *print = fingerprint(decoded.image);
   } catch (const Error& error) {
     check.problem = error.what();
     check.missing = error.kind() == ErrorKind::kMissingInput;

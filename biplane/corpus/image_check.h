@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+
+#include "biplane/imaging/fingerprint.h"
 
 namespace biplane {
 
@@ -16,7 +19,9 @@ struct ImageCheck {
 };
 
 // Reads the whole file once and decodes all of it (a JPEG at reduced size, which still reads every
-// coefficient).
-ImageCheck check_image(const std::filesystem::path& path, bool hash);
+// coefficient). `print`: where to put the fingerprint of an image that decodes and is not of one
+// grey.
+ImageCheck check_image(const std::filesystem::path& path, bool hash,
+                       std::optional<Fingerprint>* print = nullptr);
 
 }  // namespace biplane

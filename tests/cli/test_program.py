@@ -1,4 +1,4 @@
-"""The program as users and other programs meet it: help, verbs, exit codes, prepare, audit, info."""
+"""The program as users and other programs meet it: help, verbs, exit codes, prepare, info."""
 
 import json
 import os
@@ -181,37 +181,6 @@ class Prepare(ProgramTest):
         target.mkdir()
         script = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
         self.check_error(74, "Read-only", self.run_mounted(script, target, PROGRAM, *self.prepare(self.corpus(ROWS))))
-
-
-class Audit(ProgramTest):
-    def manifest(self, studies):
-        (self.folder / "x.png").write_bytes(grey_png(value=1))
-        (self.folder / "y.png").write_bytes(grey_png(value=2))
-        path = self.folder / "manifest.jsonl"
-        path.write_text("".join(json.dumps(study) + "\n" for study in studies))
-        return path
-
-    @staticmethod
-    def study(name, patient, split, image):
-        return {"study_id": name, "patient_id": patient, "split": split, "views": [{"path": image, "view": "PA"}],
-                "report": {"text": "Text of " + name}}
-
-    def test_a_leak_is_exit_1_and_named(self):
-        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "p", "test", "y.png")])
-        result = self.expect_error(1, "patient in two splits", "audit", path)
-        self.assertIn("LEAK", result.stdout)
-        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "q", "test", "x.png")])
-        self.assertEqual(json.loads(self.expect_error(1, "image in two splits", "audit", path, "--json").stdout)["leaks"], 1)
-
-    def test_bad_files_are_exit_65(self):
-        path = self.manifest([self.study("a", "p", "train", "x.png"), self.study("b", "q", "train", "nowhere.png")])
-        self.expect_error(65, "nowhere.png", "audit", path)
-        self.expect_error(66, "no such file", "audit", self.folder / "nothing.jsonl")
-
-    def test_a_bad_line_is_named(self):
-        path = self.manifest([self.study("a", "p", "train", "x.png")])
-        path.write_text(path.read_text() + '{"study_id": "b", "split": "dev"}\n')
-        self.expect_error(65, "row 2: key split is 'dev'", "audit", path)
 
 
 class Phantom(ProgramTest):

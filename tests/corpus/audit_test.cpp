@@ -2,14 +2,28 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "biplane/core/files.h"
+#include "biplane/imaging/preprocess.h"
 #include "tests/corpus/small_corpus.h"
 #include "tests/test_data.h"
 
 namespace biplane {
 namespace {
+
+GreyImage waves(int side) {
+  FloatImage image = make_float(side, side);
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      const double row = 6.0 * y / side, column = 6.0 * x / side;
+      image.pixels[static_cast<std::size_t>(y * side + x)] = static_cast<float>(
+          0.5 + 0.2 * std::sin(3 * column + row) + 0.2 * std::cos(row * column / 2));
+    }
+  }
+  return to_grey(image);
+}
 
 // Twelve clean studies, the last four of them in the test split.
 class Audit : public ::testing::Test {
@@ -17,8 +31,9 @@ class Audit : public ::testing::Test {
   Audit() : studies_(testing::write_test_studies(folder_.path(), 12)) {
     for (std::size_t i = 8; i < 12; ++i) studies_[i].split = Split::kTest;
   }
-  AuditReport run(int threads = 2) const {
-    return audit(Manifest(studies_, folder_.path()), {.threads = threads, .progress = nullptr});
+  AuditReport run(int threads = 2, std::vector<std::string> allowed = {}) const {
+    return audit(Manifest(studies_, folder_.path()),
+                 {.threads = threads, .progress = nullptr, .allowed = std::move(allowed)});
   }
   // Runs and expects exactly one finding, of this kind.
   AuditReport expect_one(const std::string& kind, bool leak) const {
@@ -67,6 +82,49 @@ TEST_F(Audit, FindsAPatientInTwoSplits) {
 TEST_F(Audit, FindsAnImageInTwoSplitsUnderAnotherName) {
   write_file_atomically(folder_ / "images/f11.png", read_file(folder_ / "images/f4.png"));
   EXPECT_EQ(expect_one("image in two splits", true).leaks, 1);
+}
+
+TEST_F(Audit, FindsACopyOfHalfTheSizeInAnotherFormat) {
+  const GreyImage image = waves(128);
+  write_file_atomically(folder_ / "images/f4.png", encode_png(image));
+  write_file_atomically(folder_ / "images/f11.png", encode_jpeg(resize_area(image, 64, 64), 50));
+  EXPECT_THAT(expect_one("copy in two splits", true).findings.at(0).detail,
+              ::testing::HasSubstr("s104 (images/f4.png), s111 (images/f11.png)"));
+  for (const std::size_t study : {8u, 9u, 10u, 11u}) studies_[study].split = Split::kTrain;
+  EXPECT_TRUE(run().clean());
+  EXPECT_EQ(run().repeated_copies, 1);
+}
+
+TEST_F(Audit, ALeakThatIsNamedPasses) {
+  studies_[11].patient_id = studies_[0].patient_id;
+  EXPECT_FALSE(run(2, {"image", "copy"}).clean());
+  const AuditReport report = run(2, {"patient"});
+  EXPECT_TRUE(report.clean());
+  EXPECT_EQ(report.allowed_leaks, 1);
+  EXPECT_EQ(report.leaks, 0);
+  EXPECT_TRUE(report.findings.at(0).allowed);
+}
+
+TEST_F(Audit, OfSeveralManifestsComparesNamesWithinANameSpaceOnly) {
+  std::vector<Study> others(studies_.begin(), studies_.begin() + 3);
+  for (Study& study : others) {
+    study.split = Split::kTest;
+    study.views.clear();
+    study.report.text.clear();
+  }
+  const Manifest first(studies_, folder_.path()), second(others, folder_.path());
+  const auto leaks = [&](const std::string& name_space) {
+    return audit({{&first, "a", "one"}, {&second, "b", name_space}},
+                 {.threads = 1, .progress = nullptr, .allowed = {}});
+  };
+  EXPECT_TRUE(leaks("two").clean());
+  const AuditReport report = leaks("one");
+  EXPECT_EQ(report.leaks, 3 + 3);
+  EXPECT_EQ(report.findings.at(0).detail,
+            "patient p0 is in train of a and test of b: studies a:s100, b:s100");
+  EXPECT_THAT(report.overlaps.at(0).things,
+              ::testing::ElementsAre(std::pair("patient", 3), std::pair("study", 3)));
+  EXPECT_EQ(report.manifests.at(1).studies, 3);
 }
 
 TEST_F(Audit, FindsAStudyInTwoSplits) {

@@ -1,0 +1,47 @@
+#include "biplane/corpus/relations.h"
+
+#include <gmock/gmock.h>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "tests/test_data.h"
+
+namespace biplane {
+namespace {
+
+TEST(Relations, OfThePublicCorpora) {
+  const CorpusRelations corpora = CorpusRelations::read("share/corpora/relations.yaml");
+  EXPECT_EQ(corpora.name_space("ms-cxr"), corpora.name_space("mimic"));
+  EXPECT_EQ(corpora.name_space("mimic-pairs"), corpora.name_space("ms-cxr"));
+  EXPECT_EQ(corpora.name_space("chexpert-5x200"), corpora.name_space("chexpert"));
+  EXPECT_NE(corpora.name_space("chexpert"), corpora.name_space("mimic"));
+  EXPECT_FALSE(corpora.share_patients("chexpert", "mimic"));
+
+  EXPECT_TRUE(corpora.share_patients("rsna", "nih"));
+  EXPECT_NE(corpora.name_space("rsna"), corpora.name_space("nih"));
+  EXPECT_TRUE(corpora.share_patients("covidx", "siim"));  // both by way of NIH
+  EXPECT_FALSE(corpora.share_patients("vindr", "nih"));
+  EXPECT_TRUE(corpora.share_patients("vindr", "vindr"));
+}
+
+TEST(Relations, OfAnUnknownCorpusAreNone) {
+  const CorpusRelations corpora = CorpusRelations::read("share/corpora/relations.yaml");
+  EXPECT_FALSE(corpora.knows("ours"));
+  EXPECT_EQ(corpora.name_space("ours"), "ours");
+  EXPECT_TRUE(corpora.share_patients("ours", "ours"));
+  EXPECT_FALSE(corpora.share_patients("ours", "mimic"));
+}
+
+TEST(Relations, AFileThatIsNoneIsNamed) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "r.yaml", "relations: [{corpus: a, of: b, names: others}]\n");
+  try {
+    CorpusRelations::read(folder / "r.yaml");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("r.yaml: the relation of 'a'"));
+  }
+}
+
+}  // namespace
+}  // namespace biplane
