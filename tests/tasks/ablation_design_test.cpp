@@ -9,7 +9,6 @@
 #include "biplane/core/error.h"
 #include "biplane/tasks/ablation_effects.h"
 #include "biplane/tasks/ablation_levels.h"
-#include "biplane/tasks/ablation_levels.h"
 #include "tests/tasks/small_ablation.h"
 
 namespace biplane {
