@@ -4,16 +4,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "biplane/text/section_headers.h"
 #include "biplane/text/unicode.h"
 
 namespace biplane {
 
-std::string trimmed(std::string_view text) {
-  constexpr const char* kBlanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1));
-}
+std::string trimmed(std::string_view text) { return std::string(trim(text)); }
 
 std::vector<std::string> parts(std::string_view text, const char* marks) {
   std::vector<std::string> found;
