@@ -50,8 +50,7 @@ AblationSection comparison_section(const AblationDesign& design, const Lines& li
                       : "As many steps each. ") +
       "First line: " + reference + ". Others: " + reference + " less the other, above 0 where " +
       reference +
-      " is better; in round brackets the smallest true difference found in 80 % of cases. Where a "
-      "configuration has one run, its interval is over patients alone (p).";
+      " is better; in round brackets the smallest true difference found in 80 % of cases.";
   const std::set<std::string> devices = devices_of(lines);
   if (design.kind == "equal_minutes" && devices.size() > 1)
     section.lead += " **Not the same minutes**: the runs are of " + listed(devices) + ".";
@@ -69,8 +68,7 @@ AblationSection comparison_section(const AblationDesign& design, const Lines& li
     for (std::size_t i = 1; i < runs.size(); ++i) {
       const std::optional<Estimate> estimate = difference(lines, reference, runs[i], metric);
       std::string cell = effect_text(estimate);
-      if (estimate)
-        cell += estimate->detectable ? " (" + number_text(estimate->detectable) + ")" : " (p)";
+      if (estimate && estimate->detectable) cell += " (" + number_text(estimate->detectable) + ")";
       rows[i].push_back(cell);
     }
   }

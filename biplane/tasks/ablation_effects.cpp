@@ -7,6 +7,7 @@
 
 #include "biplane/eval/bootstrap.h"
 #include "biplane/tasks/ablation_metrics.h"
+#include "biplane/tasks/ablation_terms.h"
 #include "biplane/tasks/student.h"
 
 namespace biplane {
@@ -143,29 +144,12 @@ std::optional<Estimate> coefficient(const Figures& figures, const Column& column
   return estimate;
 }
 
-// 1 on, -1 off, 0 where the factor that it needs is off.
-int sign_of(const AblationFactor& factor, const std::map<std::string, bool>& levels) {
-  const auto is_on = [&](const std::string& name) {
-    const auto found = levels.find(name);
-    return found == levels.end() || found->second;
-  };
-  if (!factor.needs.empty() && !is_on(factor.needs)) return 0;
-  return is_on(factor.name) ? 1 : -1;
-}
-
-double product(const std::vector<AblationFactor>& factors, const FactorTerm& term,
-               const std::map<std::string, bool>& levels) {
-  double sign = 1;
-  for (const std::size_t factor : term) sign *= sign_of(factors[factor], levels);
-  return sign;
-}
-
 // Columns are half of the signs, so that a coefficient is the whole effect.
 Column term_column(const std::vector<AblationFactor>& factors, const FactorTerm& term,
                    const Figures& figures) {
   Column column;
   for (const AblationRecord* line : figures.lines)
-    column.push_back(product(factors, term, line->levels) / 2);
+    column.push_back(term_sign(factors, term, line->levels) / 2);
   return column;
 }
 
@@ -292,37 +276,6 @@ std::optional<Estimate> share_of_ceiling(std::span<const AblationRecord> lines,
   Estimate estimate = make_estimate(value, combine_draws(a, b, share), error, freedom);
   estimate.runs = freedom + 2;
   return estimate;
-}
-
-std::vector<FactorTerm> aliases_of(const std::vector<AblationFactor>& factors,
-                                   const std::vector<std::map<std::string, bool>>& levels,
-                                   const FactorTerm& term) {
-  const auto column = [&](const FactorTerm& one) {
-    Column values;
-    for (const auto& run : levels) values.push_back(product(factors, one, run));
-    return values;
-  };
-  const Column own = column(term);
-  Column opposite = own;
-  for (double& value : opposite) value = -value;
-  std::vector<FactorTerm> aliases;
-  for (std::size_t bits = 0; bits < std::size_t{1} << factors.size(); ++bits) {
-    FactorTerm other;
-    for (std::size_t i = 0; i < factors.size(); ++i) {
-      if ((bits >> i & 1U) != 0) other.push_back(i);
-    }
-    if (other == term) continue;
-    const Column values = column(other);
-    if (values == own || values == opposite) aliases.push_back(std::move(other));
-  }
-  return aliases;
-}
-
-std::string term_letters(const FactorTerm& term) {
-  std::string letters;
-  for (const std::size_t factor : term)
-    letters += static_cast<char>('A' + static_cast<int>(factor));
-  return letters.empty() ? "I" : letters;
 }
 
 }  // namespace biplane

@@ -69,14 +69,4 @@ struct CeilingKey {
 std::optional<Estimate> share_of_ceiling(std::span<const AblationRecord> lines,
                                          const CeilingKey& key);
 
-// Products of factors that the design cannot tell from `term` (factor numbers): every other one
-// whose column over `levels` is the same or the opposite. The constant is the empty product.
-using FactorTerm = std::vector<std::size_t>;
-std::vector<FactorTerm> aliases_of(const std::vector<AblationFactor>& factors,
-                                   const std::vector<std::map<std::string, bool>>& levels,
-                                   const FactorTerm& term);
-
-// "ABE"; "I" for the empty product.
-std::string term_letters(const FactorTerm& term);
-
 }  // namespace biplane

@@ -12,6 +12,7 @@
 #include "biplane/tasks/ablation_effects.h"
 #include "biplane/tasks/ablation_levels.h"
 #include "biplane/tasks/ablation_metrics.h"
+#include "biplane/tasks/ablation_terms.h"
 #include "biplane/tasks/ablation_text.h"
 
 namespace biplane {
@@ -58,7 +59,7 @@ AblationSection overview(const AblationConfig& config, std::span<const AblationR
   section.lead = fmt::format(
       "{} runs on {}; {}. Tested on {} studies of {} patients. Intervals are 95 %, over runs and "
       "then patients: how they are made and what \"used\" means stands in docs/evaluation.md. "
-      "**Bold**: the interval does not hold 0.",
+      "**Bold**: the interval does not hold 0. (p): it is over patients alone, for want of runs.",
       records.size(), listed(data), listed(codes), records.front().test_studies,
       records.front().test_patients);
   for (const std::string& line : missing_runs(config, records))

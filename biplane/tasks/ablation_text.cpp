@@ -12,8 +12,9 @@ namespace biplane {
 std::string effect_text(const std::optional<Estimate>& estimate) {
   if (!estimate) return "-";
   const std::string value = number_text(estimate->value, 3, true);
-  return fmt::format("{} [{}, {}]", estimate->touches(0) ? value : "**" + value + "**",
-                     number_text(estimate->low, 3, true), number_text(estimate->high, 3, true));
+  return fmt::format("{} [{}, {}]{}", estimate->touches(0) ? value : "**" + value + "**",
+                     number_text(estimate->low, 3, true), number_text(estimate->high, 3, true),
+                     estimate->freedom == 0 ? " (p)" : "");
 }
 
 std::string value_text(const std::optional<Estimate>& estimate) {

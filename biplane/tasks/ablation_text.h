@@ -11,7 +11,8 @@ namespace biplane {
 
 // What the tables of an ablation are written with.
 
-// "**+0.012** [+0.003, +0.021]", bold where the interval does not hold 0; "-" for none.
+// "**+0.012** [+0.003, +0.021]", bold where the interval does not hold 0, with (p) behind it where
+// it is over patients alone; "-" for none.
 std::string effect_text(const std::optional<Estimate>& estimate);
 // "0.812 [0.801, 0.823]"
 std::string value_text(const std::optional<Estimate>& estimate);

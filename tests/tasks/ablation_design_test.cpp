@@ -7,8 +7,8 @@
 #include <set>
 
 #include "biplane/core/error.h"
-#include "biplane/tasks/ablation_effects.h"
 #include "biplane/tasks/ablation_levels.h"
+#include "biplane/tasks/ablation_terms.h"
 #include "tests/tasks/small_ablation.h"
 
 namespace biplane {

@@ -70,12 +70,21 @@ TEST(AblationReport, TablesNameEffectsDifferencesAndTheShareOfTheCeiling) {
   EXPECT_THAT(markdown, Not(HasSubstr("Not done yet")));
 }
 
+TEST(AblationReport, AnEffectOfAsManyRunsAsFiguresIsMarked) {
+  const AblationConfig config = whole_config();
+  auto lines = simulate(config, {.effects = {0.03, 0, 0, 0, 0.1}}, 1, 2);
+  lines.resize(5);
+  const std::string markdown = ablation_markdown(make_ablation_report(config, lines), "a.svg");
+  EXPECT_THAT(row_of(markdown, "AUROC, all findings (both)"), HasSubstr("] (p) | "));
+}
+
 TEST(AblationReport, PartialResultsSayWhatIsMissing) {
   const AblationConfig config = whole_config();
   auto lines = simulate(config, {.effects = {0.03, 0, 0, 0, 0.1}}, 1, 2);
   lines.resize(12);
   lines.push_back(list_lines().front());
   const std::string markdown = ablation_markdown(make_ablation_report(config, lines), "a.svg");
+  EXPECT_THAT(markdown, Not(HasSubstr(" (p) |")));
   EXPECT_THAT(markdown, HasSubstr("Not done yet: half, 4 of 16 ("));
   EXPECT_THAT(markdown, HasSubstr("abcde seed 15"));
   EXPECT_THAT(markdown, HasSubstr("list, 2 of 3 (clip< seed 0, labels seed 0)"));
