@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "biplane/core/error.h"
+#include "biplane/tasks/ablation_text.h"
 #include "tests/tasks/small_ablation.h"
 
 namespace biplane {
@@ -70,12 +71,14 @@ TEST(AblationReport, TablesNameEffectsDifferencesAndTheShareOfTheCeiling) {
   EXPECT_THAT(markdown, Not(HasSubstr("Not done yet")));
 }
 
-TEST(AblationReport, AnEffectOfAsManyRunsAsFiguresIsMarked) {
-  const AblationConfig config = whole_config();
-  auto lines = simulate(config, {.effects = {0.03, 0, 0, 0, 0.1}}, 1, 2);
-  lines.resize(5);
-  const std::string markdown = ablation_markdown(make_ablation_report(config, lines), "a.svg");
-  EXPECT_THAT(row_of(markdown, "AUROC, all findings (both)"), HasSubstr("] (p) | "));
+TEST(AblationReport, AnIntervalOverPatientsAloneIsMarked) {
+  Estimate estimate;
+  estimate.value = 0.03;
+  estimate.low = 0.01;
+  estimate.high = 0.05;
+  EXPECT_EQ(effect_text(estimate), "**+0.030** [+0.010, +0.050] (p)");
+  estimate.freedom = 2;
+  EXPECT_EQ(effect_text(estimate), "**+0.030** [+0.010, +0.050]");
 }
 
 TEST(AblationReport, PartialResultsSayWhatIsMissing) {
