@@ -1,7 +1,6 @@
 // Metrics against golden/metrics (scikit-learn, numpy); tolerance 1e-9.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -9,28 +8,16 @@
 
 #include "biplane/eval/bootstrap.h"
 #include "biplane/eval/metrics.h"
+#include "tests/eval/golden_values.h"
 #include "tests/test_data.h"
 
 namespace biplane {
 namespace {
 
 using nlohmann::json;
-constexpr double kTolerance = 1e-9;
-
-json read_json(const std::string& name) {
-  std::ifstream file(testing::test_data("golden/metrics/" + name));
-  return json::parse(file);
-}
-
-void expect_value(const std::optional<double>& value, const json& expected,
-                  const std::string& what) {
-  if (expected.is_null()) {
-    EXPECT_FALSE(value.has_value()) << what;
-    return;
-  }
-  ASSERT_TRUE(value.has_value()) << what;
-  EXPECT_NEAR(*value, expected.get<double>(), kTolerance) << what;
-}
+using testing::expect_value;
+using testing::kTolerance;
+using testing::read_json;
 
 struct Column {
   std::vector<double> score, weight;
