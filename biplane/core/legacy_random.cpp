@@ -44,6 +44,14 @@ std::int64_t place_of(double value, const std::vector<double>& sums) {
   return std::upper_bound(sums.begin(), sums.end(), value) - sums.begin();
 }
 
+// The smallest 2^m - 1 that is at least n - 1.
+std::uint64_t mask_below(std::int64_t n) {
+  if (n < 1) refuse("a number below " + std::to_string(n));
+  std::uint64_t mask = static_cast<std::uint64_t>(n) - 1;
+  for (int shift = 1; shift < 64; shift *= 2) mask |= mask >> shift;
+  return mask;
+}
+
 }  // namespace
 
 LegacyRandom::LegacyRandom(std::uint32_t seed) { this->seed(seed); }
@@ -80,33 +88,58 @@ void LegacyRandom::seed(std::uint32_t seed) {
 }
 
 void LegacyRandom::refill() {
+  const auto renew = [this](int i, int next, int shifted) {
+    const std::uint32_t mixed = (state_[i] & kUpper) | (state_[next] & kLower);
+    state_[i] = state_[shifted] ^ (mixed >> 1) ^ ((0U - (mixed & 1U)) & kTwist);
+  };
+  // In pieces without a remainder of the index, which compilers vectorise.
+  for (int i = 0; i < kWords - kShift; ++i) renew(i, i + 1, i + kShift);
+  for (int i = kWords - kShift; i < kWords - 1; ++i) renew(i, i + 1, i + kShift - kWords);
+  renew(kWords - 1, 0, kShift - 1);
   for (int i = 0; i < kWords; ++i) {
-    const std::uint32_t mixed = (state_[i] & kUpper) | (state_[(i + 1) % kWords] & kLower);
-    state_[i] = state_[(i + kShift) % kWords] ^ (mixed >> 1) ^ ((mixed & 1U) != 0 ? kTwist : 0U);
+    std::uint32_t word = state_[i];
+    word ^= word >> 11;
+    word ^= (word << 7) & 0x9d2c5680U;
+    word ^= (word << 15) & 0xefc60000U;
+    words_[i] = word ^ (word >> 18);
   }
   used_ = 0;
 }
 
 std::uint32_t LegacyRandom::next_u32() {
   if (used_ == kWords) refill();
-  std::uint32_t word = state_[used_++];
-  word ^= word >> 11;
-  word ^= (word << 7) & 0x9d2c5680U;
-  word ^= (word << 15) & 0xefc60000U;
-  return word ^ (word >> 18);
+  return words_[used_++];
 }
 
 std::int64_t LegacyRandom::below(std::int64_t n) {
-  if (n < 1) refuse("a number below " + std::to_string(n));
-  const std::uint64_t highest = static_cast<std::uint64_t>(n) - 1;
+  const std::uint64_t mask = mask_below(n), highest = static_cast<std::uint64_t>(n) - 1;
   if (highest == 0) return 0;
-  std::uint64_t mask = highest;
-  for (int shift = 1; shift < 64; shift *= 2) mask |= mask >> shift;
   const bool two_words = highest > 0xffffffffU;
   for (;;) {
     std::uint64_t word = next_u32();
     if (two_words) word = (word << 32) | next_u32();
     if ((word & mask) <= highest) return static_cast<std::int64_t>(word & mask);
+  }
+}
+
+void LegacyRandom::below(std::int64_t n, std::span<std::uint32_t> values) {
+  const std::uint64_t mask = mask_below(n);
+  if (mask > 0xffffffffU) refuse("32-bit numbers below " + std::to_string(n));
+  const auto highest = static_cast<std::uint32_t>(n - 1);
+  if (highest == 0) {
+    std::ranges::fill(values, 0U);
+    return;
+  }
+  // A word that does not count is written over by the next: no branch that is often foretold wrong.
+  for (std::size_t filled = 0; filled < values.size();) {
+    if (used_ == kWords) refill();
+    int used = used_;
+    while (used < kWords && filled < values.size()) {
+      const std::uint32_t number = words_[used++] & static_cast<std::uint32_t>(mask);
+      values[filled] = number;
+      filled += number <= highest ? 1U : 0U;
+    }
+    used_ = used;
   }
 }
 

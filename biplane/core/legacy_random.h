@@ -21,6 +21,8 @@ class LegacyRandom {
   // randint(0, n): smallest mask 2^m - 1 >= n - 1, one word a try (two, high first, where n - 1 >=
   // 2^32). n >= 1; n = 1 draws nothing.
   std::int64_t below(std::int64_t n);
+  // randint(0, n, values.size()): the numbers that as many calls give, faster. 1 <= n <= 2^32.
+  void below(std::int64_t n, std::span<std::uint32_t> values);
   double uniform();                         // random_sample(): [0, 1), 53 bits of two words
   double uniform(double low, double high);  // [low, high)
   // normal(0, 1) by the polar method. Numbers come in pairs: the second one is kept for the next
@@ -52,7 +54,8 @@ class LegacyRandom {
   std::vector<std::int64_t> weighted_without_replacement(std::int64_t count,
                                                          std::vector<double> probabilities);
 
-  std::array<std::uint32_t, kWords> state_{};
+  std::array<std::uint32_t, kWords> state_{},
+      words_{};  // words_: what is given out, made of state_
   int used_ = kWords;
   std::optional<double> kept_normal_;
 };

@@ -12,9 +12,9 @@ namespace biplane {
 namespace {
 
 // A Poisson number of mean 1 by inversion of its distribution.
-std::uint16_t poisson(double uniform) {
+std::uint8_t poisson(double uniform) {
   double share = std::exp(-1.0), below = share;
-  std::uint16_t number = 0;
+  std::uint8_t number = 0;
   while (uniform >= below && share > 0) {
     ++number;
     share /= number;
@@ -36,37 +36,45 @@ PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row,
   for (auto& [patient, index] : number) index = static_cast<std::uint32_t>(patients_++);
   for (const std::string& patient : patient_of_row) patient_of_row_.push_back(number.at(patient));
 
-  draws_.assign(static_cast<std::size_t>(options.repeats),
-                std::vector<std::uint16_t>(static_cast<std::size_t>(patients_), 0));
+  repeats_ = options.repeats;
+  const std::size_t repeats = static_cast<std::size_t>(repeats_);
+  draws_.assign((repeats + kLanes - 1) / kLanes,
+                std::vector<Lanes>(static_cast<std::size_t>(patients_), Lanes{}));
+  const auto times = [this](std::size_t repeat, std::uint32_t patient) -> std::uint8_t& {
+    return draws_[repeat / kLanes][patient][repeat % kLanes];
+  };
   if (options.draws == BootstrapDraws::kPoisson) {
     for (const auto& [patient, index] : number) {
       const std::uint64_t key = stable_hash(patient);
-      for (std::size_t repeat = 0; repeat < draws_.size(); ++repeat) {
-        draws_[repeat][index] =
+      for (std::size_t repeat = 0; repeat < repeats; ++repeat)
+        times(repeat, index) =
             poisson(CounterRandom(options.seed, "patients", {repeat, key}).uniform());
-      }
     }
     return;
   }
   LegacyRandom random(options.seed);
-  for (std::vector<std::uint16_t>& times : draws_) {
-    for (std::int64_t draw = 0; draw < patients_; ++draw)
-      ++times[static_cast<std::size_t>(random.below(patients_))];
+  std::vector<std::uint32_t> drawn(static_cast<std::size_t>(patients_));
+  for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
+    random.below(patients_, drawn);
+    // 255 times and more: not in the life of the universe.
+    for (const std::uint32_t patient : drawn) ++times(repeat, patient);
   }
 }
 
 std::vector<double> PatientBootstrap::weights(std::int64_t repeat) const {
-  const std::vector<std::uint16_t>& times = draws_.at(static_cast<std::size_t>(repeat));
+  const auto place = static_cast<std::size_t>(repeat);
+  const std::vector<Lanes>& block = draws_.at(place / kLanes);
   std::vector<double> weights;
   weights.reserve(patient_of_row_.size());
-  for (const std::uint32_t patient : patient_of_row_) weights.push_back(times[patient]);
+  for (const std::uint32_t patient : patient_of_row_)
+    weights.push_back(block[patient][place % kLanes]);
   return weights;
 }
 
 Replicates PatientBootstrap::replicate(
     const std::function<std::optional<double>(std::span<const double>)>& statistic) const {
   Replicates values;
-  values.reserve(draws_.size());
+  values.reserve(static_cast<std::size_t>(repeats_));
   for (std::int64_t repeat = 0; repeat < repeats(); ++repeat)
     values.push_back(statistic(weights(repeat)));
   return values;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,11 +45,20 @@ class PatientBootstrap {
   PatientBootstrap(std::span<const std::string> patient_of_row,
                    const BootstrapOptions& options = {});
 
-  std::int64_t repeats() const { return static_cast<std::int64_t>(draws_.size()); }
+  std::int64_t repeats() const { return repeats_; }
   std::int64_t patients() const { return patients_; }
   std::int64_t rows() const { return static_cast<std::int64_t>(patient_of_row_.size()); }
   // How often each row occurs in repeat r (whole numbers).
   std::vector<double> weights(std::int64_t repeat) const;
+  // Repeats lie in blocks of kLanes (the last one is filled up with zeros), so that a patient's
+  // draws in many repeats take one line of the processor's cache. How often a row occurs in each
+  // repeat of a block.
+  static constexpr std::size_t kLanes = 64;
+  using Lanes = std::array<std::uint8_t, kLanes>;
+  std::size_t blocks() const { return draws_.size(); }
+  const Lanes& lanes(std::size_t block, std::size_t row) const {
+    return draws_[block][patient_of_row_[row]];
+  }
   // Calls statistic(weights) for every repeat.
   Replicates replicate(
       const std::function<std::optional<double>(std::span<const double>)>& statistic) const;
@@ -55,7 +66,8 @@ class PatientBootstrap {
  private:
   std::vector<std::uint32_t> patient_of_row_;
   std::int64_t patients_ = 0;
-  std::vector<std::vector<std::uint16_t>> draws_;  // [repeat][patient]
+  std::int64_t repeats_ = 0;
+  std::vector<std::vector<Lanes>> draws_;  // [block][patient]
 };
 
 // Percentile q in [0, 100] by linear interpolation between order statistics. values: at least one.

@@ -6,6 +6,7 @@
 
 #include "biplane/core/parallel.h"
 #include "biplane/eval/metrics.h"
+#include "biplane/eval/ranked_bootstrap.h"
 
 namespace biplane {
 namespace {
@@ -132,21 +133,19 @@ Measured measure(const Scored& data, const Statistic& statistic,
 
 Measured measure_auroc(const Scored& data, const PatientBootstrap& bootstrap) {
   const RankedScores ranked(data.score, data.positive);
-  return measure(
-      data, [&](Values weight) { return ranked.auroc(weight); }, bootstrap);
+  return {ranked.auroc(data.known), auroc_replicates(ranked, bootstrap, data.known)};
 }
 
 Metrics measure(const Scored& data, const PatientBootstrap& bootstrap) {
   const RankedScores ranked(data.score, data.positive);
   const std::map<std::string, Statistic> statistics = {
-      {"auroc", [&](Values weight) { return ranked.auroc(weight); }},
       {"average_precision", [&](Values weight) { return ranked.average_precision(weight); }},
       {"accuracy",
        [&](Values weight) { return accuracy(confusion(data.margin, data.positive, 0, weight)); }},
       {"f1_macro", [&](Values weight) {
          return std::optional<double>(macro_f1(confusion(data.margin, data.positive, 0, weight)));
        }}};
-  Metrics metrics;
+  Metrics metrics{{"auroc", measure_auroc(data, bootstrap)}};
   for (const auto& [name, statistic] : statistics)
     metrics[name] = measure(data, statistic, bootstrap);
   return metrics;

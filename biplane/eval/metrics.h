@@ -38,13 +38,15 @@ class RankedScores {
   std::int64_t positives() const { return positives_; }
   std::int64_t size() const { return static_cast<std::int64_t>(order_.size()); }
 
- private:
   struct Entry {
     std::uint32_t row = 0;
     std::uint8_t positive = 0;
     std::uint8_t last_of_tie = 0;  // the next score is lower
   };
-  std::vector<Entry> order_;  // by falling score
+  const std::vector<Entry>& order() const { return order_; }  // by falling score
+
+ private:
+  std::vector<Entry> order_;
   std::int64_t positives_ = 0;
 };
 

@@ -16,6 +16,19 @@ TEST(LegacyRandom, IsMt19937) {
   EXPECT_EQ(word, 4123659995U);  // the 10,000th word that the C++ standard gives for std::mt19937
 }
 
+TEST(LegacyRandom, ManyNumbersAtOnceAreThoseOfAsManyCalls) {
+  for (const std::int64_t n : {1LL, 2LL, 10'000LL, 1LL << 31, 1LL << 32}) {
+    LegacyRandom one(7), many(7);
+    std::vector<std::uint32_t> values(2000);
+    many.below(n, values);
+    for (const std::uint32_t value : values) ASSERT_EQ(value, one.below(n)) << n;
+    EXPECT_EQ(many.next_u32(), one.next_u32()) << n;  // as many words were taken
+  }
+  std::vector<std::uint32_t> values(1);
+  EXPECT_THROW(LegacyRandom(0).below((1LL << 32) + 1, values), Error);
+  EXPECT_THROW(LegacyRandom(0).below(0, values), Error);
+}
+
 TEST(LegacyRandom, RefusesWhatNumpyRefuses) {
   LegacyRandom random(0);
   const std::vector<double> half{0.5, 0.5, 0}, negative{1.5, -0.5}, short_sum{0.5, 0.4};
