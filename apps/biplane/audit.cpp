@@ -11,7 +11,8 @@
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 #include "biplane/core/share.h"
-#include "biplane/corpus/relations.h"
+#include "biplane/corpus/check_store.h"
+#include "biplane/corpus/named_manifest.h"
 
 namespace biplane::cli {
 namespace {
@@ -33,34 +34,18 @@ const char* const kFooter =
     "examples\n"
     "  biplane audit prepared/manifest.jsonl\n"
     "  biplane audit mimic=prepared/mimic ms-cxr=prepared/ms-cxr --allow-leak patient\n"
-    "  biplane audit nih=a/manifest.jsonl rsna=b/manifest.jsonl --json";
+    "  biplane audit nih=a/manifest.jsonl rsna=b/manifest.jsonl --json\n"
+    "  biplane audit prepared --checks checks --shard 0/4                (on one of four machines; "
+    "then, when all are done:)\n"
+    "  biplane audit prepared --checks checks";
 
 struct Options {
   std::vector<std::string> manifests, allowed;
-  std::string root;
+  std::string root, checks;
+  Shard shard;
   int threads = 0;
   bool json = false;
 };
-
-// What the user calls a manifest, and what is known of its corpus.
-struct NamedManifest {
-  Manifest manifest;
-  std::string corpus;  // empty: unknown
-  std::string given;   // the path, as given
-};
-
-NamedManifest read_named(const std::string& argument, const std::string& root,
-                         const CorpusRelations& relations) {
-  const std::size_t equals = argument.find('=');
-  const bool named = equals != std::string::npos && equals > 0 && !fs::exists(argument) &&
-                     argument.find('/') > equals;
-  const std::string path = named ? argument.substr(equals + 1) : argument;
-  NamedManifest result{Manifest::read(path, root), named ? argument.substr(0, equals) : "", path};
-  if (named) return result;
-  const std::string folder = fs::absolute(result.manifest.path()).parent_path().filename().string();
-  if (relations.knows(folder)) result.corpus = folder;
-  return result;
-}
 
 std::vector<AuditInput> name_inputs(const std::deque<NamedManifest>& manifests,
                                     const CorpusRelations& relations) {
@@ -118,11 +103,18 @@ std::optional<Options> parse(const Arguments& arguments) {
   app.add_option("--threads", options.threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--checks", options.checks,
+                 "folder that keeps what was found out about each image, so that an audit that was "
+                 "interrupted goes on; files that changed are read again")
+      ->type_name("DIR");
+  add_shard_option(app, options.shard, "of the images, into --checks; print no result");
   app.add_flag("--json", options.json, "print the result as JSON");
   app.footer(kFooter);
   if (!parse_arguments(app, arguments)) return std::nullopt;
   if (!options.root.empty() && options.manifests.size() > 1)
     throw Error(ErrorKind::kUsage, "--root: with one manifest only");
+  if (!options.shard.is_whole() && options.checks.empty())
+    throw Error(ErrorKind::kUsage, "--shard: needs --checks, the folder that all parts share");
   const std::vector<std::string> kinds(kLeakKinds.begin(), kLeakKinds.end());
   for (const std::string& kind : options.allowed) {
     if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) continue;
@@ -155,16 +147,23 @@ int run_audit(const Arguments& arguments) {
   std::string paths;
   for (const std::string& argument : options->manifests) {
     const NamedManifest& named =
-        manifests.emplace_back(read_named(argument, options->root, relations));
-    for (const Study& study : named.manifest.studies())
-      images += static_cast<std::int64_t>(study.views.size());
+        manifests.emplace_back(read_named_manifest(argument, options->root, relations));
+    for (const StudySummary& study : named.manifest.summaries()) images += study.views;
     paths += (paths.empty() ? "" : ", ") + named.manifest.path().string();
   }
+  const std::vector<AuditInput> inputs = name_inputs(manifests, relations);
   Progress progress({.label = "audit", .unit = "images", .total = images});
-  AuditReport report =
-      audit(name_inputs(manifests, relations), {.threads = resolve_threads(options->threads),
-                                                .progress = &progress,
-                                                .allowed = options->allowed});
+  std::optional<CheckStore> checks;
+  if (!options->checks.empty()) checks.emplace(options->checks, options->shard);
+  const AuditOptions how = {.threads = resolve_threads(options->threads),
+                            .progress = &progress,
+                            .allowed = options->allowed,
+                            .checks = checks ? &*checks : nullptr};
+  if (!options->shard.is_whole()) {
+    audit_shard(inputs, how, options->shard);
+    return 0;
+  }
+  AuditReport report = audit(inputs, how);
   progress.finish();
   for (const std::string& note : blind_spots(manifests, relations)) report.notes.push_back(note);
   print_result(options->json ? audit_json(report) : audit_table(report));

@@ -115,7 +115,8 @@ ordered_json manifest_info(const fs::path& path, const std::string& root) {
   std::map<std::string, std::map<std::string, std::int64_t>> labels;
   std::set<std::string> patients;
   std::int64_t images = 0, two_view = 0, reports = 0, boxes = 0, masks = 0;
-  for (const Study& study : manifest.studies()) {
+  for (std::int64_t i = 0; i < manifest.size(); ++i) {
+    const Study study = manifest.study(i);
     ++splits[split_name(study.split)];
     patients.insert(study.patient_id);
     images += static_cast<std::int64_t>(study.views.size());
@@ -129,7 +130,7 @@ ordered_json manifest_info(const fs::path& path, const std::string& root) {
   return {{"kind", "manifest"},
           {"file", manifest.path().string()},
           {"root", manifest.root().string()},
-          {"studies", manifest.studies().size()},
+          {"studies", manifest.size()},
           {"patients", patients.size()},
           {"images", images},
           {"two_view_studies", two_view},

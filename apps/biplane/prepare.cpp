@@ -9,6 +9,7 @@
 #include "biplane/core/folder_lock.h"
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
+#include "biplane/corpus/check_store.h"
 #include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/corpora/pairs.h"
 #include "biplane/corpus/manifest.h"
@@ -26,6 +27,8 @@ constexpr const char* kExamples =
     "--out prepared\n"
     "  biplane prepare pairs --root studies --out prepared --validate 0.1 --test 0.2 --seed 1\n"
     "  biplane prepare nih --root ChestX-ray14 --out prepared --validate 0.1\n"
+    "  biplane prepare nih --root ChestX-ray14 --out prepared --shard 0/4     (on one of four "
+    "machines)\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
 constexpr const char* kPairsOnly = "Options of prepare pairs";
 
@@ -77,6 +80,9 @@ void add_options(CLI::App& app, PrepareCommand& command) {
   app.add_option("--threads", command.options.threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_shard_option(app, command.options.shard,
+                   "of the images, and nothing else; when all parts are done, the same command "
+                   "without --shard writes the manifest");
   app.add_option("--max-bad", command.max_bad,
                  "fraction of bad rows or images from which on this fails (exit 65)")
       ->capture_default_str();
@@ -114,13 +120,22 @@ int prepare(PrepareCommand& command) {
   options.out = out;
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
+  const bool pairs = command.corpus == "pairs";
+  Progress progress({.label = "prepare " + command.corpus, .unit = "images"});
+  options.progress = &progress;
+  CheckStore checks(out, options.shard);
+  options.checks = &checks;
+  const auto prepare_all = [&] {
+    return pairs ? prepare_pairs(options) : prepare_corpus(corpus, options);
+  };
+  if (!options.shard.is_whole()) {
+    prepare_all();
+    return 0;
+  }
   const FolderLock lock(out);
   ManifestWriter manifest(
       out / "manifest.jsonl");  // first, so that a folder that cannot be written fails at once
-  Progress progress({.label = "prepare " + command.corpus, .unit = "images"});
-  options.progress = &progress;
-  const bool pairs = command.corpus == "pairs";
-  const PreparedCorpus prepared = pairs ? prepare_pairs(options) : prepare_corpus(corpus, options);
+  const PreparedCorpus prepared = prepare_all();
   progress.finish();
   fs::remove(out / "manifest.jsonl");  // an older one must not stand beside this funnel
   prepared.funnel.write(out / "funnel.json");
@@ -133,6 +148,7 @@ int prepare(PrepareCommand& command) {
   }
   for (const Study& study : prepared.studies) manifest.write(study);
   manifest.finish();
+  checks.remove();
   return 0;
 }
 

@@ -87,6 +87,12 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--select", options->select,
                  "only these studies: split, views=both, report=required, limit=N");
   app.add_option("--exclude", options->exclude, "all but these studies");
+  app.add_option(
+         "--exclude-patients-of", evaluate.exclude_patients_of,
+         "leave out the studies of patients that stand in this manifest, for example the one "
+         "that was trained on; may be repeated")
+      ->type_name("[CORPUS=]MANIFEST")
+      ->allow_extra_args(false);
   app.add_option("--prompts", evaluate.prompts, "prompt file (default: the model's)");
   app.add_option("--pool", evaluate.pool, "studies of a retrieval pool")->capture_default_str();
   app.add_option("--bootstrap", evaluate.bootstrap, "bootstrap repeats")->capture_default_str();

@@ -22,7 +22,7 @@ namespace {
 struct Options {
   std::string config;
   std::string out;
-  std::vector<std::string> set;
+  std::vector<std::string> set, exclude_patients_of;
   bool print_config = false;
   bool plan = false;
   bool json = false;
@@ -43,6 +43,9 @@ PretrainConfig read_config(const Options& options) {
   for (const std::string& assignment : options.set) tree.set(assignment);
   PretrainConfig config;
   load_config(tree, config);
+  std::vector<std::string>& excluded = config.data.exclude_patients_of;
+  excluded.insert(excluded.end(), options.exclude_patients_of.begin(),
+                  options.exclude_patients_of.end());
   return config;
 }
 
@@ -93,6 +96,12 @@ VerbRun define_pretrain(CLI::App& app) {
                  "folder of the run: metrics, checkpoints, and the model at the end");
   app.add_option("--set", options->set,
                  "KEY=VALUE over the file, for example train.lr=1e-4; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option(
+         "--exclude-patients-of", options->exclude_patients_of,
+         "do not train on patients that stand in this manifest, for example one that will be "
+         "tested on; may be repeated; adds to data.exclude_patients_of")
+      ->type_name("[CORPUS=]MANIFEST")
       ->allow_extra_args(false);
   app.add_flag("--print-config", options->print_config,
                "print the resolved configuration and stop");

@@ -91,6 +91,13 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
   }
 }
 
+void add_shard_option(CLI::App& app, Shard& shard, const std::string& what) {
+  app.add_option_function<std::string>(
+         "--shard", [&shard](const std::string& text) { shard = Shard::parse(text); },
+         "one of several machines, 0/4 to 3/4: do only this part " + what)
+      ->type_name("PART/PARTS");
+}
+
 void print_result(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   flush_results();

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "biplane/core/shard.h"
+
 // What the two programs do alike.
 namespace biplane::cli {
 
@@ -19,6 +21,9 @@ int guarded(const std::function<int()>& run);
 // with one line that names the option and, for an unknown one, the nearest; an option with an empty
 // value is an error.
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
+
+// --shard PART/PARTS; `what`: "do only this part " is said before.
+void add_shard_option(CLI::App& app, Shard& shard, const std::string& what);
 
 // Writes results to standard output. Throws Error kIo when that fails (a full disk, a closed pipe).
 void print_result(const std::string& text);

@@ -49,6 +49,11 @@ void Progress::advance(std::int64_t by, const std::string& note) {
   draw(false);
 }
 
+void Progress::expect(std::int64_t total) {
+  const std::lock_guard lock(mutex_);
+  options_.total = total;
+}
+
 void Progress::finish() {
   const std::lock_guard lock(mutex_);
   if (finished_) return;

@@ -31,6 +31,8 @@ class Progress {
   // `done`: items finished so far; `note`: short text shown behind (for example "loss 1.234").
   void update(std::int64_t done, const std::string& note = {});
   void advance(std::int64_t by = 1, const std::string& note = {});
+  // Total of a work whose size is known only after it was begun.
+  void expect(std::int64_t total);
   void finish();
 
  private:

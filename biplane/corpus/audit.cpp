@@ -7,6 +7,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/core/sha256.h"
 #include "biplane/corpus/audit_leaks.h"
+#include "biplane/corpus/check_store.h"
 #include "biplane/corpus/image_check.h"
 #include "biplane/corpus/selection.h"
 
@@ -53,11 +54,12 @@ Checks room_for(const std::vector<AuditInput>& inputs) {
   Checks checks;
   checks.images.resize(inputs.size());
   for (std::size_t input = 0; input < inputs.size(); ++input) {
-    const std::vector<Study>& studies = inputs[input].manifest->studies();
+    const std::vector<StudySummary>& studies = inputs[input].manifest->summaries();
     checks.images[input].resize(studies.size());
     for (std::size_t i = 0; i < studies.size(); ++i) {
-      checks.images[input][i].resize(studies[i].views.size());
-      for (std::size_t v = 0; v < studies[i].views.size(); ++v) {
+      const auto views = static_cast<std::size_t>(studies[i].views);
+      checks.images[input][i].resize(views);
+      for (std::size_t v = 0; v < views; ++v) {
         checks.all.places.push_back({static_cast<std::uint32_t>(input),
                                      static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(v)});
       }
@@ -67,15 +69,21 @@ Checks room_for(const std::vector<AuditInput>& inputs) {
   return checks;
 }
 
+ImageCheck check_place(const AuditInput& input, const AuditPlace& place, CheckStore* checks,
+                       std::optional<Fingerprint>& print) {
+  const View view = input.manifest->study(place.study).views.at(place.view);
+  const std::filesystem::path file = input.manifest->image_path(view);
+  return checks != nullptr ? checks->check(input.name + "\n" + view.path, file, &print)
+                           : check_image(file, true, &print);
+}
+
 Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& options) {
   Checks checks = room_for(inputs);
   const std::vector<AuditPlace>& places = checks.all.places;
   parallel_for(static_cast<std::int64_t>(places.size()), options.threads, [&](std::int64_t i) {
     const AuditPlace& place = places[static_cast<std::size_t>(i)];
-    const Manifest& manifest = *inputs[place.input].manifest;
-    const View& view = manifest.studies()[place.study].views[place.view];
-    checks.images[place.input][place.study][place.view] = check_image(
-        manifest.image_path(view), true, &checks.all.prints[static_cast<std::size_t>(i)]);
+    checks.images[place.input][place.study][place.view] = check_place(
+        inputs[place.input], place, options.checks, checks.all.prints[static_cast<std::size_t>(i)]);
     if (options.progress != nullptr) options.progress->advance();
   });
   for (const AuditPlace& place : places)
@@ -137,9 +145,9 @@ struct Things {
 AuditedManifest count_manifest(const AuditInput& input) {
   AuditedManifest counts;
   counts.name = input.name;
-  for (const Study& study : input.manifest->studies()) {
+  for (const StudySummary& study : input.manifest->summaries()) {
     ++counts.studies;
-    counts.images += static_cast<std::int64_t>(study.views.size());
+    counts.images += study.views;
     ++counts.splits[split_name(study.split)];
   }
   return counts;
@@ -153,14 +161,16 @@ AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& opt
   Things things(inputs);
   for (std::size_t input = 0; input < inputs.size(); ++input) {
     report.manifests.push_back(count_manifest(inputs[input]));
-    const std::vector<Study>& studies = inputs[input].manifest->studies();
-    for (std::size_t i = 0; i < studies.size(); ++i) {
+    const Manifest& manifest = *inputs[input].manifest;
+    for (std::int64_t i = 0; i < manifest.size(); ++i) {
+      const Study study = manifest.study(i);
+      const std::vector<ImageCheck>& images = checks.images[input][static_cast<std::size_t>(i)];
       ++report.studies;
-      count_study(studies[i], report);
-      for (std::size_t v = 0; v < studies[i].views.size(); ++v)
-        report_bad_file(studies[i], studies[i].views[v], checks.images[input][i][v], report);
-      things.add(studies[i], {static_cast<std::uint32_t>(input), static_cast<std::uint32_t>(i)},
-                 inputs[input].name_space, checks.images[input][i]);
+      count_study(study, report);
+      for (std::size_t v = 0; v < study.views.size(); ++v)
+        report_bad_file(study, study.views[v], images[v], report);
+      things.add(study, {static_cast<std::uint32_t>(input), static_cast<std::uint32_t>(i)},
+                 inputs[input].name_space, images);
     }
   }
   report.patients = things.patients.size();
@@ -175,6 +185,21 @@ AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& opt
   AuditReport ignored;
   report.repeated_reports = things.texts.report("", options, ignored);
   return report;
+}
+
+void audit_shard(const std::vector<AuditInput>& inputs, const AuditOptions& options,
+                 const Shard& shard) {
+  std::vector<AuditPlace> places = room_for(inputs).all.places;
+  std::int64_t image = 0;
+  std::erase_if(places, [&](const AuditPlace&) { return !shard.takes(image++); });
+  if (options.progress != nullptr)
+    options.progress->expect(static_cast<std::int64_t>(places.size()));
+  parallel_for(static_cast<std::int64_t>(places.size()), options.threads, [&](std::int64_t i) {
+    const AuditPlace& place = places[static_cast<std::size_t>(i)];
+    std::optional<Fingerprint> print;
+    check_place(inputs[place.input], place, options.checks, print);
+    if (options.progress != nullptr) options.progress->advance();
+  });
 }
 
 AuditReport audit(const Manifest& manifest, const AuditOptions& options) {

@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "biplane/core/shard.h"
 #include "biplane/corpus/manifest.h"
 
 namespace biplane {
 
+class CheckStore;
 class Progress;
 
 // What can leak from one split into another: a patient, a study (by its name in several manifests,
@@ -68,6 +70,7 @@ struct AuditOptions {
   int threads = 1;
   Progress* progress = nullptr;      // advanced by one per image
   std::vector<std::string> allowed;  // kinds of leaks that are known and accepted
+  CheckStore* checks = nullptr;      // what is known of images and what becomes known; may be null
 };
 
 // Proves that every file exists and decodes, that no patient, study (identical views and text),
@@ -75,6 +78,10 @@ struct AuditOptions {
 // or of several, and counts the rest. A bad file or a leak is a finding, not an exception.
 AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& options);
 AuditReport audit(const Manifest& manifest, const AuditOptions& options);
+
+// Reads the images of one shard, of all images in the order of the inputs, into options.checks.
+void audit_shard(const std::vector<AuditInput>& inputs, const AuditOptions& options,
+                 const Shard& shard);
 
 std::string audit_table(const AuditReport& report);  // for people
 std::string audit_json(const AuditReport& report);

@@ -33,15 +33,15 @@ void Sightings::drop_same_studies() {
   order_.erase(std::remove_if(order_.begin(), order_.end(), same_study), order_.end());
 }
 
-const Study& Sightings::study(const AuditPlace& place) const {
-  return inputs_[place.input].manifest->studies()[place.study];
+const StudySummary& Sightings::study(const AuditPlace& place) const {
+  return inputs_[place.input].manifest->summary(place.study);
 }
 
 std::string Sightings::place_name(const AuditPlace& place) const {
   const std::string& name = inputs_[place.input].name;
   std::string text = (name.empty() ? "" : name + ":") + study(place).study_id;
   if (place.view != AuditPlace::kWholeStudy)
-    text += " (" + study(place).views[place.view].path + ")";
+    text += " (" + inputs_[place.input].manifest->study(place.study).views[place.view].path + ")";
   return text;
 }
 

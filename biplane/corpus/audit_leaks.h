@@ -39,7 +39,7 @@ class Sightings {
 
  private:
   using Places = std::vector<AuditPlace>;
-  const Study& study(const AuditPlace& place) const;
+  const StudySummary& study(const AuditPlace& place) const;
   std::string place_name(const AuditPlace& place) const;
   std::string split_names(const Places& places) const;
   void count_overlaps(const Places& places, AuditReport& report) const;

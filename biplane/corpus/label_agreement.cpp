@@ -77,7 +77,8 @@ void LabelReference::read_manifest(const fs::path& file, const std::vector<std::
                                    bool stated_only) {
   const Manifest manifest = Manifest::read(file);
   std::vector<char> used(labels.size(), 0);
-  for (const Study& study : manifest.studies()) {
+  for (std::int64_t index = 0; index < manifest.size(); ++index) {
+    const Study study = manifest.study(index);
     LabelValues& values = rows_[study.study_id];
     for (const auto* from : {&study.labels_chexpert, &study.labels}) {
       for (const auto& [label, value] : *from) values[label] = value;

@@ -5,12 +5,14 @@
 
 #include <cerrno>
 #include <cstring>
-#include <unordered_map>
+#include <numeric>
 #include <utility>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/output_place.h"
+#include "biplane/core/parallel.h"
+#include "biplane/corpus/manifest_lines.h"
 
 namespace biplane {
 namespace {
@@ -21,28 +23,6 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
 
 [[noreturn]] void throw_io(const fs::path& path, const std::string& what) {
   throw Error(ErrorKind::kIo, path.string() + ": " + what + ": " + std::strerror(errno));
-}
-
-[[noreturn]] void throw_row(const fs::path& path, std::int64_t row, const std::string& what) {
-  throw Error(ErrorKind::kBadContent, path.string() + ": row " + std::to_string(row) + ": " + what);
-}
-
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-// Calls use(line, row) for every line that is not blank; rows count from 1 and count blank lines
-// too.
-template <class Use>
-void each_line(std::string_view content, const Use& use) {
-  std::int64_t row = 0;
-  while (!content.empty()) {
-    const std::size_t end = std::min(content.find('\n'), content.size());
-    const std::string_view line = content.substr(0, end);
-    ++row;
-    if (!is_blank(line)) use(line, row);
-    content.remove_prefix(std::min(end + 1, content.size()));
-  }
 }
 
 }  // namespace
@@ -97,29 +77,39 @@ void ManifestWriter::finish() {
 }
 
 Manifest::Manifest(std::vector<Study> studies, fs::path root, fs::path path)
-    : studies_(std::move(studies)), root_(std::move(root)), path_(std::move(path)) {}
+    : held_(std::move(studies)), root_(std::move(root)), path_(std::move(path)) {
+  for (const Study& study : held_) summaries_.push_back(summary_of(study));
+}
 
 Manifest Manifest::read(const fs::path& given, const fs::path& root) {
-  const fs::path path = fs::is_directory(given) ? given / "manifest.jsonl" : given;
-  const std::string content = read_file(path);
+  Manifest manifest;
+  manifest.path_ = fs::is_directory(given) ? given / "manifest.jsonl" : given;
   if (!root.empty() && !fs::is_directory(root))
     throw Error(ErrorKind::kMissingInput, root.string() + ": no such folder (the images' root)");
+  manifest.root_ = root.empty() ? manifest.path_.parent_path() : root;
+  manifest.lines_ = std::make_shared<const ManifestLines>(manifest.path_, resolve_threads(0),
+                                                          manifest.summaries_);
+  if (manifest.summaries_.empty())
+    throw Error(ErrorKind::kBadContent, manifest.path_.string() + ": no study in it");
+  return manifest;
+}
+
+Study Manifest::study(std::int64_t index) const {
+  if (lines_ == nullptr) return held_.at(static_cast<std::size_t>(index));
+  return lines_->read(index, summary(index));
+}
+
+std::vector<Study> Manifest::studies(const std::vector<std::int64_t>& indices) const {
   std::vector<Study> studies;
-  std::unordered_map<std::string, std::int64_t> seen;
-  each_line(content, [&](std::string_view line, std::int64_t row) {
-    try {
-      studies.push_back(study_from_json(line));
-    } catch (const Error& error) {
-      throw_row(path, row, error.what());
-    }
-    const auto [first, fresh] = seen.emplace(studies.back().study_id, row);
-    if (!fresh)
-      throw_row(
-          path, row,
-          "study_id '" + first->first + "' is already in row " + std::to_string(first->second));
-  });
-  if (studies.empty()) throw Error(ErrorKind::kBadContent, path.string() + ": no study in it");
-  return Manifest(std::move(studies), root.empty() ? path.parent_path() : root, path);
+  studies.reserve(indices.size());
+  for (const std::int64_t index : indices) studies.push_back(study(index));
+  return studies;
+}
+
+std::vector<Study> Manifest::read_all() const {
+  std::vector<std::int64_t> all(summaries_.size());
+  std::iota(all.begin(), all.end(), 0);
+  return studies(all);
 }
 
 }  // namespace biplane

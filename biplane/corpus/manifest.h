@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "biplane/corpus/study.h"
 
 namespace biplane {
+
+class ManifestLines;
 
 // One study as one line of manifest.jsonl (format 1, without the newline), keys in a fixed order;
 // and back. Unknown keys are ignored. Throws Error kBadContent naming key and value.
@@ -41,18 +44,30 @@ class ManifestWriter {
 };
 
 // A corpus as prepared: its studies, in the order of the file, and the folder that image paths are
-// relative to.
+// relative to. Of a file only the summaries stay in memory (about 150 bytes a study); a whole study
+// is read when it is asked for. Safe to use from many threads; copies share the file.
 class Manifest {
  public:
   Manifest(std::vector<Study> studies, std::filesystem::path root, std::filesystem::path path = {});
 
   // `path`: a manifest file, or a folder that holds manifest.jsonl. `root`: folder that the image
   // paths are relative to; empty: the manifest's own folder. Throws Error: kMissingInput for a
-  // manifest or a root that is not there; kBadContent naming file, row, key and
-  // value for a bad or repeated study; kBadContent when there is no study at all.
+  // manifest or a root that is not there; kBadContent naming file, row, key and value for a line
+  // that is not JSON, a bad name, split, view position or report, or a repeated study; kBadContent
+  // when there is no study at all. The other values of a line are checked by study().
   static Manifest read(const std::filesystem::path& path, const std::filesystem::path& root = {});
 
-  const std::vector<Study>& studies() const { return studies_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(summaries_.size()); }
+  const std::vector<StudySummary>& summaries() const { return summaries_; }
+  const StudySummary& summary(std::int64_t index) const {
+    return summaries_.at(static_cast<std::size_t>(index));
+  }
+  // `index`: 0 .. size()-1. Throws Error as ManifestLines::read.
+  Study study(std::int64_t index) const;
+  // Some studies, or all of them, at once: for what fits into memory.
+  std::vector<Study> studies(const std::vector<std::int64_t>& indices) const;
+  std::vector<Study> read_all() const;
+
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& path() const {
     return path_;
@@ -60,7 +75,11 @@ class Manifest {
   std::filesystem::path image_path(const View& view) const { return root_ / view.path; }
 
  private:
-  std::vector<Study> studies_;
+  Manifest() = default;
+
+  std::vector<StudySummary> summaries_;
+  std::vector<Study> held_;                     // where it was not read from a file
+  std::shared_ptr<const ManifestLines> lines_;  // where it was
   std::filesystem::path root_, path_;
 };
 

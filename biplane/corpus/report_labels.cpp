@@ -173,15 +173,22 @@ Funnel label_manifest(const Labeler& labeler, const ReportLabelOptions& options)
   Funnel funnel;
   FunnelStage& stage = funnel.stage("reports labelled", "studies");
   Tally tally(options, stage);
-  std::vector<Study> studies = Manifest::read(options.in).studies();
+  const Manifest manifest = Manifest::read(options.in);
   std::optional<ManifestWriter> writer;
   if (!options.out.empty()) writer.emplace(options.out);
-  parallel_for(static_cast<std::int64_t>(studies.size()), options.threads,
-               [&](std::int64_t i) { label_study(labeler, studies[static_cast<std::size_t>(i)]); });
-  for (const Study& study : studies) {
-    const LabelValues& labels = labeler.into_chexpert() ? study.labels_chexpert : study.labels;
-    tally.add(study.study_id, is_blank(labelled_text(study)), labels, "study " + study.study_id);
-    if (writer) writer->write(study);
+  constexpr auto kPiece = static_cast<std::int64_t>(kChunk);
+  for (std::int64_t first = 0; first < manifest.size(); first += kPiece) {
+    std::vector<Study> studies(static_cast<std::size_t>(std::min(kPiece, manifest.size() - first)));
+    parallel_for(static_cast<std::int64_t>(studies.size()), options.threads, [&](std::int64_t i) {
+      Study& study = studies[static_cast<std::size_t>(i)];
+      study = manifest.study(first + i);
+      label_study(labeler, study);
+    });
+    for (const Study& study : studies) {
+      const LabelValues& labels = labeler.into_chexpert() ? study.labels_chexpert : study.labels;
+      tally.add(study.study_id, is_blank(labelled_text(study)), labels, "study " + study.study_id);
+      if (writer) writer->write(study);
+    }
   }
   tally.check();
   if (writer) writer->finish();

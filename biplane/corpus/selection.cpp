@@ -82,23 +82,23 @@ StudyFilter StudyFilter::parse(const std::string& text) {
   return filter;
 }
 
-std::vector<std::int64_t> select_studies(const std::vector<Study>& studies,
-                                         const StudyFilter& filter) {
+std::vector<std::int64_t> select_studies(const Manifest& manifest, const StudyFilter& filter,
+                                         const std::vector<std::int64_t>& without) {
   check_filter(filter);
   const auto split = parse_split(filter.split);
   std::vector<std::int64_t> base, chosen;
-  for (std::size_t i = 0; i < studies.size(); ++i) {
-    const Study& study = studies[i];
+  for (std::int64_t i = 0; i < manifest.size(); ++i) {
+    const StudySummary& study = manifest.summary(i);
     if (split && study.split != *split) continue;
-    base.push_back(static_cast<std::int64_t>(i));
-    if (filter.require_both && !(has_frontal(study) && has_lateral(study))) continue;
-    if (filter.require_report && study.report.text.empty()) continue;
-    chosen.push_back(static_cast<std::int64_t>(i));
+    if (std::binary_search(without.begin(), without.end(), i)) continue;
+    base.push_back(i);
+    if (filter.require_both && !(study.has_frontal && study.has_lateral)) continue;
+    if (filter.require_report && !study.has_report) continue;
+    chosen.push_back(i);
   }
   if (filter.limit > 0 && static_cast<std::int64_t>(chosen.size()) > filter.limit) {
-    std::sort(chosen.begin(), chosen.end(), [&studies](std::int64_t a, std::int64_t b) {
-      return studies[static_cast<std::size_t>(a)].study_id <
-             studies[static_cast<std::size_t>(b)].study_id;
+    std::sort(chosen.begin(), chosen.end(), [&manifest](std::int64_t a, std::int64_t b) {
+      return manifest.summary(a).study_id < manifest.summary(b).study_id;
     });
     chosen.resize(static_cast<std::size_t>(filter.limit));
     std::sort(chosen.begin(), chosen.end());

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "biplane/corpus/study.h"
+#include "biplane/corpus/manifest.h"
 
 namespace biplane {
 
@@ -31,8 +31,9 @@ bool has_lateral(const Study& study);
 // lateral. Nothing if there is none.
 std::optional<std::int64_t> first_view(const Study& study, bool lateral);
 
-// Indices into `studies`, ascending. Throws Error kUsage for an unknown split or a negative limit.
-std::vector<std::int64_t> select_studies(const std::vector<Study>& studies,
-                                         const StudyFilter& filter);
+// Indices into the manifest, ascending. Those of `without` (ascending) are as good as not in the
+// manifest. Throws Error kUsage for an unknown split or a negative limit.
+std::vector<std::int64_t> select_studies(const Manifest& manifest, const StudyFilter& filter,
+                                         const std::vector<std::int64_t>& without = {});
 
 }  // namespace biplane

@@ -43,4 +43,20 @@ std::optional<Split> parse_split(const std::string& name) {
   return std::nullopt;
 }
 
+void StudySummary::add(ViewPosition view) {
+  ++views;
+  has_frontal = has_frontal || is_frontal(view);
+  has_lateral = has_lateral || view == ViewPosition::kLateral;
+}
+
+StudySummary summary_of(const Study& study) {
+  StudySummary summary;
+  summary.study_id = study.study_id;
+  summary.patient_id = study.patient_id;
+  summary.split = study.split;
+  summary.has_report = !study.report.text.empty();
+  for (const View& view : study.views) summary.add(view.view);
+  return summary;
+}
+
 }  // namespace biplane

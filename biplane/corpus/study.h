@@ -79,4 +79,18 @@ struct Study {
   std::int64_t source_row = 0;
 };
 
+// What stays in memory of every study of a manifest, however long that is: enough to choose and to
+// count.
+struct StudySummary {
+  std::string study_id, patient_id;
+  Split split = Split::kTrain;
+  bool has_frontal = false, has_lateral = false;
+  bool has_report = false;  // Report::text is not empty
+  std::int32_t views = 0;
+
+  void add(ViewPosition view);
+};
+
+StudySummary summary_of(const Study& study);
+
 }  // namespace biplane

@@ -16,8 +16,11 @@ struct DataConfig {
   std::string root;      // folder that image paths are relative to; empty: the manifest's own
   std::string split = "train";  // train, validate, test, all
   std::string views = "any";    // "both": only studies with a frontal and a lateral
-  std::int64_t limit = 0;       // only the first N of those by study id in byte order; 0: all
-  bool invert = false;          // the studies that split, views and limit would leave out
+  // Manifests (each FILE, FOLDER or CORPUS=FILE) whose patients are not trained on: their studies
+  // are as good as not in the manifest. See corpus/exclusion.h.
+  std::vector<std::string> exclude_patients_of;
+  std::int64_t limit = 0;  // only the first N of those by study id in byte order; 0: all
+  bool invert = false;     // the studies that split, views and limit would leave out
   // Of several images of one kind: "random" one each epoch, or the "first" in the manifest.
   // Evaluation takes the first.
   std::string view_sampling = "random";
@@ -47,6 +50,7 @@ struct DataConfig {
     v.field("root", root);
     v.field("split", split);
     v.field("views", views);
+    v.field("exclude_patients_of", exclude_patients_of);
     v.field("limit", limit);
     v.field("invert", invert);
     v.field("view_sampling", view_sampling);

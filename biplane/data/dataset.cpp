@@ -59,7 +59,7 @@ class StudyDataset::Cache {
     first_view_.push_back(0);
     for (const std::int64_t i : chosen) {
       first_view_.push_back(first_view_.back() +
-                            manifest.studies().at(static_cast<std::size_t>(i)).views.size());
+                            static_cast<std::size_t>(manifest.summary(i).views));
     }
     images_.resize(first_view_.back());
   }
@@ -149,9 +149,8 @@ std::shared_ptr<const StudyDataset> StudyDataset::at_size(const PreprocessOption
   return std::make_shared<const StudyDataset>(manifest_, chosen_, text_, options);
 }
 
-const Study& StudyDataset::study(std::int64_t place) const {
-  return manifest_
-      ->studies()[static_cast<std::size_t>(chosen_.at(static_cast<std::size_t>(place)))];
+const StudySummary& StudyDataset::summary(std::int64_t place) const {
+  return manifest_->summary(chosen_.at(static_cast<std::size_t>(place)));
 }
 
 // Which of `tops` places a study's crops begin at: the same part of the way down in both views,
@@ -161,8 +160,8 @@ int StudyDataset::shared_top(std::uint64_t study, std::int64_t epoch, int tops) 
   return static_cast<int>(random.uniform() * tops);
 }
 
-FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool frontal) const {
-  const Study& study = this->study(place);
+FloatImage StudyDataset::view(std::int64_t place, const Study& study, std::int64_t epoch,
+                              bool frontal) const {
   const std::vector<std::size_t> views = views_of(study, frontal);
   if (views.empty()) return {};
   const auto key = static_cast<std::uint64_t>(chosen_[static_cast<std::size_t>(place)]);
@@ -184,22 +183,18 @@ FloatImage StudyDataset::view(std::int64_t place, std::int64_t epoch, bool front
   return image->crop(offset, side);
 }
 
-std::shared_ptr<const EncodedReport> StudyDataset::report(std::int64_t place) const {
-  return cache_->report(place, [&] { return encode_report(study(place).report.text, text_); });
-}
-
 StudySample StudyDataset::sample(std::int64_t place, std::int64_t epoch) const {
   StudySample sample;
-  const Study& study = this->study(place);
-  sample.study_index = chosen_[static_cast<std::size_t>(place)];
+  sample.study_index = chosen_.at(static_cast<std::size_t>(place));
+  const Study study = manifest_->study(sample.study_index);
   sample.study_id = study.study_id;
   if (!has_frontal(study) && !has_lateral(study)) {
     throw Error(ErrorKind::kBadContent,
                 "study " + study.study_id + ": neither a frontal nor a lateral view");
   }
-  sample.frontal = view(place, epoch, true);
-  sample.lateral = view(place, epoch, false);
-  sample.report = report(place);
+  sample.frontal = view(place, study, epoch, true);
+  sample.lateral = view(place, study, epoch, false);
+  sample.report = cache_->report(place, [&] { return encode_report(study.report.text, text_); });
   sample.labels = label_values(study, options_.labels);
   const std::uint64_t mask_epoch = options_.training ? static_cast<std::uint64_t>(epoch) : 0;
   CounterRandom random(options_.seed, "mask",

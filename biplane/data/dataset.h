@@ -39,7 +39,8 @@ struct DatasetOptions {
 
 // The chosen studies of a manifest as samples. Everything random is a pure function of (seed,
 // epoch, study), so neither the order nor the thread matters. Decoded images (before the crop) and
-// tokenised reports are kept up to cache_mib.
+// tokenised reports are kept up to cache_mib; the rest of a study is read from the manifest's file
+// for every sample.
 class StudyDataset {
  public:
   // `chosen`: indices into manifest->studies(). Throws Error kUsage when there are none, or for bad
@@ -54,7 +55,7 @@ class StudyDataset {
   std::shared_ptr<const StudyDataset> at_size(const PreprocessOptions& image) const;
 
   std::int64_t size() const { return static_cast<std::int64_t>(chosen_.size()); }
-  const Study& study(std::int64_t place) const;
+  const StudySummary& summary(std::int64_t place) const;
   const Manifest& manifest() const { return *manifest_; }
   const TextPipeline& text() const { return text_; }
   const DatasetOptions& options() const { return options_; }
@@ -65,9 +66,8 @@ class StudyDataset {
 
  private:
   class Cache;
-  FloatImage view(std::int64_t place, std::int64_t epoch, bool frontal) const;
+  FloatImage view(std::int64_t place, const Study& study, std::int64_t epoch, bool frontal) const;
   int shared_top(std::uint64_t study, std::int64_t epoch, int tops) const;
-  std::shared_ptr<const EncodedReport> report(std::int64_t place) const;
 
   std::shared_ptr<const Manifest> manifest_;
   std::vector<std::int64_t> chosen_;

@@ -5,26 +5,27 @@
 namespace biplane {
 namespace {
 
-Vocabulary make_vocabulary(const DataConfig& config, const std::vector<Study>& studies,
+Vocabulary make_vocabulary(const DataConfig& config, const Manifest& manifest,
                            const std::vector<std::int64_t>& chosen) {
   if (!config.vocabulary.empty()) return Vocabulary::read(config.vocabulary);
-  std::vector<std::string> texts;
-  texts.reserve(chosen.size());
-  for (const std::int64_t i : chosen)
-    texts.push_back(studies.at(static_cast<std::size_t>(i)).report.text);
   VocabularyTrainerOptions options;
   options.size = config.vocabulary_size;
   options.lowercase = config.lowercase;
-  return train_vocabulary(texts, options);
+  return train_vocabulary(
+      static_cast<std::int64_t>(chosen.size()),
+      [&](std::int64_t i) {
+        return manifest.study(chosen[static_cast<std::size_t>(i)]).report.text;
+      },
+      options);
 }
 
 }  // namespace
 
-TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Study>& studies,
+TextPipeline make_text_pipeline(const DataConfig& config, const Manifest& manifest,
                                 const std::vector<std::int64_t>& chosen) {
   WordPieceOptions options;
   options.lowercase = config.lowercase;
-  return {WordPieceTokenizer(make_vocabulary(config, studies, chosen), options),
+  return {WordPieceTokenizer(make_vocabulary(config, manifest, chosen), options),
           config.lexicon.empty() ? Lexicon::english() : Lexicon::read(config.lexicon),
           config.masking, config.max_tokens};
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "biplane/corpus/study.h"
+#include "biplane/corpus/manifest.h"
 #include "biplane/data/config.h"
 #include "biplane/text/lexicon.h"
 #include "biplane/text/masking.h"
@@ -22,9 +22,9 @@ struct TextPipeline {
   std::int64_t max_tokens = 128;
 };
 
-// Reads data.vocabulary, or trains one on the reports of `studies[i]` for i in `chosen`; reads
+// Reads data.vocabulary, or trains one on the reports of the chosen studies; reads
 // data.lexicon. Throws Error as Vocabulary::read, train_vocabulary and Lexicon::read do.
-TextPipeline make_text_pipeline(const DataConfig& config, const std::vector<Study>& studies,
+TextPipeline make_text_pipeline(const DataConfig& config, const Manifest& manifest,
                                 const std::vector<std::int64_t>& chosen);
 
 // A tokenised report, never changed after it was made.

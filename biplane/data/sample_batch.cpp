@@ -29,7 +29,7 @@ class BatchMaker {
       return true;
     } catch (const Error& error) {
       if (!is_broken_content(error)) throw;
-      batch_.broken.push_back({dataset_.study(place).study_id, error.what(), {}});
+      batch_.broken.push_back({dataset_.summary(place).study_id, error.what(), {}});
       return false;
     }
   }

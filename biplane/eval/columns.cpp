@@ -120,8 +120,7 @@ class ColumnMaker {
 }  // namespace
 
 const Study& study_of(const EvaluationInput& input, std::int64_t row) {
-  const std::int64_t index = input.features.studies.at(static_cast<std::size_t>(row));
-  return input.manifest.studies()[static_cast<std::size_t>(index)];
+  return input.studies.at(static_cast<std::size_t>(row));
 }
 
 std::vector<ViewColumn> view_columns(const EvaluationInput& input) {

@@ -15,10 +15,10 @@ constexpr const char* kFile = "counterfactual.jsonl";
 std::vector<std::int64_t> choose(const EvaluationInput& input, const Manifest& changed,
                                  const std::map<std::string, std::int64_t>& row_of) {
   std::vector<std::int64_t> chosen;
-  for (std::size_t i = 0; i < changed.studies().size(); ++i) {
-    const auto& of = changed.studies()[i].counterfactual;
+  for (std::int64_t i = 0; i < changed.size(); ++i) {
+    const std::optional<Counterfactual> of = changed.study(i).counterfactual;
     if (of && row_of.contains(of->of) && input.prompts->find(of->removed) != nullptr)
-      chosen.push_back(static_cast<std::int64_t>(i));
+      chosen.push_back(i);
   }
   return chosen;
 }
@@ -55,6 +55,7 @@ std::vector<double> scores(const ViewColumn& column, const torch::Tensor& direct
 // Pairs of a study and the same one without a finding, row by row.
 struct Pairs {
   StudyFeatures with, without;
+  std::vector<Study> with_studies, without_studies;
   std::vector<std::string> removed, patients;
   torch::Tensor direction;  // (pairs, D)
 };
@@ -64,11 +65,12 @@ Pairs make_pairs(const EvaluationInput& input, const Manifest& changed, StudyFea
   Pairs pairs;
   pairs.without = std::move(features);
   std::vector<std::int64_t> originals, classes;
-  for (const std::int64_t index : pairs.without.studies) {
-    const Study& study = changed.studies()[static_cast<std::size_t>(index)];
+  pairs.without_studies = changed.studies(pairs.without.studies);
+  for (const Study& study : pairs.without_studies) {
     originals.push_back(row_of.at(study.counterfactual->of));
     pairs.removed.push_back(study.counterfactual->removed);
-    pairs.patients.push_back(study_of(input, originals.back()).patient_id);
+    pairs.with_studies.push_back(study_of(input, originals.back()));
+    pairs.patients.push_back(pairs.with_studies.back().patient_id);
     classes.push_back(input.prompts->find(pairs.removed.back()) - input.prompts->classes.data());
   }
   pairs.with = rows_of(input.features, originals);
@@ -78,10 +80,14 @@ Pairs make_pairs(const EvaluationInput& input, const Manifest& changed, StudyFea
 
 std::vector<CounterfactualColumn> columns_of(const EvaluationInput& input, const Manifest& changed,
                                              const Pairs& pairs) {
-  const EvaluationInput with{
-      .engine = input.engine, .manifest = input.manifest, .features = pairs.with};
-  const EvaluationInput without{
-      .engine = input.engine, .manifest = changed, .features = pairs.without};
+  const EvaluationInput with{.engine = input.engine,
+                             .manifest = input.manifest,
+                             .features = pairs.with,
+                             .studies = pairs.with_studies};
+  const EvaluationInput without{.engine = input.engine,
+                                .manifest = changed,
+                                .features = pairs.without,
+                                .studies = pairs.without_studies};
   const std::vector<ViewColumn> before = view_columns(with), after = view_columns(without);
   std::vector<CounterfactualColumn> columns;
   for (std::size_t i = 0; i < before.size(); ++i) {

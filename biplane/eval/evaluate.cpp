@@ -8,6 +8,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/exclusion.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/modules.h"
 #include "biplane/eval/report.h"
@@ -45,12 +46,17 @@ std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::s
   return evaluators;
 }
 
-// Number of findings of a prompt set that some study has a label for.
-std::int64_t known_findings(const PromptSet& prompts, const Manifest& manifest) {
+std::set<std::string> labels_of(const Manifest& manifest) {
   std::set<std::string> labels;
-  for (const Study& study : manifest.studies()) {
+  for (std::int64_t i = 0; i < manifest.size(); ++i) {
+    const Study study = manifest.study(i);
     for (const auto& [label, value] : study.labels) labels.insert(label);
   }
+  return labels;
+}
+
+// Number of findings of a prompt set that some study has a label for.
+std::int64_t known_findings(const PromptSet& prompts, const std::set<std::string>& labels) {
   return std::count_if(prompts.classes.begin(), prompts.classes.end(),
                        [&](const auto& one) { return labels.contains(one.finding); });
 }
@@ -59,11 +65,12 @@ std::int64_t known_findings(const PromptSet& prompts, const Manifest& manifest) 
 std::optional<PromptSet> choose_prompts(const EvaluateOptions& options,
                                         const ModelDescription& model, const Manifest& manifest) {
   if (!options.prompts.empty()) return read_prompts(options.prompts);
+  const std::set<std::string> labels = labels_of(manifest);
   std::optional<PromptSet> best;
   std::int64_t most = 0;
   for (const fs::path& file : model.prompts) {
     PromptSet prompts = read_prompts(file);
-    const std::int64_t known = known_findings(prompts, manifest);
+    const std::int64_t known = known_findings(prompts, labels);
     if (known <= most) continue;
     most = known;
     best = std::move(prompts);
@@ -83,7 +90,7 @@ fs::path run_of(const fs::path& model) {
 std::string split_hash(const EvaluationInput& input) {
   std::vector<std::string> ids;
   for (const std::int64_t index : input.features.studies)
-    ids.push_back(input.manifest.studies()[static_cast<std::size_t>(index)].study_id);
+    ids.push_back(input.manifest.summary(index).study_id);
   std::sort(ids.begin(), ids.end());
   std::string text;
   for (const std::string& id : ids) text += id + "\n";
@@ -125,7 +132,7 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
   const ModelDescription& model = input.engine.description();
   std::set<std::string> patients;
   for (const std::int64_t index : input.features.studies)
-    patients.insert(input.manifest.studies()[static_cast<std::size_t>(index)].patient_id);
+    patients.insert(input.manifest.summary(index).patient_id);
   report.title = run_of(options.model).filename().string() + " on " + corpus_name(options);
   report.facts = {
       {"Model", run_of(options.model).filename().string()},
@@ -161,8 +168,10 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
     throw Error(ErrorKind::kUsage, "--pool must be 2 or more and --bootstrap 1 or more");
   }
   const Manifest manifest = Manifest::read(options.manifest, options.root);
+  const PatientExclusion exclusion = exclude_patients(manifest, options.exclude_patients_of);
   make_folder(options.out);  // before the work: a folder that cannot be made must not cost minutes
-  const std::vector<std::int64_t> chosen = select_studies(manifest.studies(), options.studies);
+  const std::vector<std::int64_t> chosen =
+      select_studies(manifest, options.studies, exclusion.studies);
   if (chosen.empty()) {
     throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" +
                                        split_text(options.studies) +
@@ -171,13 +180,16 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
   const Engine engine = Engine::open(options.model, {.threads = options.threads});
   const std::optional<PromptSet> prompts = choose_prompts(options, engine.description(), manifest);
   const StudyFeatures features = engine.encode(manifest, chosen, progress);
-  EvaluationInput input{.engine = engine, .manifest = manifest, .features = features};
+  const std::vector<Study> studies = manifest.studies(features.studies);
+  EvaluationInput input{
+      .engine = engine, .manifest = manifest, .features = features, .studies = studies};
   input.prompts = prompts ? &*prompts : nullptr;
   input.pool = options.pool;
   input.bootstrap.repeats = options.bootstrap;
   input.bootstrap.draws = options.draws;
 
   EvaluationOutput output;
+  output.notes = exclusion.lines();
   note_broken(features, output.notes);
   for (const std::unique_ptr<Evaluator>& evaluator : evaluators) evaluator->run(input, output);
   for (ResultRow& row : output.rows) {

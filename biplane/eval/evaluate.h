@@ -19,6 +19,7 @@ struct EvaluateOptions {
   std::filesystem::path out;       // results.jsonl and report.html are written here
   std::filesystem::path prompts;   // empty: those of the model directory
   StudyFilter studies = {.split = "test"};
+  std::vector<std::string> exclude_patients_of;  // manifests, as corpus/exclusion.h takes them
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
   std::int64_t pool = 200;
   std::int64_t bootstrap = 1000;  // repeats

@@ -17,6 +17,7 @@ struct EvaluationInput {
   const Engine& engine;
   const Manifest& manifest;
   const StudyFeatures& features;
+  const std::vector<Study>& studies;   // of the rows of `features`
   const PromptSet* prompts = nullptr;  // none: nothing that needs prompts can be measured
   std::int64_t pool = 200;             // studies of one retrieval pool
   BootstrapOptions bootstrap = {};

@@ -110,11 +110,11 @@ Engine::BatchFeatures Engine::encode_batch(const StudyDataset& dataset, std::int
       samples.push_back(dataset.sample(place, 0));
     } catch (const Error& error) {
       if (!is_broken_content(error)) throw;
-      features.broken.push_back({dataset.study(place).study_id, error.what(), {}});
+      features.broken.push_back({dataset.summary(place).study_id, error.what(), {}});
       continue;
     }
     features.studies.push_back(samples.back().study_index);
-    has_report.push_back(!dataset.study(place).report.text.empty());
+    has_report.push_back(dataset.summary(place).has_report);
   }
   if (samples.empty()) return features;
   const torch::NoGradGuard no_grad;

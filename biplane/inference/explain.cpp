@@ -21,7 +21,7 @@ constexpr std::int64_t kPredictions = 3;
 
 std::int64_t find_study(const Manifest& manifest, const std::string& study_id) {
   std::vector<std::string> ids;
-  for (const Study& study : manifest.studies()) {
+  for (const StudySummary& study : manifest.summaries()) {
     if (study.study_id == study_id) return static_cast<std::int64_t>(ids.size());
     ids.push_back(study.study_id);
   }
@@ -122,7 +122,7 @@ class Explainer {
   Explainer(const Engine& engine, const Manifest& manifest, std::int64_t index, std::uint64_t seed)
       : engine_(engine),
         manifest_(manifest),
-        study_(manifest.studies()[static_cast<std::size_t>(index)]),
+        study_(manifest.study(index)),
         sample_(engine.read_studies(manifest, {index}, seed)->sample(0, 0)) {}
 
   void add_views(const MaskedReading& reading, SelectionExplanation& result) const {
@@ -215,7 +215,7 @@ class Explainer {
 
   const Engine& engine_;
   const Manifest& manifest_;
-  const Study& study_;
+  const Study study_;
   StudySample sample_;
 };
 
@@ -224,7 +224,7 @@ class Explainer {
 SelectionExplanation explain_selection(const Engine& engine, const Manifest& manifest,
                                        const std::string& study_id, std::uint64_t seed) {
   const std::int64_t index = find_study(manifest, study_id);
-  if (manifest.studies()[static_cast<std::size_t>(index)].report.text.empty())
+  if (!manifest.summary(index).has_report)
     throw Error(ErrorKind::kUsage, manifest.path().string() + ": study " + study_id +
                                        " has no report, so there are no words to mask; choose a "
                                        "study with one");

@@ -36,7 +36,7 @@ TestData read_test_data(const fs::path& path) {
   TestData data;
   data.manifest_sha256 = sha256_file(manifest.path());
   std::set<std::string> patients;
-  for (const Study& study : manifest.studies()) {
+  for (const StudySummary& study : manifest.summaries()) {
     if (study.split != Split::kTest) continue;
     ++data.studies;
     patients.insert(study.patient_id);

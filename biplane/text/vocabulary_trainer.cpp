@@ -37,10 +37,11 @@ struct Word {
 // Ordered by text, so that nothing below depends on the order of the texts.
 using WordCounts = std::map<std::string, std::int64_t>;
 
-WordCounts count_words(const std::vector<std::string>& texts, bool lowercase) {
+WordCounts count_words(std::int64_t texts, const std::function<std::string(std::int64_t)>& text,
+                       bool lowercase) {
   std::unordered_map<std::string, std::int64_t> counts;
-  for (const std::string& text : texts) {
-    const SplitText split = split_words(text, lowercase);
+  for (std::int64_t i = 0; i < texts; ++i) {
+    const SplitText split = split_words(text(i), lowercase);
     for (const SplitWord& word : split.words) {
       if (word.end - word.begin <= kLongestWord) ++counts[std::string(split.view(word))];
     }
@@ -222,11 +223,19 @@ Start make_start(const WordCounts& counts, const std::set<char32_t>& alphabet) {
 
 Vocabulary train_vocabulary(const std::vector<std::string>& texts,
                             const VocabularyTrainerOptions& options) {
+  return train_vocabulary(
+      static_cast<std::int64_t>(texts.size()),
+      [&texts](std::int64_t i) { return texts[static_cast<std::size_t>(i)]; }, options);
+}
+
+Vocabulary train_vocabulary(std::int64_t count,
+                            const std::function<std::string(std::int64_t)>& text,
+                            const VocabularyTrainerOptions& options) {
   check_options(options);
-  const WordCounts counts = count_words(texts, options.lowercase);
+  const WordCounts counts = count_words(count, text, options.lowercase);
   if (counts.empty()) {
     throw Error(ErrorKind::kBadContent, "no vocabulary can be trained: none of the " +
-                                            std::to_string(texts.size()) + " texts holds a word");
+                                            std::to_string(count) + " texts holds a word");
   }
   constexpr std::int64_t kUsualAlphabet = 1000;
   const std::int64_t limit =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct VocabularyTrainerOptions {
 // one; equal counts go to the pair of lower ids, so the result depends on the texts only, not on
 // their order. Throws Error kUsage for bad options, kBadContent where no text holds a word.
 Vocabulary train_vocabulary(const std::vector<std::string>& texts,
+                            const VocabularyTrainerOptions& options = {});
+// The same of texts that are read one by one: `text` gives number 0 .. count-1.
+Vocabulary train_vocabulary(std::int64_t count,
+                            const std::function<std::string(std::int64_t)>& text,
                             const VocabularyTrainerOptions& options = {});
 
 }  // namespace biplane

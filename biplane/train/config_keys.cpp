@@ -15,11 +15,12 @@ namespace {
 constexpr std::string_view kFree[] = {
     "train.checkpoint_every", "train.keep",     "train.log_every", "train.device",
     "train.threads",          "data.manifest",  "data.root",       "data.workers",
-    "data.prefetch",          "data.cache_mib", "data.vocabulary"};
+    "data.prefetch",          "data.cache_mib", "data.vocabulary", "data.exclude_patients_of"};
 constexpr std::string_view kArchitecture = "model.";
 
 bool is_free(const std::string& key) {
-  return std::find(std::begin(kFree), std::end(kFree), key) != std::end(kFree);
+  const std::string name = key.substr(0, key.find('['));  // of a list
+  return std::find(std::begin(kFree), std::end(kFree), name) != std::end(kFree);
 }
 
 std::string value_of(const std::map<std::string, std::string>& keys, const std::string& key) {

@@ -97,17 +97,17 @@ class Planner {
 
   void read_manifest(bool vocabulary_awaited) {
     const Manifest manifest = Manifest::read(config_.data.manifest, config_.data.root);
-    const std::vector<std::int64_t> chosen = chosen_studies(manifest, config_.data);
+    const std::vector<std::int64_t> chosen = chosen_studies(
+        manifest, config_.data, exclude_patients(manifest, config_.data.exclude_patients_of));
     plan_.studies = static_cast<std::int64_t>(chosen.size());
     if (vocabulary_awaited) return;
-    const TextPipeline text = make_text_pipeline(config_.data, manifest.studies(), chosen);
+    const TextPipeline text = make_text_pipeline(config_.data, manifest, chosen);
     plan_.vocabulary = text.tokenizer.vocabulary().size();
     const std::int64_t stride = std::max<std::int64_t>(1, *plan_.studies / kReportsRead);
     double sum = 0, read = 0;
     for (std::int64_t i = 0; i < *plan_.studies; i += stride, ++read) {
-      const auto study = static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)]);
-      sum += static_cast<double>(
-          text.tokenizer.encode(manifest.studies()[study].report.text, text.max_tokens).size());
+      const Study study = manifest.study(chosen[static_cast<std::size_t>(i)]);
+      sum += static_cast<double>(text.tokenizer.encode(study.report.text, text.max_tokens).size());
     }
     plan_.tokens = sum / read;
   }

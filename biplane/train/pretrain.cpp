@@ -43,10 +43,9 @@ std::string corpus_name(const RunData& data) {
 
 ModelDescription describe(const PretrainConfig& config, const RunData& data,
                           const std::vector<std::string>& initial_corpora) {
-  const auto lacks = [&](bool (*has)(const Study&)) {
-    return std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
-      return !has(data.manifest->studies()[static_cast<std::size_t>(index)]);
-    });
+  const auto lacks = [&](bool StudySummary::*has) {
+    return std::any_of(data.chosen.begin(), data.chosen.end(),
+                       [&](std::int64_t index) { return !(data.manifest->summary(index).*has); });
   };
   const WordPieceTokenizer& tokenizer = data.dataset->text().tokenizer;
   ModelProvenance provenance;
@@ -60,11 +59,11 @@ ModelDescription describe(const PretrainConfig& config, const RunData& data,
   if (config.loss.labels.weight > 0) provenance.labels = config.data.label_names();
   const bool fused = config.loss.uses_fused(), mean = config.model.fusion == "mean";
   provenance.absent_frontal_trained =
-      mean || (fused && (config.model.view_dropout.frontal > 0 || lacks(has_frontal) ||
-                         config.loss.views == "lateral"));
+      mean || (fused && (config.model.view_dropout.frontal > 0 ||
+                         lacks(&StudySummary::has_frontal) || config.loss.views == "lateral"));
   provenance.absent_lateral_trained =
-      mean || (fused && (config.model.view_dropout.lateral > 0 || lacks(has_lateral) ||
-                         config.loss.views == "frontal"));
+      mean || (fused && (config.model.view_dropout.lateral > 0 ||
+                         lacks(&StudySummary::has_lateral) || config.loss.views == "frontal"));
   provenance.fusion_trained = mean || fused;
   provenance.frontal_trained = config.loss.views != "lateral";
   provenance.lateral_trained = config.loss.views != "frontal";

@@ -16,8 +16,8 @@ namespace {
 struct Count {
   std::int64_t studies = 0;
   std::string first;
-  void add(const Study& study) {
-    if (studies++ == 0) first = study.study_id;
+  void add(const std::string& study_id) {
+    if (studies++ == 0) first = study_id;
   }
 };
 
@@ -25,9 +25,9 @@ Count without_report(const RunData& data, const DataConfig& config) {
   StudyFilter all = config.filter();
   all.require_report = false;
   Count count;
-  for (const std::int64_t index : select_studies(data.manifest->studies(), all)) {
-    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
-    if (study.report.text.empty()) count.add(study);
+  for (const std::int64_t index : select_studies(*data.manifest, all, data.exclusion.studies)) {
+    const StudySummary& study = data.manifest->summary(index);
+    if (!study.has_report) count.add(study.study_id);
   }
   return count;
 }
@@ -41,13 +41,12 @@ std::string content_of(const View& view) {
 void check_labels(const RunData& data, const DataConfig& config) {
   for (const std::string& name : config.labels) {
     const bool known = std::any_of(data.chosen.begin(), data.chosen.end(), [&](std::int64_t index) {
-      return data.manifest->studies()[static_cast<std::size_t>(index)].labels.contains(name);
+      return data.manifest->study(index).labels.contains(name);
     });
     if (known) continue;
     std::vector<std::string> names;
-    for (const auto& [label, value] :
-         data.manifest->studies()[static_cast<std::size_t>(data.chosen.front())].labels)
-      names.push_back(label);
+    const Study first = data.manifest->study(data.chosen.front());
+    for (const auto& [label, value] : first.labels) names.push_back(label);
     throw Error(ErrorKind::kUsage, "data.labels: no study of " + config.manifest +
                                        " has a label '" + name + "'" + did_you_mean(name, names));
   }
@@ -55,12 +54,15 @@ void check_labels(const RunData& data, const DataConfig& config) {
 
 }  // namespace
 
-std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataConfig& config) {
-  std::vector<std::int64_t> chosen = select_studies(manifest.studies(), config.filter());
+std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataConfig& config,
+                                         const PatientExclusion& exclusion) {
+  std::vector<std::int64_t> chosen = select_studies(manifest, config.filter(), exclusion.studies);
   if (chosen.empty()) {
-    throw Error(ErrorKind::kUsage,
-                fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}",
-                            config.manifest, config.split, config.views));
+    throw Error(
+        ErrorKind::kUsage,
+        fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}{}",
+                    config.manifest, config.split, config.views,
+                    exclusion.studies.empty() ? "" : ", data.exclude_patients_of"));
   }
   return chosen;
 }
@@ -68,10 +70,11 @@ std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataCon
 RunData read_run_data(const DataConfig& config, std::uint64_t seed) {
   RunData data;
   data.manifest = std::make_shared<Manifest>(Manifest::read(config.manifest, config.root));
-  data.chosen = chosen_studies(*data.manifest, config);
+  data.exclusion = exclude_patients(*data.manifest, config.exclude_patients_of);
+  data.chosen = chosen_studies(*data.manifest, config, data.exclusion);
   check_labels(data, config);
   data.dataset = std::make_shared<StudyDataset>(
-      data.manifest, data.chosen, make_text_pipeline(config, data.manifest->studies(), data.chosen),
+      data.manifest, data.chosen, make_text_pipeline(config, *data.manifest, data.chosen),
       DatasetOptions::from(config, seed, /*training=*/true));
   return data;
 }
@@ -82,16 +85,17 @@ std::string lexicon_text(const DataConfig& config) {
 }
 
 std::string data_fingerprint(const RunData& data, const DataConfig& config) {
-  std::string text = sha256_hex(lexicon_text(config)) + '\n';
+  Sha256 hash;
+  hash.update(sha256_hex(lexicon_text(config)) + '\n');
   for (const std::int64_t index : data.chosen) {
-    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
-    text += std::to_string(index) + ' ' + study.study_id + '\n';
-    text += sha256_hex(study.report.text) + '\n';
-    for (const View& view : study.views) text += content_of(view) + '\n';
+    const Study study = data.manifest->study(index);
+    hash.update(std::to_string(index) + ' ' + study.study_id + '\n');
+    hash.update(sha256_hex(study.report.text) + '\n');
+    for (const View& view : study.views) hash.update(content_of(view) + '\n');
   }
   const Vocabulary& vocabulary = data.dataset->text().tokenizer.vocabulary();
-  for (std::int64_t id = 0; id < vocabulary.size(); ++id) text += vocabulary.token(id) + '\n';
-  return sha256_hex(text);
+  for (std::int64_t id = 0; id < vocabulary.size(); ++id) hash.update(vocabulary.token(id) + '\n');
+  return hash.hex();
 }
 
 std::vector<std::string> report_warnings(const RunData& data, const DataConfig& config) {
@@ -99,15 +103,15 @@ std::vector<std::string> report_warnings(const RunData& data, const DataConfig& 
   const std::int64_t unknown = tokenizer.vocabulary().unk_id();
   Count wordless, cut;
   for (const std::int64_t index : data.chosen) {
-    const Study& study = data.manifest->studies()[static_cast<std::size_t>(index)];
+    const Study study = data.manifest->study(index);
     const Encoding report = tokenizer.encode(study.report.text);
     bool known = false;
     for (std::size_t i = 0; i < report.size(); ++i)
       known = known || (report.special[i] == 0 && report.ids[i] != unknown);
-    if (!known) wordless.add(study);
-    if (static_cast<std::int64_t>(report.size()) > config.max_tokens) cut.add(study);
+    if (!known) wordless.add(study.study_id);
+    if (static_cast<std::int64_t>(report.size()) > config.max_tokens) cut.add(study.study_id);
   }
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = data.exclusion.lines();
   const auto warn = [&](const Count& count, const std::string& what) {
     if (count.studies == 0) return;
     lines.push_back(fmt::format("warning: {} of {} studies {} (first: {})", count.studies,

@@ -1,6 +1,7 @@
 """`biplane audit`: bad files, leaks within a manifest and between several, copies of images."""
 
 import json
+import os
 import shutil
 
 from program import ProgramTest, grey_png, run_tests
@@ -108,6 +109,21 @@ class AuditOfSeveral(ProgramTest):
         _, images = self.rewrite("again", split="test", study_id=lambda name: "x" + name, report={"text": "Another."})
         report = self.audit(f"a={self.folder / 'png'}", f"b={self.folder / 'again'}", code=1, wanted="image in two splits")
         self.assertEqual(self.kinds(report), ["image"] * images)
+
+    def test_parts_of_several_machines_make_one_audit(self):
+        self.rewrite("jpeg", split="test")
+        arguments = [f"ours={self.folder / 'png'}", f"theirs={self.folder / 'jpeg'}"]
+        checks = ["--checks", self.folder / "checks"]
+        one = self.audit(*arguments, code=1)
+        for part in ("0/2", "1/2"):
+            self.assertEqual(self.expect_ok("audit", *arguments, *checks, "--shard", part), "")
+        for image in (self.folder / "png").rglob("*.png"):  # is not read again
+            status = image.stat()
+            image.write_bytes(bytes(status.st_size))
+            os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.assertEqual(self.audit(*arguments, *checks, code=1), one)
+        self.assertNotEqual(self.audit(*arguments, code=65, wanted="broken file"), one)
+        self.expect_error(2, "--shard: needs --checks", "audit", *arguments, "--shard", "0/2")
 
     def test_bad_options_are_named(self):
         self.expect_error(2, "did you mean 'copy'", "audit", self.folder / "png", "--allow-leak", "copi")

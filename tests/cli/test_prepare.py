@@ -1,6 +1,7 @@
 """`prepare CORPUS` on phantoms in the layouts of public corpora, on roots that are none, and with options of another corpus."""
 
 import json
+import os
 
 from program import ProgramTest, run_tests
 
@@ -27,6 +28,38 @@ class PrepareCorpus(ProgramTest):
                 audit = json.loads(self.expect_ok("audit", out / "manifest.jsonl", "--json"))
                 self.assertTrue(audit["clean"])
                 self.assertEqual(audit["empty_reports"], len(lines))
+
+    def test_parts_of_several_machines_make_what_one_makes(self):
+        root, one, many = self.folder / "nih", self.folder / "one", self.folder / "many"
+        self.expect_ok("phantom", "--out", root, "--studies", "30", "--size", "32", "--seed", "5", "--layout", "nih")
+        images = sorted((root / "images").glob("*.png"))
+        images[3].write_bytes(b"broken")
+        self.expect_ok("prepare", "nih", "--root", root, "--out", one)
+        for part in (2, 0):  # part 1 is lost
+            self.assertEqual(self.expect_ok("prepare", "nih", "--root", root, "--out", many, "--shard", f"{part}/3"), "")
+        self.assertFalse((many / "manifest.jsonl").exists())
+        records = [json.loads(line) for part in many.glob("part-*-of-3/images.jsonl") for line in part.read_text().splitlines()]
+        self.assertTrue(15 <= len(records) <= 22, len(records))
+        for record in records:  # what is known is not read again: the images may be gone bad, at the same size and time
+            image = root / record["key"]
+            status = image.stat()
+            image.write_bytes(bytes(status.st_size))
+            os.utime(image, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.expect_ok("prepare", "nih", "--root", root, "--out", many)
+        for name in ("manifest.jsonl", "funnel.json"):
+            self.assertEqual((many / name).read_bytes(), (one / name).read_bytes())
+        self.assertEqual(sorted(path.name for path in many.iterdir()), ["funnel.json", "manifest.jsonl"])
+        self.expect_error(2, "'3/3' is not PART/PARTS", "prepare", "nih", "--root", root, "--out", many, "--shard", "3/3")
+
+    def test_an_interrupted_preparation_goes_on(self):
+        root, out = self.folder / "nih", self.folder / "out"
+        self.expect_ok("phantom", "--out", root, "--studies", "30", "--size", "32", "--seed", "5", "--layout", "nih")
+        for image in sorted((root / "images").glob("*.png"))[:20]:
+            image.write_bytes(b"broken")
+        self.expect_error(65, "bad", "prepare", "nih", "--root", root, "--out", out)
+        self.assertEqual([path.name for path in out.glob("part-*")], ["part-0-of-1"])
+        self.expect_ok("prepare", "nih", "--root", root, "--out", out, "--max-bad", "1")
+        self.assertEqual(list(out.glob("part-*")), [])
 
     def test_a_root_that_is_another_folder_shows_the_files_expected(self):
         for corpus in [*LAYOUTS, "vindr"]:

@@ -24,7 +24,7 @@ struct RoundTrip {
     options.root = phantom.folder.path();
     made = prepare_corpus(find_corpus(corpus), options);
     EXPECT_NO_THROW(made.funnel.check_bad(0));
-    EXPECT_EQ(made.studies.size(), phantom.manifest.studies().size());
+    EXPECT_EQ(made.studies.size(), phantom.manifest.summaries().size());
   }
 
   // Calls check(truth, own) for every study; images are compared here.
@@ -33,7 +33,7 @@ struct RoundTrip {
     std::map<std::string, const Study*> by_path;
     for (const Study& study : made.studies) by_path[study.views.at(0).path] = &study;
     std::map<std::string, std::string> patients;
-    for (const Study& truth : phantom.manifest.studies()) {
+    for (const Study& truth : phantom.manifest.read_all()) {
       ASSERT_EQ(by_path.count(truth.views[0].path), 1u) << truth.views[0].path;
       const Study& own = *by_path[truth.views[0].path];
       EXPECT_EQ(own.views[0].sha256, truth.views[0].sha256);

@@ -118,9 +118,9 @@ TEST(Manifest, IsWrittenWholeOrNotAtAll) {
   writer.finish();
   EXPECT_EQ(writer.count(), 1);
   const Manifest manifest = Manifest::read(folder / "out");
-  EXPECT_EQ(manifest.studies().size(), 1u);
+  EXPECT_EQ(manifest.summaries().size(), 1u);
   EXPECT_EQ(manifest.path(), path);
-  EXPECT_EQ(manifest.image_path(manifest.studies()[0].views[0]), folder / "out/images/a.png");
+  EXPECT_EQ(manifest.image_path(manifest.study(0).views[0]), folder / "out/images/a.png");
 }
 
 TEST(Manifest, TakesImagesFromTheRootThatIsGiven) {
@@ -131,7 +131,7 @@ TEST(Manifest, TakesImagesFromTheRootThatIsGiven) {
   make_folder(folder / "images");
   write_file_atomically(folder / "images/x.png", "here");
   const Manifest manifest = Manifest::read(folder / "manifest.jsonl", folder / "images");
-  EXPECT_EQ(manifest.image_path(manifest.studies()[0].views[0]), folder / "images/x.png");
+  EXPECT_EQ(manifest.image_path(manifest.study(0).views[0]), folder / "images/x.png");
   try {
     Manifest::read(folder / "manifest.jsonl", folder / "elsewhere");
     ADD_FAILURE() << "a root that is not there was accepted";

@@ -227,7 +227,7 @@ TEST(PairsRealData, GivesTheStudiesThatTheListHolds) {
   EXPECT_EQ(result.studies.size(), ids.size());
   StudyFilter filter;
   filter.require_both = true;
-  EXPECT_EQ(select_studies(result.studies, filter).size(), two_view.size());
+  EXPECT_EQ(select_studies(Manifest(result.studies, {}), filter).size(), two_view.size());
   std::size_t views = 0, several = 0;
   for (const Study& study : result.studies) {
     views += study.views.size();

@@ -21,13 +21,11 @@ Study make_study(const std::string& id, bool lateral, bool report, Split split =
   return study;
 }
 
-const std::vector<Study> kStudies = {make_study("b2", true, true),
-                                     make_study("a10", true, true),
-                                     make_study("a9", false, true),
-                                     make_study("Z", true, false),
-                                     make_study("B1", true, true),
-                                     make_study("a1", true, true),
-                                     make_study("t", true, true, Split::kTest)};
+const Manifest kStudies({make_study("b2", true, true), make_study("a10", true, true),
+                         make_study("a9", false, true), make_study("Z", true, false),
+                         make_study("B1", true, true), make_study("a1", true, true),
+                         make_study("t", true, true, Split::kTest)},
+                        {});
 
 TEST(Selection, TakesTheFirstByStudyIdInByteOrder) {
   StudyFilter filter;
@@ -49,8 +47,8 @@ TEST(Selection, InvertGivesAllOthersOfTheSplit) {
 }
 
 TEST(Selection, WithoutConditionsTakesEverything) {
-  EXPECT_EQ(select_studies(kStudies, {}).size(), kStudies.size());
-  EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("")).size(), kStudies.size());
+  EXPECT_EQ(select_studies(kStudies, {}).size(), kStudies.summaries().size());
+  EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("")).size(), kStudies.summaries().size());
   EXPECT_EQ(select_studies(kStudies, StudyFilter::parse("split=test")),
             std::vector<std::int64_t>{6});
 }

@@ -189,8 +189,9 @@ TEST(TextPipeline, TrainsAVocabularyOnTheChosenReportsOnly) {
   const SmallData data(8);
   DataConfig config;
   config.vocabulary_size = 120;
-  std::vector<Study> studies = data.manifest()->studies();
-  studies[7].report.text = "Zebra zebra zebra.";
+  std::vector<Study> changed = data.manifest()->read_all();
+  changed[7].report.text = "Zebra zebra zebra.";
+  const Manifest studies(changed, data.root());
   const TextPipeline all = make_text_pipeline(config, studies, {0, 1, 2, 3, 4, 5, 6, 7});
   const TextPipeline some = make_text_pipeline(config, studies, {0, 1, 2, 3, 4, 5, 6});
   EXPECT_TRUE(all.tokenizer.vocabulary().find("z").has_value());

@@ -126,7 +126,7 @@ TEST(StudyLoader, LabelsAreZeroAndOneAndNotANumberWhereNothingCertainIsKnown) {
 
 TEST(StudyLoader, LabelsMayBeOthersOfTheManifestByName) {
   const SmallData data(12);
-  std::vector<Study> studies = data.manifest()->studies();
+  std::vector<Study> studies = data.manifest()->read_all();
   for (std::size_t i = 0; i < studies.size(); ++i)
     studies[i].labels = {{"nodule", static_cast<int>(i % 3) - 1}};
   DatasetOptions options = data.options(false);

@@ -21,11 +21,11 @@ class SmallData {
     DataConfig config;
     config.vocabulary_size = 120;
     config.max_tokens = 32;
-    text_ = std::make_unique<TextPipeline>(make_text_pipeline(config, manifest_->studies(), all()));
+    text_ = std::make_unique<TextPipeline>(make_text_pipeline(config, *manifest_, all()));
   }
 
   std::vector<std::int64_t> all() const {
-    std::vector<std::int64_t> places(manifest_->studies().size());
+    std::vector<std::int64_t> places(manifest_->summaries().size());
     std::iota(places.begin(), places.end(), 0);
     return places;
   }

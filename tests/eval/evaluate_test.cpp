@@ -35,14 +35,15 @@ struct Fixture {
         manifest(Manifest::read(small.manifest_path())),
         prompts(parse_prompts(testing::kPromptText)) {
     std::vector<std::int64_t> all;
-    for (std::size_t i = 0; i < manifest.studies().size(); ++i)
-      all.push_back(static_cast<std::int64_t>(i));
+    for (std::int64_t i = 0; i < manifest.size(); ++i) all.push_back(i);
     features = engine.encode(manifest, all);
+    studies = manifest.studies(features.studies);
   }
   EvaluationInput input() const {
     return {.engine = engine,
             .manifest = manifest,
             .features = features,
+            .studies = studies,
             .prompts = &prompts,
             .pool = 10,
             .bootstrap = {.repeats = 20, .seed = 0},
@@ -52,6 +53,7 @@ struct Fixture {
   Manifest manifest;
   PromptSet prompts;
   StudyFeatures features;
+  std::vector<Study> studies;
 };
 
 const ResultRow* find(const std::vector<ResultRow>& rows, const std::string& metric,
@@ -169,8 +171,7 @@ double expected_auroc(const Fixture& setup, const PromptClass& prompts, bool mar
   std::vector<double> score;
   std::vector<std::uint8_t> label;
   for (std::int64_t i = 0; i < setup.features.size(); ++i) {
-    const int value =
-        setup.manifest.studies()[static_cast<std::size_t>(i)].labels.at(prompts.finding);
+    const int value = setup.manifest.study(i).labels.at(prompts.finding);
     if (value < 0) continue;
     const torch::Tensor direction = margin ? positive - negative : positive;
     score.push_back(studies[i].dot(direction).item<double>());

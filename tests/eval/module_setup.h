@@ -28,14 +28,15 @@ struct ModuleSetup {
     engine = std::make_unique<Engine>(Engine::open(small.model_path(), {.threads = 2, .batch = 5}));
     prompts = parse_prompts(kPromptText);
     std::vector<std::int64_t> all;
-    for (std::size_t i = 0; i < manifest.studies().size(); ++i)
-      all.push_back(static_cast<std::int64_t>(i));
+    for (std::int64_t i = 0; i < manifest.size(); ++i) all.push_back(i);
     features = engine->encode(manifest, all);
+    truth = manifest.studies(features.studies);
   }
   EvaluationInput input() const {
     return {.engine = *engine,
             .manifest = manifest,
             .features = features,
+            .studies = truth,
             .prompts = &prompts,
             .bootstrap = {.repeats = 20, .seed = 0}};
   }
@@ -49,6 +50,7 @@ struct ModuleSetup {
   PromptSet prompts;
   std::unique_ptr<Engine> engine;
   StudyFeatures features;
+  std::vector<Study> truth;
 };
 
 struct Wanted {

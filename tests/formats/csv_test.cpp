@@ -10,6 +10,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/core/random.h"
+#include "tests/formats/guarded_child.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -164,6 +165,38 @@ TEST_F(Csv, CapsOnFieldsAndColumnsHold) {
   CsvRow row;
   EXPECT_TRUE(csv.next(row));  // what comes before the failure is handed out
   EXPECT_THROW(csv.next(row), Error);
+}
+
+TEST_F(Csv, LinesWithoutEndAreRefusedInLittleMemory) {
+  const auto complaint = [&](const std::string& begin, const std::string& wanted) {
+    const auto path = write(begin);
+    std::filesystem::resize_file(path, std::uintmax_t{10} << 30);  // zeros that take no disk
+    return testing::complaint_in_child([&]() -> std::string {
+      try {
+        CsvReader csv(path);
+        for (CsvRow row; csv.next(row);) {
+        }
+        return "accepted";
+      } catch (const Error& error) {
+        const std::string message = error.what();
+        return message.find(wanted) == std::string::npos ? message : "";
+      }
+    });
+  };
+  EXPECT_EQ(complaint("", "header: a field of more than 1048576 bytes"), "");
+  EXPECT_EQ(complaint("a,b\n1,2\n3,", "row 2: a field of more than 1048576 bytes"), "");
+  EXPECT_EQ(complaint("a,b\n1,2\n3,\"", "row 2: a field of more than 1048576 bytes"), "");
+  std::string columns = "a,b\n1";
+  for (int i = 0; i < 5000; ++i) columns += ",1";
+  EXPECT_EQ(complaint(columns, "row 1: more than 4096 columns"), "");
+}
+
+TEST_F(Csv, BytesOfLatin1AreGivenAsTheyStand) {
+  const auto all = rows("a,b\r\nM\xFCller,1\r\n\xFF,2\r\n");
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].fields[0], "M\xFCller");
+  EXPECT_EQ(all[1].fields[0], "\xFF");
+  EXPECT_EQ(all[1].problem, "");
 }
 
 TEST_F(Csv, GzipIsReadAndItsDamageIsAnError) {

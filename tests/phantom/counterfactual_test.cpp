@@ -38,13 +38,13 @@ TEST(Counterfactual, EveryTestStudyIsWrittenWithoutEachOfItsFindings) {
   const Manifest manifest = Manifest::read(out.path()),
                  without = Manifest::read(out / "counterfactual.jsonl");
   std::size_t at = 0;
-  for (const Study& study : manifest.studies()) {
+  for (const Study& study : manifest.read_all()) {
     EXPECT_FALSE(study.counterfactual.has_value());
     if (study.split != Split::kTest) continue;
     for (const std::string& finding : finding_names()) {
       if (study.labels.at(finding) == 0) continue;
-      ASSERT_LT(at, without.studies().size());
-      const Study& other = without.studies()[at++];
+      ASSERT_LT(at, without.summaries().size());
+      const Study other = without.study(static_cast<std::int64_t>(at++));
       ASSERT_TRUE(other.counterfactual.has_value());
       EXPECT_EQ(other.counterfactual->of, study.study_id);
       EXPECT_EQ(other.counterfactual->removed, finding);
@@ -59,7 +59,7 @@ TEST(Counterfactual, EveryTestStudyIsWrittenWithoutEachOfItsFindings) {
         EXPECT_EQ(view.sha256, sha256_file(without.image_path(view)));
     }
   }
-  EXPECT_EQ(at, without.studies().size());
+  EXPECT_EQ(at, without.summaries().size());
   EXPECT_EQ(summary.counterfactuals, static_cast<std::int64_t>(at));
   EXPECT_GT(at, 15u);
 }

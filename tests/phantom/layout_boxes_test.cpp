@@ -31,7 +31,7 @@ std::multiset<Corners> boxes_of(const Study& study, const std::set<std::string>&
 bool has(const Study& study, const char* finding) { return study.labels.at(finding) == 1; }
 
 void expect_only_frontals(const WrittenLayout& made) {
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     ASSERT_EQ(study.views.size(), 1U);
     EXPECT_TRUE(is_frontal(study.views[0].view));
   }
@@ -62,7 +62,7 @@ TEST(RsnaLayout, RowsGiveTheBoxesBack) {
   const std::regex name(
       "stage_2_train_images/"
       "([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})\\.dcm");
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     std::smatch part;
     ASSERT_TRUE(std::regex_match(study.views[0].path, part, name)) << study.views[0].path;
     const auto truth = boxes_of(study, {"consolidation", "retrocardiac_consolidation"});
@@ -77,7 +77,7 @@ TEST(RsnaLayout, RowsGiveTheBoxesBack) {
                                           : "No Lung Opacity / Not Normal");
     EXPECT_EQ(probe_image(made.manifest.image_path(study.views[0])).format, ImageFormat::kDicom);
   }
-  EXPECT_EQ(target.size(), made.manifest.studies().size());
+  EXPECT_EQ(target.size(), made.manifest.summaries().size());
 }
 
 TEST(RsnaLayout, APatientHasARowForEachBoxInBothTables) {
@@ -121,7 +121,7 @@ TEST(SiimLayout, OredRunLengthsGiveTheMasksBack) {
   for (auto line = all.begin() + 1; line != all.end(); ++line)
     stage2[words(*line, ',')[0]].push_back(words(*line, ',')[1]);
   std::size_t several = 0, positive = 0;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     const std::string id = std::filesystem::path(study.views[0].path).stem().string();
     EXPECT_TRUE(study.views[0].path.starts_with(
         study.split == Split::kTest ? "dicom-images-test/2.25." : "dicom-images-train/2.25."));
@@ -180,11 +180,11 @@ TEST(NihLayout, LabelsBoxesAndListsGiveTheManifestBack) {
   }
   const auto train = read_lines(made.folder / "train_val_list.txt");
   const auto test = read_lines(made.folder / "test_list.txt");
-  EXPECT_EQ(rows.size(), made.manifest.studies().size());
+  EXPECT_EQ(rows.size(), made.manifest.summaries().size());
   EXPECT_EQ(train.size() + test.size(), rows.size());
   std::size_t boxed = 0;
   std::map<std::string, std::string> patient_of;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     const std::string image = file_name(study.views[0].path);
     const testing::TableRow& row = rows.at(image);
     std::set<std::string> wanted;
@@ -234,11 +234,11 @@ TEST(CovidxLayout, ClassesAndSplitsComeBackFromBothEndsOfALine) {
                                            f[f.size() - 2].size() - 3);
       entries[split + ("/" + name)] = {f[0], f[f.size() - 2], f.back()};
     }
-  EXPECT_EQ(entries.size(), made.manifest.studies().size());
+  EXPECT_EQ(entries.size(), made.manifest.summaries().size());
   std::set<std::string> classes;
   std::size_t blanks = 0;
   std::map<std::string, std::string> patient_of;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     const std::string& path = study.views[0].path;
     const std::vector<std::string>& entry = entries.at(path);
     EXPECT_EQ(entry[1], has(study, "edema") ? "COVID-19"
@@ -274,10 +274,10 @@ TEST(ObjectCxrLayout, ShapesGiveTheBoxesOfDevicesWiresAndClipsBack) {
   for (const char* split : {"train", "dev", "test"})
     for (const auto& row : testing::read_table(made.folder / (std::string(split) + ".csv")))
       annotations[split + ("/" + row.at("image_name"))] = row.at("annotation");
-  EXPECT_EQ(annotations.size(), made.manifest.studies().size());
+  EXPECT_EQ(annotations.size(), made.manifest.summaries().size());
   std::map<char, int> shapes;
   std::set<std::string> labels;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     const std::string& text = annotations.at(study.views[0].path);
     std::multiset<Corners> written;
     for (const std::string& one : words(text, ';')) {

@@ -56,7 +56,7 @@ TEST(MimicLayout, MetadataSplitAndLabelsGiveTheManifestBack) {
   std::map<std::string, std::string> subject_of;
   std::size_t images = 0, two_frontals = 0, tests = 0;
   std::set<std::string> positions;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     int frontals = 0;
     for (const View& view : study.views) {
       std::smatch part;
@@ -90,7 +90,7 @@ TEST(MimicLayout, MetadataSplitAndLabelsGiveTheManifestBack) {
   EXPECT_EQ(subjects.size(), subject_of.size());
   EXPECT_EQ(metadata.size(), images);
   EXPECT_EQ(split.size(), images);
-  EXPECT_EQ(chexpert.size(), made.manifest.studies().size());
+  EXPECT_EQ(chexpert.size(), made.manifest.summaries().size());
   EXPECT_EQ(test.size(), tests);
   EXPECT_GT(two_frontals, 2U);
   EXPECT_EQ(positions, (std::set<std::string>{"PA", "AP", "LATERAL", "LL"}));
@@ -98,7 +98,7 @@ TEST(MimicLayout, MetadataSplitAndLabelsGiveTheManifestBack) {
 
 TEST(MimicLayout, ReportFilesHoldTheSectionsOfTheReport) {
   const WrittenLayout& made = mimic();
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     const std::string& image = study.views.front().path;
     const std::string text = read_file(made.folder / (image.substr(0, image.rfind('/')) + ".txt"));
     EXPECT_TRUE(text.starts_with(std::string(33, ' ') + "FINAL REPORT\n")) << text;
@@ -115,7 +115,7 @@ TEST(MimicLayout, ReportFilesHoldTheSectionsOfTheReport) {
 TEST(MimicLayout, ASecondFrontalHasItsOwnImageAndTruth) {
   const WrittenLayout& made = mimic();
   std::size_t masks = 0;
-  for (const Study& study : made.manifest.studies())
+  for (const Study& study : made.manifest.read_all())
     for (std::size_t i = 1; i < study.views.size(); ++i) {
       if (!is_frontal(study.views[i].view)) continue;
       EXPECT_EQ(study.views[i].view, ViewPosition::kAP);
@@ -140,7 +140,7 @@ TEST(ChexpertLayout, RowsGiveTheManifestBack) {
   }
   std::map<std::string, std::string> patient_of;
   std::size_t images = 0;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     for (const View& view : study.views) {
       ++images;
       const TableRow& row = rows.at(view.path);
@@ -174,7 +174,7 @@ TEST(OpeniLayout, XmlAndCsvGiveTheManifestBack) {
   const auto headers = by(read_table(made.folder / "nlmcxr_dicom_metadata.csv"), "imageid");
   std::size_t images = 0;
   std::set<std::string> uids;
-  for (const Study& study : made.manifest.studies()) {
+  for (const Study& study : made.manifest.read_all()) {
     std::set<std::string> wanted;
     for (const auto& [finding, value] : study.labels)
       if (value == 1) wanted.insert(corpus_labels(finding).mesh);
@@ -225,7 +225,7 @@ TEST(OpeniLayout, XmlAndCsvGiveTheManifestBack) {
               study.views.size());
   }
   EXPECT_EQ(projections.size(), images);
-  EXPECT_EQ(reports.size(), made.manifest.studies().size());
+  EXPECT_EQ(reports.size(), made.manifest.summaries().size());
 }
 
 TEST(PairsLayout, RowsGiveTheManifestBackAlsoAsDicom) {
@@ -233,8 +233,8 @@ TEST(PairsLayout, RowsGiveTheManifestBackAlsoAsDicom) {
   options.format = "dicom";
   const WrittenLayout made(options);
   const auto rows = by(read_table(made.folder / "studies.csv"), "study_id");
-  EXPECT_EQ(rows.size(), made.manifest.studies().size());
-  for (const Study& study : made.manifest.studies()) {
+  EXPECT_EQ(rows.size(), made.manifest.summaries().size());
+  for (const Study& study : made.manifest.read_all()) {
     const TableRow& row = rows.at(study.study_id);
     EXPECT_EQ(row.at("patient_id"), study.patient_id);
     EXPECT_EQ(row.at("report"), study.report.text);

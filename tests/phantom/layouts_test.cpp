@@ -84,7 +84,7 @@ TEST_P(EveryLayout, EveryImageOfTheManifestExistsOnceAndIsWhatItSays) {
   options.test = options.validate = 6;
   const WrittenLayout made(options);
   std::set<std::string> paths;
-  for (const Study& study : made.manifest.studies())
+  for (const Study& study : made.manifest.read_all())
     for (const View& view : study.views) {
       EXPECT_TRUE(paths.insert(view.path).second) << view.path;
       const DecodedImage image = read_image(made.manifest.image_path(view), {});

@@ -57,10 +57,10 @@ TEST(Phantom, ManifestHoldsWhatWasWritten) {
   const PhantomSummary summary = write_phantom(options, out.path());
   EXPECT_TRUE(std::filesystem::exists(out / "funnel.json"));
   const Manifest manifest = Manifest::read(out.path());
-  ASSERT_EQ(manifest.studies().size(), 60U);
+  ASSERT_EQ(manifest.summaries().size(), 60U);
   std::int64_t images = 0;
   std::set<std::string> patients;
-  for (const Study& study : manifest.studies()) {
+  for (const Study& study : manifest.read_all()) {
     patients.insert(study.patient_id);
     EXPECT_EQ(study.labels.size(), static_cast<std::size_t>(kFindingKinds));
     EXPECT_FALSE(study.report.text.empty());
@@ -123,7 +123,7 @@ TEST(Phantom, PngHoldsTheExactPixels) {
   write_phantom(options, out.path());
   const Manifest manifest = Manifest::read(out.path());
   const PhantomStudy made = make_phantom_study(options, 1);
-  const View& view = manifest.studies()[1].views.front();
+  const View view = manifest.study(1).views.front();
   EXPECT_EQ(read_image(manifest.image_path(view), {}).image.pixels,
             (made.has_frontal ? made.frontal : made.lateral).pixels);
 }

@@ -76,5 +76,24 @@ TEST_F(RunDataTest, ReportsThatTrainingCannotUseAreNamed) {
   EXPECT_THAT(report_warnings(read_run_data(write("good", {"effusion"}), 0), config), IsEmpty());
 }
 
+TEST_F(RunDataTest, PatientsOfAnotherManifestAreNotTrainedOn) {
+  DataConfig config = write("one", {"effusion", "no effusion", "an effusion"});
+  const std::string all = fingerprint(config);
+  write("two", {"effusion"});  // of patient pa
+  config.exclude_patients_of = {(folder_ / "two").string()};
+  const RunData data = read_run_data(config, 0);
+  EXPECT_THAT(data.chosen, ElementsAre(1, 2));
+  EXPECT_NE(data_fingerprint(data, config), all);
+  EXPECT_THAT(report_warnings(data, config),
+              ElementsAre(AllOf(HasSubstr("1 studies of 1 patients"), HasSubstr("two"))));
+  write("two", {"effusion", "effusion", "effusion"});
+  try {
+    read_run_data(config, 0);
+    ADD_FAILURE() << "a run without a study began";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("data.exclude_patients_of"));
+  }
+}
+
 }  // namespace
 }  // namespace biplane

@@ -317,6 +317,7 @@ TEST(Trainer, AnotherConfigurationOrOtherDataAreErrors) {
   threads.config.threads = 3;
   EXPECT_THAT(error_of([&] { threads(folder / "run"); }).what(), HasSubstr("train.threads"));
   free.keys["train.keep"] = "9";
+  free.keys["data.exclude_patients_of[0]"] = "other";
   free.config.threads = 0;
   EXPECT_EQ(free(folder / "run").resumed_from, 12);
 }

@@ -124,6 +124,11 @@ PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& option
 
 void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
                         PreparedCorpus& prepared) {
+  if (!options.shard.is_whole()) {
+    check_shard(prepared.studies, options);
+    prepared = {};
+    return;
+  }
   check_images(prepared.studies, options, prepared.funnel.stage("images read", "images"));
   keep_complete(corpus, prepared);
   const fs::path prefix = options.out.empty() ? fs::path()

@@ -6,12 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "biplane/core/shard.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/splits.h"
 #include "biplane/corpus/study.h"
 
 namespace biplane {
 
+class CheckStore;
 class Progress;
 
 // What every preparation takes.
@@ -24,6 +26,8 @@ struct PrepareOptions {
   int threads = 1;
   bool hash_images = true;       // fill View::sha256
   Progress* progress = nullptr;  // advanced by one per image
+  CheckStore* checks = nullptr;  // what is known of images and what becomes known; may be null
+  Shard shard;  // not the whole: only `checks` is filled, with a part of the images
 };
 
 struct PreparedCorpus {
@@ -65,7 +69,7 @@ std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& optio
 
 // The studies of a corpus whose images are there and decode. A bad row, box or image is counted
 // and left out. Throws Error: as check_root; kBadContent naming file and column for a table that
-// lacks one; kUsage when none of the images is in the root.
+// lacks one; kUsage when none of the images is in the root. Of a shard nothing is given back.
 PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& options);
 
 // The second half of prepare_corpus, on studies as Corpus::read gives them.

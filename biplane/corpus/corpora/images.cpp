@@ -8,6 +8,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
+#include "biplane/corpus/check_store.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/image_check.h"
 #include "biplane/text/unicode.h"
@@ -30,6 +31,12 @@ void read_header(const ImageCheck& check, Study& study, View& view) {
   if (study.age && *study.age > kOldest) study.age.reset();
 }
 
+ImageCheck check_view(const View& view, const PrepareOptions& options) {
+  const fs::path file = options.root / view.path;
+  return options.checks != nullptr ? options.checks->check(view.path, file)
+                                   : check_image(file, options.hash_images);
+}
+
 [[noreturn]] void throw_nothing_there(const PrepareOptions& options, const FunnelStage& stage) {
   throw Error(ErrorKind::kUsage,
               options.root.string() + ": none of the " + std::to_string(stage.in()) +
@@ -46,9 +53,10 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
     for (View& view : study.views) jobs.emplace_back(&study, &view);
   }
   std::vector<ImageCheck> checks(jobs.size());
+  if (options.progress != nullptr) options.progress->expect(static_cast<std::int64_t>(jobs.size()));
   parallel_for(static_cast<std::int64_t>(jobs.size()), options.threads, [&](std::int64_t i) {
     const auto at = static_cast<std::size_t>(i);
-    checks[at] = check_image(options.root / jobs[at].second->path, options.hash_images);
+    checks[at] = check_view(*jobs[at].second, options);
     if (options.progress != nullptr) options.progress->advance();
   });
   std::size_t missing = 0;
@@ -71,6 +79,21 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
   if (!jobs.empty() && missing == jobs.size()) throw_nothing_there(options, stage);
   for (Study& study : studies)
     std::erase_if(study.views, [](const View& view) { return view.path.empty(); });
+}
+
+void check_shard(const std::vector<Study>& studies, const PrepareOptions& options) {
+  std::vector<const View*> jobs;
+  std::int64_t place = 0;
+  for (const Study& study : studies) {
+    for (const View& view : study.views)
+      if (options.shard.takes(place++)) jobs.push_back(&view);
+  }
+  const auto count = static_cast<std::int64_t>(jobs.size());
+  if (options.progress != nullptr) options.progress->expect(count);
+  parallel_for(count, options.threads, [&](std::int64_t i) {
+    check_view(*jobs[static_cast<std::size_t>(i)], options);
+    if (options.progress != nullptr) options.progress->advance();
+  });
 }
 
 ImageIndex::ImageIndex(const fs::path& root) {

@@ -15,6 +15,9 @@ namespace biplane {
 // and taken out of its study. Throws Error kUsage when none of the images is in the root.
 void check_images(std::vector<Study>& studies, const PrepareOptions& options, FunnelStage& stage);
 
+// Reads the images of one shard, of all images in the order of the studies, into options.checks.
+void check_shard(const std::vector<Study>& studies, const PrepareOptions& options);
+
 // The image files under a folder, by name: corpora are unpacked into folders of many shapes.
 class ImageIndex {
  public:
