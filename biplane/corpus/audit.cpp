@@ -75,7 +75,7 @@ Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& o
     const Manifest& manifest = *inputs[place.input].manifest;
     const View& view = manifest.studies()[place.study].views[place.view];
     checks.images[place.input][place.study][place.view] = check_image(
-        manifest.image_path(view), true, &checks.all.prints[static_cast<std::size_t>(i)]);
+        manifest.image_source(view), true, &checks.all.prints[static_cast<std::size_t>(i)]);
     if (options.progress != nullptr) options.progress->advance();
   });
   for (const AuditPlace& place : places)
@@ -86,17 +86,18 @@ Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& o
 void report_bad_file(const Study& study, const View& view, const ImageCheck& check,
                      AuditReport& report) {
   std::string kind, detail = check.problem;
+  const bool is_part = view.stored.length > 0;
+  const std::int64_t rows = is_part ? view.stored.rows : view.rows;
+  const std::int64_t cols = is_part ? view.stored.cols : view.cols;
   if (!check.problem.empty()) {
     kind = check.missing ? "missing file" : "broken file";
   } else if (!view.sha256.empty() && view.sha256 != check.sha256) {
     kind = "changed file";
     detail = view.path + ": its SHA-256 is not the one in the manifest";
-  } else if ((view.rows > 0 && view.rows != check.rows) ||
-             (view.cols > 0 && view.cols != check.cols)) {
+  } else if ((rows > 0 && rows != check.rows) || (cols > 0 && cols != check.cols)) {
     kind = "wrong size";
     detail = view.path + ": " + std::to_string(check.rows) + " x " + std::to_string(check.cols) +
-             " pixels, the manifest says " + std::to_string(view.rows) + " x " +
-             std::to_string(view.cols);
+             " pixels, the manifest says " + std::to_string(rows) + " x " + std::to_string(cols);
   } else {
     return;
   }

@@ -99,6 +99,17 @@ void ManifestWriter::finish() {
 Manifest::Manifest(std::vector<Study> studies, fs::path root, fs::path path)
     : studies_(std::move(studies)), root_(std::move(root)), path_(std::move(path)) {}
 
+ImageSource Manifest::image_source(const View& view) const {
+  ImageSource source(root_ / view.path);
+  source.offset = view.stored.offset;
+  source.length = view.stored.length;
+  if (source.length > 0) {
+    source.original_rows = static_cast<int>(view.rows);
+    source.original_cols = static_cast<int>(view.cols);
+  }
+  return source;
+}
+
 Manifest Manifest::read(const fs::path& given, const fs::path& root) {
   const fs::path path = fs::is_directory(given) ? given / "manifest.jsonl" : given;
   const std::string content = read_file(path);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "biplane/corpus/study.h"
+#include "biplane/imaging/decode.h"
 
 namespace biplane {
 
@@ -57,7 +58,7 @@ class Manifest {
   const std::filesystem::path& path() const {
     return path_;
   }  // empty if it was not read from a file
-  std::filesystem::path image_path(const View& view) const { return root_ / view.path; }
+  ImageSource image_source(const View& view) const;
 
  private:
   std::vector<Study> studies_;

@@ -91,6 +91,16 @@ class Fields {
   std::string path_;
 };
 
+StoredImage read_stored(const element& item, const std::string& path) {
+  const Fields fields(item, path);
+  StoredImage stored;
+  fields.read("offset", stored.offset, 0);
+  fields.read("length", stored.length, 1);
+  fields.read("rows", stored.rows, 0);
+  fields.read("cols", stored.cols, 0);
+  return stored;
+}
+
 View read_view(const element& item, const std::string& path) {
   const Fields fields(item, path + ".");
   View view;
@@ -106,6 +116,8 @@ View read_view(const element& item, const std::string& path) {
   fields.read("rows", view.rows, 0);
   fields.read("cols", view.cols, 0);
   fields.read("sha256", view.sha256);
+  element stored;
+  if (fields.find("stored", stored)) view.stored = read_stored(stored, path + ".stored.");
   return view;
 }
 
