@@ -42,7 +42,7 @@ const char* const kFooter =
 struct Options {
   std::vector<std::string> manifests, allowed;
   std::string root, checks;
-  Shard shard;
+  WorkShare share;
   int threads = 0;
   bool json = false;
 };
@@ -107,13 +107,13 @@ std::optional<Options> parse(const Arguments& arguments) {
                  "folder that keeps what was found out about each image, so that an audit that was "
                  "interrupted goes on; files that changed are read again")
       ->type_name("DIR");
-  add_shard_option(app, options.shard, "of the images, into --checks; print no result");
+  add_shard_option(app, options.share, "of the images, into --checks; print no result");
   app.add_flag("--json", options.json, "print the result as JSON");
   app.footer(kFooter);
   if (!parse_arguments(app, arguments)) return std::nullopt;
   if (!options.root.empty() && options.manifests.size() > 1)
     throw Error(ErrorKind::kUsage, "--root: with one manifest only");
-  if (!options.shard.is_whole() && options.checks.empty())
+  if (!options.share.is_all() && options.checks.empty())
     throw Error(ErrorKind::kUsage, "--shard: needs --checks, the folder that all parts share");
   const std::vector<std::string> kinds(kLeakKinds.begin(), kLeakKinds.end());
   for (const std::string& kind : options.allowed) {
@@ -154,13 +154,13 @@ int run_audit(const Arguments& arguments) {
   const std::vector<AuditInput> inputs = name_inputs(manifests, relations);
   Progress progress({.label = "audit", .unit = "images", .total = images});
   std::optional<CheckStore> checks;
-  if (!options->checks.empty()) checks.emplace(options->checks, options->shard);
+  if (!options->checks.empty()) checks.emplace(options->checks, options->share);
   const AuditOptions how = {.threads = resolve_threads(options->threads),
                             .progress = &progress,
                             .allowed = options->allowed,
                             .checks = checks ? &*checks : nullptr};
-  if (!options->shard.is_whole()) {
-    audit_shard(inputs, how, options->shard);
+  if (!options->share.is_all()) {
+    audit_shard(inputs, how, options->share);
     return 0;
   }
   AuditReport report = audit(inputs, how);

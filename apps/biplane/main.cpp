@@ -22,6 +22,7 @@ constexpr Verb kVerbs[] = {
     {"prepare", "turn a corpus into a manifest", run_prepare},
     {"label", "find the labels that reports state, deny or doubt", run_label},
     {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
+    {"pack", "put a manifest's images and reports into tar shards to train from", run_pack},
     {"import", "turn published weights into the start of a tower", nullptr},
     {"pretrain", "train a model on a manifest", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},

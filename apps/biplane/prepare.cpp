@@ -80,7 +80,7 @@ void add_options(CLI::App& app, PrepareCommand& command) {
   app.add_option("--threads", command.options.threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  add_shard_option(app, command.options.shard,
+  add_shard_option(app, command.options.share,
                    "of the images, and nothing else; when all parts are done, the same command "
                    "without --shard writes the manifest");
   app.add_option("--max-bad", command.max_bad,
@@ -123,12 +123,12 @@ int prepare(PrepareCommand& command) {
   const bool pairs = command.corpus == "pairs";
   Progress progress({.label = "prepare " + command.corpus, .unit = "images"});
   options.progress = &progress;
-  CheckStore checks(out, options.shard);
+  CheckStore checks(out, options.share);
   options.checks = &checks;
   const auto prepare_all = [&] {
     return pairs ? prepare_pairs(options) : prepare_corpus(corpus, options);
   };
-  if (!options.shard.is_whole()) {
+  if (!options.share.is_all()) {
     prepare_all();
     return 0;
   }

@@ -12,6 +12,7 @@ int run_phantom(const Arguments& arguments);
 int run_prepare(const Arguments& arguments);
 int run_label(const Arguments& arguments);
 int run_audit(const Arguments& arguments);
+int run_pack(const Arguments& arguments);
 int run_info(const Arguments& arguments);
 
 // Replaces this process by libexec/biplane/biplane_model, which has the verbs that need LibTorch

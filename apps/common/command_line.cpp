@@ -91,9 +91,10 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
   }
 }
 
-void add_shard_option(CLI::App& app, Shard& shard, const std::string& what) {
+void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what) {
   app.add_option_function<std::string>(
-         "--shard", [&shard](const std::string& text) { shard = Shard::parse(text); },
+         "--shard",
+         [&share](const std::string& text) { share = parse_work_share(text, "--shard"); },
          "one of several machines, 0/4 to 3/4: do only this part " + what)
       ->type_name("PART/PARTS");
 }

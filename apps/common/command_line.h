@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "biplane/core/shard.h"
+#include "biplane/core/work_share.h"
 
 // What the two programs do alike.
 namespace biplane::cli {
@@ -23,7 +23,7 @@ int guarded(const std::function<int()>& run);
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
 
 // --shard PART/PARTS; `what`: "do only this part " is said before.
-void add_shard_option(CLI::App& app, Shard& shard, const std::string& what);
+void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what);
 
 // Writes results to standard output. Throws Error kIo when that fails (a full disk, a closed pipe).
 void print_result(const std::string& text);

@@ -107,9 +107,8 @@ void write_stream(const Descriptor& descriptor, const fs::path& path,
   throw_io(path, "writing failed");
 }
 
-}  // namespace
-
-std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+// Throws where there is no regular file.
+void check_readable(const fs::path& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) throw Error(ErrorKind::kMissingInput, path.string() + ": no such file");
@@ -120,6 +119,12 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   if (!fs::is_regular_file(status)) {
     throw Error(ErrorKind::kBadContent, path.string() + ": is not a regular file");
   }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
+  check_readable(path);
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw_io(path, "cannot be opened for reading");
   std::string content;
@@ -133,6 +138,27 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
     }
   }
   if (stream.bad()) throw_io(path, "reading failed");
+  return content;
+}
+
+std::string read_file_part(const fs::path& path, std::int64_t offset, std::int64_t length) {
+  check_readable(path);
+  const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (descriptor.get() < 0) throw_io(path, "cannot be opened for reading");
+  std::string content(static_cast<std::size_t>(length), '\0');
+  std::size_t done = 0;
+  while (done < content.size()) {
+    const ssize_t count = ::pread(descriptor.get(), content.data() + done, content.size() - done,
+                                  static_cast<off_t>(offset) + static_cast<off_t>(done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw_io(path, "reading failed");
+    if (count == 0) {
+      throw Error(ErrorKind::kBadContent, path.string() + ": ends before byte " +
+                                              std::to_string(offset + length) +
+                                              ", up to which it is to be read");
+    }
+    done += static_cast<std::size_t>(count);
+  }
   return content;
 }
 

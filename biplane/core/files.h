@@ -14,6 +14,11 @@ namespace biplane {
 // read, kBadContent if it is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 34);
 
+// `length` bytes of a file from byte `offset` on. Throws Error as read_file; kBadContent where the
+// file ends before that.
+std::string read_file_part(const std::filesystem::path& path, std::int64_t offset,
+                           std::int64_t length);
+
 // Writes a file atomically and durably: a temporary file in the same folder, fsync, rename. A
 // reader sees the old content or the new, never a part; on failure (disk full, read-only folder)
 // the temporary file is removed and Error kIo is thrown. A link stays and what it points to is

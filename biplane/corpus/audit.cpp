@@ -69,12 +69,18 @@ Checks room_for(const std::vector<AuditInput>& inputs) {
   return checks;
 }
 
+// Views of a pack lie in one file.
+std::string key_of(const AuditInput& input, const View& view) {
+  const std::string key = input.name + "\n" + view.path;
+  return view.stored.length > 0 ? key + "\n" + std::to_string(view.stored.offset) : key;
+}
+
 ImageCheck check_place(const AuditInput& input, const AuditPlace& place, CheckStore* checks,
                        std::optional<Fingerprint>& print) {
   const View view = input.manifest->study(place.study).views.at(place.view);
-  const std::filesystem::path file = input.manifest->image_path(view);
-  return checks != nullptr ? checks->check(input.name + "\n" + view.path, file, &print)
-                           : check_image(file, true, &print);
+  const ImageSource source = input.manifest->image_source(view);
+  return checks != nullptr ? checks->check(key_of(input, view), source, &print)
+                           : check_image(source, true, &print);
 }
 
 Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& options) {
@@ -94,17 +100,18 @@ Checks check_images(const std::vector<AuditInput>& inputs, const AuditOptions& o
 void report_bad_file(const Study& study, const View& view, const ImageCheck& check,
                      AuditReport& report) {
   std::string kind, detail = check.problem;
+  const bool is_part = view.stored.length > 0;
+  const std::int64_t rows = is_part ? view.stored.rows : view.rows;
+  const std::int64_t cols = is_part ? view.stored.cols : view.cols;
   if (!check.problem.empty()) {
     kind = check.missing ? "missing file" : "broken file";
   } else if (!view.sha256.empty() && view.sha256 != check.sha256) {
     kind = "changed file";
     detail = view.path + ": its SHA-256 is not the one in the manifest";
-  } else if ((view.rows > 0 && view.rows != check.rows) ||
-             (view.cols > 0 && view.cols != check.cols)) {
+  } else if ((rows > 0 && rows != check.rows) || (cols > 0 && cols != check.cols)) {
     kind = "wrong size";
     detail = view.path + ": " + std::to_string(check.rows) + " x " + std::to_string(check.cols) +
-             " pixels, the manifest says " + std::to_string(view.rows) + " x " +
-             std::to_string(view.cols);
+             " pixels, the manifest says " + std::to_string(rows) + " x " + std::to_string(cols);
   } else {
     return;
   }
@@ -188,10 +195,10 @@ AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& opt
 }
 
 void audit_shard(const std::vector<AuditInput>& inputs, const AuditOptions& options,
-                 const Shard& shard) {
+                 const WorkShare& share) {
   std::vector<AuditPlace> places = room_for(inputs).all.places;
   std::int64_t image = 0;
-  std::erase_if(places, [&](const AuditPlace&) { return !shard.takes(image++); });
+  std::erase_if(places, [&](const AuditPlace&) { return !share.has(image++); });
   if (options.progress != nullptr)
     options.progress->expect(static_cast<std::int64_t>(places.size()));
   parallel_for(static_cast<std::int64_t>(places.size()), options.threads, [&](std::int64_t i) {

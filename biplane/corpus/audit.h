@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "biplane/core/shard.h"
+#include "biplane/core/work_share.h"
 #include "biplane/corpus/manifest.h"
 
 namespace biplane {
@@ -81,7 +81,7 @@ AuditReport audit(const Manifest& manifest, const AuditOptions& options);
 
 // Reads the images of one shard, of all images in the order of the inputs, into options.checks.
 void audit_shard(const std::vector<AuditInput>& inputs, const AuditOptions& options,
-                 const Shard& shard);
+                 const WorkShare& share);
 
 std::string audit_table(const AuditReport& report);  // for people
 std::string audit_json(const AuditReport& report);

@@ -31,16 +31,16 @@ std::vector<fs::path> parts_in(const fs::path& folder) {
 
 }  // namespace
 
-CheckStore::CheckStore(fs::path folder, const Shard& shard)
-    : folder_(std::move(folder)), shard_(shard) {
-  if (shard_.is_whole())
+CheckStore::CheckStore(fs::path folder, const WorkShare& share)
+    : folder_(std::move(folder)), share_(share) {
+  if (share_.is_all())
     for (const fs::path& part : parts_in(folder_)) const FolderLock nobody_else(part);
   read_parts();
 }
 
 CheckStore::~CheckStore() = default;
 
-fs::path CheckStore::own_part() const { return folder_ / ("part-" + shard_.name()); }
+fs::path CheckStore::own_part() const { return folder_ / ("part-" + share_.name()); }
 
 std::optional<CheckStore::FileState> CheckStore::state_of(const fs::path& file) {
   struct stat status {};
@@ -111,9 +111,9 @@ void CheckStore::append(const std::string& key, const Record& record) {
   appender_->append(line);
 }
 
-ImageCheck CheckStore::check(const std::string& key, const fs::path& file,
+ImageCheck CheckStore::check(const std::string& key, const ImageSource& source,
                              std::optional<Fingerprint>* print) {
-  const std::optional<FileState> state = state_of(file);
+  const std::optional<FileState> state = state_of(source.path);
   const auto found = known_.find(key);
   if (found != known_.end() && state == found->second.state &&
       (print == nullptr || found->second.has_print)) {
@@ -124,7 +124,7 @@ ImageCheck CheckStore::check(const std::string& key, const fs::path& file,
   }
   Record record;
   record.has_print = print != nullptr;
-  record.check = check_image(file, /*hash=*/true, print);
+  record.check = check_image(source, /*hash=*/true, print);
   if (print != nullptr) record.print = *print;
   // A file that cannot be read today may be there tomorrow.
   if (state && !record.check.sha256.empty()) {

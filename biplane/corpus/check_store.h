@@ -8,7 +8,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "biplane/core/shard.h"
+#include "biplane/core/work_share.h"
 #include "biplane/corpus/image_check.h"
 
 namespace biplane {
@@ -24,14 +24,14 @@ class CheckStore {
  public:
   // Throws Error kIo; kBadContent naming file and row for a record that is none; kUsage where
   // another process is at work on the same part or, for the whole, on any part.
-  CheckStore(std::filesystem::path folder, const Shard& shard);
+  CheckStore(std::filesystem::path folder, const WorkShare& share);
   ~CheckStore();
   CheckStore(const CheckStore&) = delete;
   CheckStore& operator=(const CheckStore&) = delete;
 
-  // check_image() of `file` with its hash, or what that gave before. `key` names the image on every
-  // machine. Safe to call from many threads.
-  ImageCheck check(const std::string& key, const std::filesystem::path& file,
+  // check_image() of `source` with its hash, or what that gave before. `key` names the image on
+  // every machine. Safe to call from many threads.
+  ImageCheck check(const std::string& key, const ImageSource& source,
                    std::optional<Fingerprint>* print = nullptr);
 
   std::int64_t reused() const { return reused_; }  // images that were not read again
@@ -58,7 +58,7 @@ class CheckStore {
   void append(const std::string& key, const Record& record);
 
   std::filesystem::path folder_;
-  Shard shard_;
+  WorkShare share_;
   std::unordered_map<std::string, Record> known_;  // not changed after it was read
   std::mutex mutex_;                               // of what follows
   std::int64_t reused_ = 0;

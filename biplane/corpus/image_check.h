@@ -1,17 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 
+#include "biplane/imaging/decode.h"
 #include "biplane/imaging/fingerprint.h"
 
 namespace biplane {
 
 // Whether an image file is there and decodes; nothing is thrown for one that does not.
 struct ImageCheck {
-  std::int64_t rows = 0, cols = 0;      // of the full image
+  std::int64_t rows = 0, cols = 0;      // as stored: of a reduced image its own
   std::string sha256;                   // of the file, if asked for
   std::string problem;                  // empty: fine; else one line that names the file
   bool missing = false;                 // the problem is that there is no such file
@@ -21,7 +21,7 @@ struct ImageCheck {
 // Reads the whole file once and decodes all of it (a JPEG at reduced size, which still reads every
 // coefficient). `print`: where to put the fingerprint of an image that decodes and is not of one
 // grey.
-ImageCheck check_image(const std::filesystem::path& path, bool hash,
+ImageCheck check_image(const ImageSource& source, bool hash,
                        std::optional<Fingerprint>* print = nullptr);
 
 }  // namespace biplane

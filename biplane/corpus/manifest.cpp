@@ -81,6 +81,17 @@ Manifest::Manifest(std::vector<Study> studies, fs::path root, fs::path path)
   for (const Study& study : held_) summaries_.push_back(summary_of(study));
 }
 
+ImageSource Manifest::image_source(const View& view) const {
+  ImageSource source(image_path(view));
+  source.offset = view.stored.offset;
+  source.length = view.stored.length;
+  if (source.length > 0) {
+    source.original_rows = static_cast<int>(view.rows);
+    source.original_cols = static_cast<int>(view.cols);
+  }
+  return source;
+}
+
 Manifest Manifest::read(const fs::path& given, const fs::path& root) {
   Manifest manifest;
   manifest.path_ = fs::is_directory(given) ? given / "manifest.jsonl" : given;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "biplane/corpus/study.h"
+#include "biplane/imaging/decode.h"
 
 namespace biplane {
 
@@ -72,7 +73,9 @@ class Manifest {
   const std::filesystem::path& path() const {
     return path_;
   }  // empty if it was not read from a file
+  // The file that a view lies in, and the view in it.
   std::filesystem::path image_path(const View& view) const { return root_ / view.path; }
+  ImageSource image_source(const View& view) const;
 
  private:
   Manifest() = default;

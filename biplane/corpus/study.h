@@ -17,13 +17,20 @@ std::optional<ViewPosition> parse_view(const std::string& name);
 std::optional<Split> parse_split(const std::string& name);
 inline bool is_frontal(ViewPosition v) { return v == ViewPosition::kPA || v == ViewPosition::kAP; }
 
+// An image that is part of a larger file (a shard of a pack), reduced or as it was.
+struct StoredImage {
+  std::int64_t offset = 0, length = 0;  // bytes; length 0: the image is a file of its own
+  std::int64_t rows = 0, cols = 0;      // as it is stored
+};
+
 // One image of a study.
 struct View {
   std::string path;  // relative to the manifest's folder (or to data.root)
   ViewPosition view = ViewPosition::kUnknown;
-  std::string laterality;  // as the source gives it; empty if unknown
-  std::int64_t rows = 0, cols = 0;
-  std::string sha256;  // of the file; empty if not computed
+  std::string laterality;           // as the source gives it; empty if unknown
+  std::int64_t rows = 0, cols = 0;  // of the original image, which boxes speak of
+  std::string sha256;               // of the encoded image; empty if not computed
+  StoredImage stored;
 };
 
 struct Report {

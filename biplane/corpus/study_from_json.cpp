@@ -19,6 +19,15 @@ ViewPosition read_position(const Fields& fields) {
   return *position;
 }
 
+StoredImage read_stored(const Fields& fields) {
+  StoredImage stored;
+  fields.read("offset", stored.offset, 0);
+  fields.read("length", stored.length, 1);
+  fields.read("rows", stored.rows, 0);
+  fields.read("cols", stored.cols, 0);
+  return stored;
+}
+
 View read_view(const element& item, const Place& place) {
   const Fields fields(item, place);
   View view;
@@ -30,6 +39,8 @@ View read_view(const element& item, const Place& place) {
   fields.read("rows", view.rows, 0);
   fields.read("cols", view.cols, 0);
   fields.read("sha256", view.sha256);
+  element stored;
+  if (fields.find("stored", stored)) view.stored = read_stored(Fields(stored, {"stored"}));
   return view;
 }
 

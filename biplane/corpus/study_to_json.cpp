@@ -15,6 +15,12 @@ ordered_json views_json(const std::vector<View>& views) {
     item["rows"] = view.rows;
     item["cols"] = view.cols;
     if (!view.sha256.empty()) item["sha256"] = view.sha256;
+    if (view.stored.length > 0) {
+      item["stored"] = {{"offset", view.stored.offset},
+                        {"length", view.stored.length},
+                        {"rows", view.stored.rows},
+                        {"cols", view.stored.cols}};
+    }
     list.push_back(std::move(item));
   }
   return list;

@@ -22,17 +22,19 @@ struct FittedImage {
   int rows() const { return grey.rows > 0 ? grey.rows : exact.rows; }
   int cols() const { return grey.rows > 0 ? grey.cols : exact.cols; }
   FloatImage crop(CropOffset offset, int side) const {
-    return grey.rows > 0 ? to_float(crop_image(grey, offset, side))
-                         : crop_image(exact, offset, side);
+    return grey.rows > 0
+               ? crop_image(GreyView{grey.rows, grey.cols, grey.pixels.data()}, offset, side)
+               : crop_image(exact, offset, side);
   }
 };
 
-FittedImage read_fitted(const std::filesystem::path& path, const PreprocessOptions& options) {
+FittedImage read_fitted(const ImageSource& source, const PreprocessOptions& options) {
+  const DecodedImage decoded = read_image(source, decode_options(options));
   FittedImage fitted;
-  fitted.exact = read_fitted_image(path, options);
   if (options.fit == "longest") {
-    fitted.grey = to_grey(fitted.exact);
-    fitted.exact = {};
+    fitted.grey = fit_to_grey(decoded, options);
+  } else {
+    fitted.exact = fit_image(decoded, options);
   }
   return fitted;
 }
@@ -138,6 +140,7 @@ StudyDataset::StudyDataset(std::shared_ptr<const Manifest> manifest,
   }
   check_preprocess(options_.image);
   check_masking_options(text_.masking, "data.masking.");
+  decoded_ = DecodedImages::open_beside(*manifest_, options_.image);
   cache_ = std::make_unique<Cache>(*manifest_, chosen_, options_.cache_mib);
 }
 
@@ -171,16 +174,21 @@ FloatImage StudyDataset::view(std::int64_t place, const Study& study, std::int64
   if (options_.training && options_.random_views) {
     pick = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(views.size())));
   }
-  const View& chosen = study.views[views[pick]];
-  const auto image = cache_->image(place, views[pick], [&] {
-    return read_fitted(manifest_->image_path(chosen), options_.image);
-  });
   const int side = static_cast<int>(options_.image.crop);
-  if (!options_.training || !options_.random_crop)
-    return image->crop(centre_crop(image->rows(), image->cols(), side), side);
-  CropOffset offset = random_crop(image->rows(), image->cols(), side, random);
-  if (options_.shared_crop) offset.top = shared_top(key, epoch, image->rows() - side + 1);
-  return image->crop(offset, side);
+  const auto offset = [&](int rows, int cols) {
+    if (!options_.training || !options_.random_crop) return centre_crop(rows, cols, side);
+    CropOffset drawn = random_crop(rows, cols, side, random);
+    if (options_.shared_crop) drawn.top = shared_top(key, epoch, rows - side + 1);
+    return drawn;
+  };
+  if (decoded_ != nullptr) {
+    if (const auto grey = decoded_->image(static_cast<std::size_t>(key), views[pick]))
+      return crop_image(*grey, offset(grey->rows, grey->cols), side);
+  }
+  const auto image = cache_->image(place, views[pick], [&] {
+    return read_fitted(manifest_->image_source(study.views[views[pick]]), options_.image);
+  });
+  return image->crop(offset(image->rows(), image->cols()), side);
 }
 
 StudySample StudyDataset::sample(std::int64_t place, std::int64_t epoch) const {

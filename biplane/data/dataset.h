@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "biplane/corpus/chexpert.h"
+#include "biplane/corpus/decoded_images.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/data/config.h"
 #include "biplane/data/reports.h"
@@ -39,8 +40,9 @@ struct DatasetOptions {
 
 // The chosen studies of a manifest as samples. Everything random is a pure function of (seed,
 // epoch, study), so neither the order nor the thread matters. Decoded images (before the crop) and
-// tokenised reports are kept up to cache_mib; the rest of a study is read from the manifest's file
-// for every sample.
+// tokenised reports are kept up to cache_mib; where there is a file of decoded images of this size
+// beside the manifest, images come from there and are not kept. The rest of a study is read from
+// the manifest's file for every sample.
 class StudyDataset {
  public:
   // `chosen`: indices into manifest->studies(). Throws Error kUsage when there are none, or for bad
@@ -71,6 +73,7 @@ class StudyDataset {
 
   std::shared_ptr<const Manifest> manifest_;
   std::vector<std::int64_t> chosen_;
+  std::shared_ptr<const DecodedImages> decoded_;  // nullptr where the manifest has none of the size
   TextPipeline text_;
   DatasetOptions options_;
   std::unique_ptr<Cache> cache_;

@@ -13,7 +13,7 @@ FloatImage read_view(const EvaluationInput& input, const Study& study, bool late
   const std::optional<std::int64_t> view = first_view(study, lateral);
   if (!view) return {};
   const View& chosen = study.views[static_cast<std::size_t>(*view)];
-  const FloatImage fitted = read_fitted_image(input.manifest.image_path(chosen), options);
+  const FloatImage fitted = read_fitted_image(input.manifest.image_source(chosen), options);
   const int crop = static_cast<int>(options.crop);
   return crop_image(fitted, centre_crop(fitted.rows, fitted.cols, crop), crop);
 }

@@ -21,10 +21,6 @@ ImageFormat detect(const EncodedImage& source) {
   refuse_image(source, "not a JPEG, PNG or DICOM file");
 }
 
-std::string read_encoded(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return read_file(path, static_cast<std::uint64_t>(limits.max_file_bytes));
-}
-
 std::span<const std::byte> as_bytes(const std::string& content) {
   return std::as_bytes(std::span(content));
 }
@@ -83,9 +79,29 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
   return decoded;
 }
 
-DecodedImage read_image(const std::filesystem::path& path, const DecodeOptions& options) {
-  const std::string content = read_encoded(path, options.limits);
-  return decode_image(as_bytes(content), path.string(), options);
+std::string ImageSource::name() const {
+  if (length == 0) return path.string();
+  return fmt::format("{}, bytes {} to {}", path.string(), offset, offset + length);
+}
+
+std::string read_image_bytes(const ImageSource& source, const DecodeLimits& limits) {
+  if (source.length == 0)
+    return read_file(source.path, static_cast<std::uint64_t>(limits.max_file_bytes));
+  if (source.length > limits.max_file_bytes) {
+    throw Error(ErrorKind::kBadContent, fmt::format("{}: more than the limit of {} bytes",
+                                                    source.name(), limits.max_file_bytes));
+  }
+  return read_file_part(source.path, source.offset, source.length);
+}
+
+DecodedImage read_image(const ImageSource& source, const DecodeOptions& options) {
+  const std::string content = read_image_bytes(source, options.limits);
+  DecodedImage decoded = decode_image(as_bytes(content), source.name(), options);
+  if (source.original_rows > 0 && source.original_cols > 0) {
+    decoded.original_rows = source.original_rows;
+    decoded.original_cols = source.original_cols;
+  }
+  return decoded;
 }
 
 GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
@@ -133,7 +149,7 @@ ImageInfo probe_image(std::span<const std::byte> bytes, const std::string& name,
 }
 
 ImageInfo probe_image(const std::filesystem::path& path, const DecodeLimits& limits) {
-  const std::string content = read_encoded(path, limits);
+  const std::string content = read_image_bytes(path, limits);
   return probe_image(as_bytes(content), path.string(), limits);
 }
 

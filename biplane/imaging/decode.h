@@ -1,11 +1,13 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "biplane/imaging/dicom.h"
 #include "biplane/imaging/image.h"
@@ -25,6 +27,22 @@ struct ImageInfo {
   int bit_depth = 0;       // per channel, as stored
   std::optional<DicomInfo> dicom;
 };
+
+// Where an encoded image lies: in a file of its own, or in a part of one (a shard of a pack).
+struct ImageSource {
+  template <class Path>
+  requires std::convertible_to<Path, std::filesystem::path> ImageSource(Path&& file)
+      : path(std::forward<Path>(file)) {}  // NOLINT: a path is a source
+
+  std::filesystem::path path;
+  std::int64_t offset = 0, length = 0;       // bytes; length 0: the whole file
+  int original_rows = 0, original_cols = 0;  // of what it was reduced from; 0: it was not reduced
+
+  std::string name() const;  // for errors
+};
+
+// The encoded bytes. Throws Error kMissingInput, kIo, and kBadContent beyond the limit of bytes.
+std::string read_image_bytes(const ImageSource& source, const DecodeLimits& limits = {});
 
 struct DecodeOptions {
   DecodeLimits limits;
@@ -53,7 +71,7 @@ GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
 // The same with a JPEG possibly reduced.
 DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
                           const DecodeOptions& options);
-DecodedImage read_image(const std::filesystem::path& path, const DecodeOptions& options);
+DecodedImage read_image(const ImageSource& source, const DecodeOptions& options);
 
 // [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535, DICOM display values, 8-bit value /
 // 255.

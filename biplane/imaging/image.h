@@ -12,6 +12,11 @@ struct GreyImage {  // 8 bit
   std::vector<std::uint8_t> pixels;
 };
 
+struct GreyView {  // the same in memory of somebody else's
+  int rows = 0, cols = 0;
+  const std::uint8_t* pixels = nullptr;
+};
+
 struct Grey16Image {  // 16 bit, native byte order
   int rows = 0, cols = 0;
   std::vector<std::uint16_t> pixels;

@@ -29,13 +29,16 @@ void check_crop(int rows, int cols, int crop) {
                 fmt::format("a crop of {} pixels from an image of {} x {}", crop, rows, cols));
 }
 
+void check_crop_at(int rows, int cols, CropOffset offset, int crop) {
+  check_crop(rows, cols, crop);
+  if (offset.top < 0 || offset.left < 0 || offset.top > rows - crop || offset.left > cols - crop)
+    throw Error(ErrorKind::kUsage, fmt::format("a crop at row {}, column {} of an image of {} x {}",
+                                               offset.top, offset.left, rows, cols));
+}
+
 template <class Image>
 Image cut(const Image& image, CropOffset offset, int crop) {
-  check_crop(image.rows, image.cols, crop);
-  if (offset.top < 0 || offset.left < 0 || offset.top > image.rows - crop ||
-      offset.left > image.cols - crop)
-    throw Error(ErrorKind::kUsage, fmt::format("a crop at row {}, column {} of an image of {} x {}",
-                                               offset.top, offset.left, image.rows, image.cols));
+  check_crop_at(image.rows, image.cols, offset, crop);
   Image result;
   result.rows = result.cols = crop;
   result.pixels.reserve(static_cast<std::size_t>(crop) * static_cast<std::size_t>(crop));
@@ -107,14 +110,18 @@ FloatImage fit_image(const GreyImage& image, const PreprocessOptions& options) {
   return fit_image(DecodedImage{image, image.rows, image.cols}, options);
 }
 
-FloatImage read_fitted_image(const std::filesystem::path& path, const PreprocessOptions& options,
-                             const DecodeLimits& limits) {
+DecodeOptions decode_options(const PreprocessOptions& options, const DecodeLimits& limits) {
   check_preprocess(options);
   DecodeOptions decode;
   decode.limits = limits;
   const int size = static_cast<int>(options.size);
   (options.fit == kLongest ? decode.target_longest_side : decode.target_shortest_side) = size;
-  return fit_image(read_image(path, decode), options);
+  return decode;
+}
+
+FloatImage read_fitted_image(const ImageSource& source, const PreprocessOptions& options,
+                             const DecodeLimits& limits) {
+  return fit_image(read_image(source, decode_options(options, limits)), options);
 }
 
 CropOffset centre_crop(int rows, int cols, int crop) {
@@ -136,6 +143,18 @@ FloatImage crop_image(const FloatImage& image, CropOffset offset, int crop) {
 
 GreyImage crop_image(const GreyImage& image, CropOffset offset, int crop) {
   return cut(image, offset, crop);
+}
+
+FloatImage crop_image(const GreyView& image, CropOffset offset, int crop) {
+  check_crop_at(image.rows, image.cols, offset, crop);
+  FloatImage result = make_float(crop, crop);
+  float* to = result.pixels.data();
+  for (int y = 0; y < crop; ++y, to += crop) {
+    const std::uint8_t* from =
+        image.pixels + static_cast<std::ptrdiff_t>(offset.top + y) * image.cols + offset.left;
+    for (int x = 0; x < crop; ++x) to[x] = static_cast<float>(from[x]) / 255.0F;
+  }
+  return result;
 }
 
 InputMapping input_mapping(int original_rows, int original_cols, const PreprocessOptions& options,

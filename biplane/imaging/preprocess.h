@@ -56,8 +56,10 @@ GreyImage resize_and_pad(const GreyImage& image, int size);
 // reduced: the geometry follows the original size.
 FloatImage fit_image(const DecodedImage& decoded, const PreprocessOptions& options);
 FloatImage fit_image(const GreyImage& image, const PreprocessOptions& options);
-// Reads (a large JPEG at reduced scale) and fits. Errors as in decode.h.
-FloatImage read_fitted_image(const std::filesystem::path& path, const PreprocessOptions& options,
+// A large JPEG may come reduced, as far as fitting can do without the rest.
+DecodeOptions decode_options(const PreprocessOptions& options, const DecodeLimits& limits = {});
+// Reads with these options and fits. Errors as in decode.h.
+FloatImage read_fitted_image(const ImageSource& source, const PreprocessOptions& options,
                              const DecodeLimits& limits = {});
 
 struct CropOffset {
@@ -67,9 +69,11 @@ struct CropOffset {
 CropOffset centre_crop(int rows, int cols, int crop);
 // Uniform over all positions. There is no left-right flip: it would exchange the sides of the body.
 CropOffset random_crop(int rows, int cols, int crop, CounterRandom& random);
-// (crop, crop) cut out of an image; throws Error kUsage when it does not lie inside.
+// (crop, crop) cut out of an image, in [0, 1] for a GreyView; throws Error kUsage when it does not
+// lie inside.
 FloatImage crop_image(const FloatImage& image, CropOffset offset, int crop);
 GreyImage crop_image(const GreyImage& image, CropOffset offset, int crop);
+FloatImage crop_image(const GreyView& image, CropOffset offset, int crop);
 
 // Maps continuous coordinates (pixel i covers [i, i+1)) of the original image to the crop: input =
 // original * scale + offset.

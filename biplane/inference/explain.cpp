@@ -172,7 +172,7 @@ class Explainer {
 
   ViewSelection make_view(std::int64_t place, bool lateral, const ViewFeatures& features) const {
     const View& source = study_.views[static_cast<std::size_t>(place)];
-    const DecodedImage decoded = read_image(manifest_.image_path(source), {});
+    const DecodedImage decoded = read_image(manifest_.image_source(source), {});
     ViewSelection view;
     view.view = lateral ? "lateral" : "frontal";
     view.path = source.path;

@@ -23,8 +23,8 @@ class CheckStoreTest : public ::testing::Test {
   }
   fs::path parts() const { return folder_ / "out"; }
   // How many images are not read again.
-  std::int64_t reused(const Shard& shard = {}) const {
-    CheckStore store(parts(), shard);
+  std::int64_t reused(const WorkShare& share = {}) const {
+    CheckStore store(parts(), share);
     EXPECT_EQ(store.check("a", image_).sha256, check_image(image_, true).sha256);
     return store.reused();
   }
@@ -111,14 +111,6 @@ TEST_F(CheckStoreTest, TheWholeWaitsForItsParts) {
   testing::write_test_image(folder_ / "b.png", 2);
   other.check("b", folder_ / "b.png");
   EXPECT_EQ(other.reused(), 0);
-}
-
-TEST(ShardTest, IsPartOfParts) {
-  const Shard shard = Shard::parse("2/3");
-  EXPECT_TRUE(shard.takes(2) && shard.takes(5) && !shard.takes(4));
-  EXPECT_TRUE(Shard::parse("0/1").is_whole());
-  for (const char* text : {"", "1", "3/3", "-1/2", "0/0", "0/2x", "x/2", "0/1000000"})
-    EXPECT_THROW(Shard::parse(text), Error) << text;
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& option
 
 void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
                         PreparedCorpus& prepared) {
-  if (!options.shard.is_whole()) {
+  if (!options.share.is_all()) {
     check_shard(prepared.studies, options);
     prepared = {};
     return;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "biplane/core/shard.h"
+#include "biplane/core/work_share.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/splits.h"
 #include "biplane/corpus/study.h"
@@ -27,7 +27,7 @@ struct PrepareOptions {
   bool hash_images = true;       // fill View::sha256
   Progress* progress = nullptr;  // advanced by one per image
   CheckStore* checks = nullptr;  // what is known of images and what becomes known; may be null
-  Shard shard;  // not the whole: only `checks` is filled, with a part of the images
+  WorkShare share;  // not the whole: only `checks` is filled, with a part of the images
 };
 
 struct PreparedCorpus {

@@ -86,7 +86,7 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
   std::int64_t place = 0;
   for (const Study& study : studies) {
     for (const View& view : study.views)
-      if (options.shard.takes(place++)) jobs.push_back(&view);
+      if (options.share.has(place++)) jobs.push_back(&view);
   }
   const auto count = static_cast<std::int64_t>(jobs.size());
   if (options.progress != nullptr) options.progress->expect(count);
