@@ -129,6 +129,7 @@ Box read_box(const element& item, const std::string& path, std::size_t views) {
   fields.read("w", box.w);
   fields.read("h", box.h);
   fields.read("reader", box.reader);
+  fields.read("phrase", box.phrase);
   if (box.w < 0 || box.h < 0) throw_value(path, shown(item), "a box with w and h of at least 0");
   return box;
 }
@@ -240,6 +241,10 @@ Study read_study(const Fields& fields) {
   study.patient_id = study.study_id;
   fields.read("patient_id", study.patient_id);
   read_patient(fields, study);
+  std::int64_t order = 0;
+  fields.read("study_order", order, 1);
+  if (order > 0) study.study_order = order;
+  fields.read("prior_study_id", study.prior_study_id);
   std::string split = split_name(Split::kTrain);
   fields.read("split", split);
   const auto parsed = parse_split(split);
