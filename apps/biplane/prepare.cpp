@@ -65,6 +65,21 @@ void add_some_options(CLI::App& app, PrepareCommand& command) {
   add("--labels", columns.labels, "pairs: column with labels, split at ; , and |; default labels");
 }
 
+void add_choices(CLI::App& app, PrepareCommand& command) {
+  app.add_option(
+         "--pairing", command.pairing,
+         "of a study with several frontals or laterals: all images; the first of each; both "
+         "(the first of each, studies without a lateral or frontal left out); every (each "
+         "frontal with each lateral as a study of its own). PA stands before AP")
+      ->type_name("all|first|both|every")
+      ->capture_default_str();
+  app.add_option("--images", command.images,
+                 "full: decode and hash each; header: only that it is there and how large; listed: "
+                 "believe the tables, where they have sizes")
+      ->type_name("full|header|listed")
+      ->capture_default_str();
+}
+
 void add_options(CLI::App& app, PrepareCommand& command) {
   app.add_option("corpus", command.corpus, "one of those below")->required()->type_name("CORPUS");
   app.add_option("--root", command.root, "folder of the corpus; image paths are relative to it")
@@ -85,18 +100,6 @@ void add_options(CLI::App& app, PrepareCommand& command) {
       ->capture_default_str();
   app.add_option("--seed", command.options.seed, "of the split")
       ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option(
-         "--pairing", command.pairing,
-         "of a study with several frontals or laterals: all images; the first of each; both "
-         "(the first of each, studies without a lateral or frontal left out); every (each "
-         "frontal with each lateral as a study of its own). PA stands before AP")
-      ->type_name("all|first|both|every")
-      ->capture_default_str();
-  app.add_option("--images", command.images,
-                 "full: decode and hash each; header: only that it is there and how large; listed: "
-                 "believe the tables, where they have sizes")
-      ->type_name("full|header|listed")
       ->capture_default_str();
   app.add_option("--threads", command.options.threads, "0: one per core")
       ->check(CLI::NonNegativeNumber)
@@ -198,6 +201,7 @@ int run_prepare(const Arguments& arguments) {
       "left out, and why).",
       "biplane prepare");
   add_options(app, command);
+  add_choices(app, command);
   add_some_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
