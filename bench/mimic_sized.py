@@ -56,7 +56,7 @@ class Tree:
 
     def add(self, number, patient, images, split):
         study = self.phantom.studies[number % len(self.phantom.studies)]
-        subject_id, study_id = str(10_000_000 + patient), str(50_000_000 + number)
+        subject_id, study_id = str(10_000_000 + patient * 152), str(50_000_000 + number)
         folder = f"files/p{subject_id[:2]}/p{subject_id}/s{study_id}"
         os.makedirs(self.out / folder)
         for image in range(images):

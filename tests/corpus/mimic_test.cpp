@@ -165,14 +165,15 @@ TEST(Mimic, ViewsStandByKindThenTimeThenName) {
   tree.file("mimic-cxr-2.0.0-metadata.csv",
             kMimicMetadata + row("lateral", "LATERAL", "080000.000") +
                 row("swim", "SWIMMERS", "070000") + row("ap", "AP", "080000") +
-                row("late", "PA", "101500.250") + row("b", "PA", "091500.5") +
-                row("a", "PA", "091500.500"));
-  for (const char* image : {"a", "b", "late", "ap", "lateral", "swim"})
+                row("a_late", "PA", "101500.250") + row("c", "PA", "091500.5") +
+                row("b", "PA", "091500.500"));
+  for (const char* image : {"a_late", "b", "c", "ap", "lateral", "swim"})
     tree.image(folder_of(1) + "/" + image + ".jpg");
+  const PreparedCorpus made = tree.prepare("mimic");
   std::vector<std::string> names;
-  for (const View& view : tree.prepare("mimic").studies.at(0).views)
+  for (const View& view : made.studies.at(0).views)
     names.push_back(std::filesystem::path(view.path).stem().string());
-  EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "late", "ap", "lateral", "swim"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"b", "c", "a_late", "ap", "lateral", "swim"}));
 }
 
 class MimicForms : public ::testing::Test {

@@ -102,7 +102,6 @@ class Reader {
     std::vector<Study> studies = studies_.take();
     auto stays = placed.begin();
     keep_studies(studies, [&stays](Study&) { return *stays++; });
-    read_mimic_reports(studies, options_, funnel_);
     return studies;
   }
 
@@ -298,7 +297,9 @@ class Reader {
 };
 
 std::vector<Study> read(const PrepareOptions& options, Funnel& funnel) {
-  return Reader(options, funnel).read();
+  std::vector<Study> studies = Reader(options, funnel).read();
+  read_mimic_reports(studies, options, funnel);
+  return studies;
 }
 
 }  // namespace

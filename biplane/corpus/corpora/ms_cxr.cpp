@@ -88,6 +88,7 @@ class Reader {
                                               {row.fields[columns.x], row.fields[columns.y],
                                                row.fields[columns.w], row.fields[columns.h]});
     parsed.box = std::move(result.box);
+    parsed.box.label = field(row, columns.category);  // also where the box is none
     parsed.box.phrase = field(row, columns.phrase);
     parsed.view.path = field(row, columns.path);
     parsed.view.rows = parse_size(field(row, columns.rows));

@@ -131,6 +131,7 @@ Pairing parse_pairing(const std::string& name) {
 
 std::int64_t keep_views(Study& study, const std::vector<std::size_t>& kept) {
   std::vector<View> views;
+  views.reserve(kept.size());
   std::vector<std::int64_t> new_place(study.views.size(), -1);
   for (const std::size_t i : kept) {
     new_place[i] = static_cast<std::int64_t>(views.size());

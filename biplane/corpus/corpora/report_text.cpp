@@ -14,6 +14,9 @@ Report take_apart(std::string_view text, const Lexicon& lexicon) {
     if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
   }
   report.text = training_text(sections, lexicon);
+  // Texts grew by doubling; hundreds of thousands of them are kept.
+  for (std::string* part : {&report.findings, &report.impression, &report.other, &report.text})
+    part->shrink_to_fit();
   return report;
 }
 
