@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -29,31 +30,57 @@ constexpr const char* kExamples =
     "  biplane prepare nih --root ChestX-ray14 --out prepared --validate 0.1\n"
     "  biplane prepare nih --root ChestX-ray14 --out prepared --shard 0/4     (on one of four "
     "machines)\n"
+    "  biplane prepare mimic --root mimic-cxr-jpg --reports mimic-cxr-reports.zip --images header "
+    "--out prepared/mimic\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
-constexpr const char* kPairsOnly = "Options of prepare pairs";
+constexpr const char* kSomeOnly = "Options of some corpora";
 
 struct PrepareCommand {
-  std::string corpus, root, csv, out;
+  std::string corpus, root, csv, reports, out;
+  std::string pairing = pairing_name(Pairing::kAll), images = "full";
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
   bool json = false;
 };
 
-void add_pairs_options(CLI::App& app, PrepareCommand& command) {
+void add_some_options(CLI::App& app, PrepareCommand& command) {
   const auto add = [&app](const char* name, std::string& target, const char* help,
                           const char* type = "COLUMN") {
-    app.add_option(name, target, help)->type_name(type)->group(kPairsOnly);
+    app.add_option(name, target, help)->type_name(type)->group(kSomeOnly);
   };
   PairsColumns& columns = command.options.columns;
-  add("--csv", command.csv, "the list of studies; default ROOT/studies.csv", "FILE");
+  add("--csv", command.csv,
+      "pairs: the list of studies, default ROOT/studies.csv; ms-cxr: the boxes, where they are not "
+      "under --root",
+      "FILE");
+  add("--reports", command.reports, "mimic: a folder or zip archive of reports", "PATH");
+  add("--labels-from", command.options.labels_from,
+      "mimic: chexpert or negbio, the table that labels come from; default the first that is there",
+      "NAME");
   add("--frontal", columns.frontal,
-      "column with the frontal image's path; default frontal (or Path_frontal)");
+      "pairs: column with the frontal image's path; default frontal (or Path_frontal)");
   add("--lateral", columns.lateral,
-      "column with the lateral's path; default lateral (or Path_lateral)");
-  add("--report", columns.report, "column with the report's text; default report (or Report)");
-  add("--study", columns.study, "column naming the study; default study_id");
-  add("--patient", columns.patient, "column naming the patient; default patient_id");
-  add("--labels", columns.labels, "column with labels, split at ; , and |; default labels");
+      "pairs: column with the lateral's path; default lateral (or Path_lateral)");
+  add("--report", columns.report,
+      "pairs: column with the report's text; default report (or Report)");
+  add("--study", columns.study, "pairs: column naming the study; default study_id");
+  add("--patient", columns.patient, "pairs: column naming the patient; default patient_id");
+  add("--labels", columns.labels, "pairs: column with labels, split at ; , and |; default labels");
+}
+
+void add_choices(CLI::App& app, PrepareCommand& command) {
+  app.add_option(
+         "--pairing", command.pairing,
+         "of a study with several frontals or laterals: all images; the first of each; both "
+         "(the first of each, studies without a lateral or frontal left out); every (each "
+         "frontal with each lateral as a study of its own). PA stands before AP")
+      ->type_name("all|first|both|every")
+      ->capture_default_str();
+  app.add_option("--images", command.images,
+                 "full: decode and hash each; header: only that it is there and how large; listed: "
+                 "believe the tables, where they have sizes")
+      ->type_name("full|header|listed")
+      ->capture_default_str();
 }
 
 void add_options(CLI::App& app, PrepareCommand& command) {
@@ -111,12 +138,25 @@ void check_root_or_show(const Corpus& corpus, const fs::path& root) {
   }
 }
 
+ImageReading parse_images(const std::string& name) {
+  if (name == "full") return ImageReading::kFull;
+  if (name == "header") return ImageReading::kHeader;
+  if (name == "listed") return ImageReading::kListed;
+  throw Error(ErrorKind::kUsage, "--images: '" + name + "' is not full, header or listed" +
+                                     did_you_mean(name, {"full", "header", "listed"}));
+}
+
 int prepare(PrepareCommand& command) {
   const Corpus& corpus = find_corpus(command.corpus);
   const fs::path out = command.out;
   PairsOptions& options = command.options;
   options.root = command.root;
   options.csv = command.csv;
+  options.reports = command.reports;
+  options.pairing = parse_pairing(command.pairing);
+  options.images = parse_images(command.images);
+  if (!options.share.is_all() && options.images != ImageReading::kFull)
+    throw Error(ErrorKind::kUsage, "--shard: only with --images full is there work to share");
   options.out = out;
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
@@ -152,11 +192,20 @@ int prepare(PrepareCommand& command) {
   return 0;
 }
 
-void refuse_options_of_pairs(const CLI::App& app, const std::string& corpus) {
+bool takes(const Corpus& corpus, const std::string& option) {
+  return std::find(corpus.takes.begin(), corpus.takes.end(), option) != corpus.takes.end();
+}
+
+void refuse_options_of_others(const CLI::App& app, const Corpus& corpus) {
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == kPairsOnly && option->count() > 0)
-      throw Error(ErrorKind::kUsage, option->get_name() + ": prepare " + corpus +
-                                         " has no such option, prepare pairs has");
+    const std::string name = option->get_name();
+    if (option->get_group() != kSomeOnly || option->count() == 0 || takes(corpus, name)) continue;
+    std::string others;
+    for (const Corpus& other : corpora())
+      if (takes(other, name))
+        others += (others.empty() ? "prepare " : " and prepare ") + std::string(other.name);
+    throw Error(ErrorKind::kUsage,
+                name + ": prepare " + corpus.name + " has no such option; it is for " + others);
   }
 }
 
@@ -170,12 +219,12 @@ int run_prepare(const Arguments& arguments) {
       "left out, and why).",
       "biplane prepare");
   add_options(app, command);
-  add_pairs_options(app, command);
+  add_choices(app, command);
+  add_some_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
   if (!parse_arguments(app, arguments)) return 0;
-  if (find_corpus(command.corpus).name != std::string("pairs"))
-    refuse_options_of_pairs(app, command.corpus);
+  refuse_options_of_others(app, find_corpus(command.corpus));
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
   return prepare(command);

@@ -4,10 +4,25 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/sha256.h"
+#include "biplane/formats/file_bytes.h"
 #include "biplane/imaging/decode.h"
 #include "biplane/imaging/dicom.h"
 
 namespace biplane {
+namespace {
+
+void use_header(const DicomInfo& info, ImageCheck& check) {
+  check.view_position = info.view_position;
+  check.sex = info.patient_sex;
+  check.age = info.patient_age;
+}
+
+void use_error(const Error& error, ImageCheck& check) {
+  check.problem = error.what();
+  check.missing = error.kind() == ErrorKind::kMissingInput;
+}
+
+}  // namespace
 
 ImageCheck check_image(const ImageSource& source, bool hash, std::optional<Fingerprint>* print) {
   constexpr int kCheckSide = 256;  // of the reduced JPEG: only whether it decodes matters
@@ -22,16 +37,24 @@ ImageCheck check_image(const ImageSource& source, bool hash, std::optional<Finge
     const DecodedImage decoded = decode_image(bytes, source.name(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
-    if (is_dicom(bytes)) {
-      const DicomInfo info = dicom_info(bytes, source.name(), options.limits);
-      check.view_position = info.view_position;
-      check.sex = info.patient_sex;
-      check.age = info.patient_age;
-    }
+    if (is_dicom(bytes)) use_header(dicom_info(bytes, source.name(), options.limits), check);
     if (print != nullptr) *print = fingerprint(decoded.image);
   } catch (const Error& error) {
-    check.problem = error.what();
-    check.missing = error.kind() == ErrorKind::kMissingInput;
+    use_error(error, check);
+  }
+  return check;
+}
+
+ImageCheck check_image_header(const std::filesystem::path& path) {
+  ImageCheck check;
+  try {
+    const FileBytes file = FileBytes::open(path);  // mapped: only the pages of the header are read
+    const ImageInfo info = probe_image(std::as_bytes(std::span(file.text())), path.string());
+    check.rows = info.rows;
+    check.cols = info.cols;
+    if (info.dicom) use_header(*info.dicom, check);
+  } catch (const Error& error) {
+    use_error(error, check);
   }
   return check;
 }

@@ -24,4 +24,7 @@ struct ImageCheck {
 ImageCheck check_image(const ImageSource& source, bool hash,
                        std::optional<Fingerprint>* print = nullptr);
 
+// The same of the file's header alone: no hash, and the pixels may be damaged.
+ImageCheck check_image_header(const std::filesystem::path& path);
+
 }  // namespace biplane

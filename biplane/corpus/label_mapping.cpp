@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "biplane/corpus/chexpert.h"
+
 namespace biplane {
 namespace {
 
@@ -82,6 +84,13 @@ constexpr std::array kRows = {
     Row{"vindr", "No finding", Meaning::kSame, "No Finding"},
 };
 
+// Corpora whose labels are those of CheXpert under its own names.
+constexpr std::array kSpeakChexpert = {"mimic", "ms-cxr"};
+
+bool speaks_chexpert(const std::string& corpus) {
+  return std::find(kSpeakChexpert.begin(), kSpeakChexpert.end(), corpus) != kSpeakChexpert.end();
+}
+
 // What outranks what where several labels speak of one: present, uncertain, absent.
 int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
 
@@ -89,6 +98,7 @@ int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
 
 std::map<std::string, int> chexpert_of(const std::string& corpus,
                                        const std::map<std::string, int>& labels) {
+  if (speaks_chexpert(corpus)) return labels;
   std::map<std::string, int> out;
   for (const Row& row : kRows) {
     const auto label = corpus == row.corpus ? labels.find(row.label) : labels.end();
@@ -101,6 +111,7 @@ std::map<std::string, int> chexpert_of(const std::string& corpus,
 }
 
 std::vector<std::string> known_labels(const std::string& corpus) {
+  if (speaks_chexpert(corpus)) return {kChexpertLabels.begin(), kChexpertLabels.end()};
   std::vector<std::string> labels;
   for (const Row& row : kRows) {
     const bool fresh = std::find(labels.begin(), labels.end(), row.label) == labels.end();

@@ -44,6 +44,7 @@ struct Box {
   std::string label;
   double x = 0, y = 0, w = 0, h = 0;
   std::string reader;
+  std::string phrase = {};  // the words of a report that it shows; empty where there are none
 };
 
 // Ground truth mask: COCO run lengths (column-major, starting with zeros).
@@ -66,6 +67,10 @@ struct Study {
   std::string study_id, patient_id;
   std::string sex;            // "M", "F" or empty
   std::optional<double> age;  // years
+  // Place among the patient's studies by date, from 1, and the one before; both counted in the
+  // whole corpus, whether or not that one is in the manifest. Nothing where no date is known.
+  std::optional<std::int64_t> study_order;
+  std::string prior_study_id;
   Split split = Split::kTrain;
   std::vector<View> views;
   Report report;

@@ -64,6 +64,7 @@ Box read_box(const element& item, const Place& place, std::size_t views) {
   fields.read("w", box.w);
   fields.read("h", box.h);
   fields.read("reader", box.reader);
+  fields.read("phrase", box.phrase);
   if (box.w < 0 || box.h < 0)
     throw_value(place.text(), shown(item), "a box with w and h of at least 0");
   return box;
@@ -178,6 +179,13 @@ void check_format(const Fields& fields) {
 }
 
 // Of a Study or a StudySummary.
+void read_order(const Fields& fields, Study& study) {
+  std::int64_t order = 0;
+  fields.read("study_order", order, 1);
+  if (order > 0) study.study_order = order;
+  fields.read("prior_study_id", study.prior_study_id);
+}
+
 template <class S>
 void read_names(const Fields& fields, S& study) {
   study.study_id = fields.required("study_id");
@@ -195,6 +203,7 @@ Study read_study(const Fields& fields) {
   Study study;
   read_names(fields, study);
   read_patient(fields, study);
+  read_order(fields, study);
   fields.each("views", [&study](const element& item, std::int64_t i) {
     study.views.push_back(read_view(item, {"views", i}));
   });

@@ -32,6 +32,7 @@ ordered_json boxes_json(const std::vector<Box>& boxes) {
     ordered_json item = {{"view", box.view}, {"label", box.label}, {"x", box.x},
                          {"y", box.y},       {"w", box.w},         {"h", box.h}};
     if (!box.reader.empty()) item["reader"] = box.reader;
+    if (!box.phrase.empty()) item["phrase"] = box.phrase;
     list.push_back(std::move(item));
   }
   return list;
@@ -58,6 +59,8 @@ std::string study_to_json(const Study& study) {
   line["patient_id"] = study.patient_id;
   line["patient"]["sex"] = study.sex.empty() ? ordered_json() : ordered_json(study.sex);
   line["patient"]["age"] = study.age ? ordered_json(*study.age) : ordered_json();
+  if (study.study_order) line["study_order"] = *study.study_order;
+  if (!study.prior_study_id.empty()) line["prior_study_id"] = study.prior_study_id;
   line["split"] = split_name(study.split);
   line["views"] = views_json(study.views);
   line["report"] = {{"findings", study.report.findings},

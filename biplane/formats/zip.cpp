@@ -189,4 +189,8 @@ std::string_view ZipArchive::read(const ZipEntry& entry) const {
   return found->second;
 }
 
+std::string ZipArchive::extract(const ZipEntry& entry) const {
+  return entry.is_compressed ? impl_->inflate(entry) : std::string(impl_->stored(entry));
+}
+
 }  // namespace biplane

@@ -16,7 +16,7 @@ struct ZipLimits {
   std::size_t max_name_bytes = 512;
   // PyTorch stores its records as they are; a compressed entry is accepted only up to these limits.
   std::uint64_t max_inflated_bytes = 16 << 20;      // of one entry
-  std::uint64_t max_all_inflated_bytes = 64 << 20;  // of all entries, which are kept
+  std::uint64_t max_all_inflated_bytes = 64 << 20;  // of all entries, which read() keeps
   std::uint64_t max_ratio = 100;                    // inflated : compressed, checked above 1 MiB
 };
 
@@ -45,6 +45,8 @@ class ZipArchive {
   // Whole content of an entry, valid as long as the archive; size and CRC-32 are proved the first
   // time. A stored one is part of the file and is not copied. Throws Error kBadContent.
   std::string_view read(const ZipEntry& entry) const;
+  // The same as a copy that the archive does not keep.
+  std::string extract(const ZipEntry& entry) const;
   const std::string& name() const;  // of the file, for errors
 
  private:

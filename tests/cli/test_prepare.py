@@ -1,7 +1,10 @@
 """`prepare CORPUS` on phantoms in the layouts of public corpora, on roots that are none, and with options of another corpus."""
 
+import gzip
 import json
 import os
+import shutil
+import zipfile
 
 from program import ProgramTest, run_tests
 
@@ -60,9 +63,38 @@ class PrepareCorpus(ProgramTest):
         self.assertEqual([path.name for path in out.glob("part-*")], ["part-0-of-1"])
         self.expect_ok("prepare", "nih", "--root", root, "--out", out, "--max-bad", "1")
         self.assertEqual(list(out.glob("part-*")), [])
+    def test_mimic_packed_or_not_gives_the_same_manifest(self):
+        root = self.folder / "mimic"
+        self.expect_ok("phantom", "--out", root, "--studies", "40", "--size", "32", "--seed", "5", "--layout", "mimic")
+
+        def prepared(*options):
+            out = self.folder / "out"
+            self.expect_ok("prepare", "mimic", "--root", root, "--out", out, *options)
+            return (out / "manifest.jsonl").read_text()
+
+        first = prepared("--threads", "1")
+        studies = [json.loads(line) for line in first.splitlines()]
+        self.assertEqual(len(studies), 40)
+        self.assertTrue(all(study["report"]["text"] for study in studies))
+        for table in root.glob("*.csv.gz"):
+            table.with_suffix("").write_bytes(gzip.decompress(table.read_bytes()))
+            table.unlink()
+        with zipfile.ZipFile(self.folder / "reports.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for report in sorted(root.glob("files/p*/p*/s*.txt")):
+                archive.write(report, report.relative_to(root))
+                report.unlink()
+        self.assertEqual(prepared("--threads", "2", "--reports", self.folder / "reports.zip"), first)
+        shutil.move(self.folder / "reports.zip", root / "mimic-cxr-reports.zip")
+        self.assertEqual(prepared(), first)
+        both = [json.loads(line) for line in prepared("--pairing", "both", "--images", "header").splitlines()]
+        self.assertTrue(all([view["view"] for view in study["views"]] in (["PA", "LATERAL"], ["AP", "LATERAL"]) for study in both))
+        shutil.rmtree(root / "files")
+        listed = [json.loads(line) for line in prepared("--images", "listed").splitlines()]
+        self.assertEqual([study["study_id"] for study in listed], [study["study_id"] for study in studies])
+        self.assertEqual(listed[0]["views"][0]["rows"], 32)
 
     def test_a_root_that_is_another_folder_shows_the_files_expected(self):
-        for corpus in [*LAYOUTS, "vindr"]:
+        for corpus in [*LAYOUTS, "vindr", "mimic", "ms-cxr"]:
             result = self.expect_error(2, f"is not the root of {corpus}", "prepare", corpus, "--root", self.folder,
                                        "--out", self.folder / "out")
             self.assertIn(f"files of {corpus} under --root:", result.stderr)
@@ -75,11 +107,16 @@ class PrepareCorpus(ProgramTest):
         self.expect_error(2, "did you mean 'vindr'", "prepare", "vinder", "--root", ".", "--out", "x")
         for option in ("--csv", "--frontal", "--labels"):
             self.expect_error(2, f"{option}: prepare nih has no such option", "prepare", "nih", "--root", ".", "--out", "x", option, "y")
+        for option in ("--reports", "--labels-from"):
+            self.expect_error(2, f"{option}: prepare nih has no such option; it is for prepare mimic", "prepare", "nih", "--root", ".",
+                              "--out", "x", option, "y")
+        self.expect_error(2, "did you mean 'first'", "prepare", "nih", "--root", ".", "--out", "x", "--pairing", "frist")
+        self.expect_error(2, "did you mean 'header'", "prepare", "nih", "--root", ".", "--out", "x", "--images", "headers")
         self.expect_error(2, "did you mean '--threads'", "prepare", "nih", "--root", ".", "--out", "x", "--thread", "1")
 
     def test_help_has_the_corpora_and_the_files_of_one(self):
         text = self.expect_ok("prepare", "--help")
-        for corpus in ("pairs", *LAYOUTS, "vindr"):
+        for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr"):
             self.assertIn(f"\n  {corpus} ", text)
         self.assertIn("BBox_List_2017.csv", self.expect_ok("prepare", "nih", "--help"))
 

@@ -5,6 +5,7 @@
 
 #include "biplane/formats/rle.h"
 #include "biplane/phantom/label_maps.h"
+#include "biplane/text/report.h"
 #include "tests/corpus/corpus_tree.h"
 #include "tests/phantom/layout_files.h"
 
@@ -102,6 +103,50 @@ TEST(CorporaRoundTrip, SiimMasksComeBackPixelByPixel) {
     ++masked;
   });
   EXPECT_GT(masked, 3u);
+}
+
+std::map<std::string, std::tuple<ViewPosition, std::int64_t, std::string>> views_of(
+    const Study& study) {
+  std::map<std::string, std::tuple<ViewPosition, std::int64_t, std::string>> views;
+  for (const View& view : study.views) views[view.path] = {view.view, view.rows, view.sha256};
+  return views;
+}
+
+// Sentences that only name the views are no part of the training text.
+std::string without_view_names(const std::string& text) {
+  static const Lexicon lexicon = Lexicon::english();
+  std::string out;
+  for (const std::string& sentence : split_sentences(text))
+    if (!lexicon.only_names_views(sentence)) out += (out.empty() ? "" : " ") + sentence;
+  return out;
+}
+
+TEST(CorporaRoundTrip, MimicViewsLabelsReportsSplitsAndOrderComeBack) {
+  const RoundTrip trip("mimic");
+  std::map<std::string, const Study*> by_path;
+  for (const Study& study : trip.made.studies)
+    for (const View& view : study.views) by_path[view.path] = &study;
+  std::map<std::string, std::string> patients, last_of;
+  std::map<std::string, std::int64_t> studies_of;
+  std::int64_t several = 0;
+  for (const Study& truth : trip.phantom.manifest.read_all()) {
+    ASSERT_TRUE(by_path.contains(truth.views[0].path));
+    const Study& own = *by_path[truth.views[0].path];
+    EXPECT_EQ(views_of(own), views_of(truth));
+    EXPECT_EQ(own.split, truth.split);
+    EXPECT_EQ(own.labels_chexpert, truth.labels_chexpert);
+    EXPECT_EQ(own.report.findings, truth.report.findings);
+    EXPECT_EQ(own.report.impression, truth.report.impression);
+    EXPECT_EQ(own.report.text, without_view_names(truth.report.text));
+    EXPECT_EQ(patients.emplace(own.patient_id, truth.patient_id).first->second, truth.patient_id);
+    // The layout dates a patient's studies in the order of the manifest.
+    EXPECT_EQ(own.study_order, ++studies_of[own.patient_id]);
+    EXPECT_EQ(own.prior_study_id, last_of[own.patient_id]);
+    last_of[own.patient_id] = own.study_id;
+    several += studies_of[own.patient_id] > 1 ? 1 : 0;
+  }
+  EXPECT_EQ(testing::reasons_of(trip.made.funnel), (std::map<std::string, std::int64_t>{}));
+  EXPECT_GT(several, 10);
 }
 
 TEST(CorporaRoundTrip, NihLabelsBoxesPeopleAndListsComeBack) {

@@ -25,6 +25,9 @@ TEST(Corpora, AMissingColumnNamesTheNearest) {
         {"nih", "Data_Entry_2017.csv",
          "Image Index,Finding Label,Patient ID,Patient Age,Patient Sex,View Position",
          "'Finding Label'"},
+        {"mimic", "mimic-cxr-2.0.0-metadata.csv",
+         "dicom_id,subject_id,study_id,ViewPositon,Rows,Columns,StudyDate,StudyTime",
+         "'ViewPositon'"},
         {"object-cxr", "train.csv", "image_name,anotation", "'anotation'"},
         {"vindr", "train.csv", "image_id,class_nam,class_id,rad_id,x_min,y_min,x_max,y_max",
          "'class_nam'"}}) {
@@ -90,7 +93,8 @@ TEST(Corpora, AnUnknownNameNamesTheNearestOrAll) {
     }
   };
   EXPECT_THAT(message("vinder"), HasSubstr("did you mean 'vindr'"));
-  EXPECT_THAT(message("something else"), HasSubstr("pairs, rsna, siim, nih, covidx"));
+  EXPECT_THAT(message("something else"),
+              HasSubstr("pairs, mimic, ms-cxr, rsna, siim, nih, covidx"));
 }
 
 TEST(Corpora, PathsAreRelativeToTheManifestAndSplitsAreByPatient) {

@@ -17,6 +17,8 @@ Study full_study() {
   study.patient_id = "p1";
   study.sex = "F";
   study.age = 61.5;
+  study.study_order = 2;
+  study.prior_study_id = "s0";
   study.split = Split::kValidate;
   study.views = {{"images/a.png", ViewPosition::kAP, "L", 10, 20, "ab12"},
                  {"images/b.png", ViewPosition::kLateral, "", 30, 40, ""}};
@@ -26,7 +28,7 @@ Study full_study() {
   study.visible_in = {{"effusion", {"lateral"}}, {"mass", {}}};
   study.doubtful_in = {{"mass", {"frontal"}}};
   study.said = {{"effusion", "uncertain"}, {"mass", "denied"}};
-  study.boxes = {{1, "effusion", 1.5, 2, 3, 4.25, "R1"}};
+  study.boxes = {{1, "effusion", 1.5, 2, 3, 4.25, "R1", "small effusion"}};
   study.masks = {{0, "effusion", {0, 3, 197}, 10, 20}};
   study.counterfactual = {"s \"0\"", "mass"};
   study.source_file = "list.csv";
@@ -50,6 +52,9 @@ TEST(StudyJson, GivesEveryFieldBack) {
   EXPECT_EQ(back.doubtful_in, full_study().doubtful_in);
   EXPECT_EQ(back.said, full_study().said);
   EXPECT_EQ(back.boxes[0].h, 4.25);
+  EXPECT_EQ(back.boxes[0].phrase, "small effusion");
+  EXPECT_EQ(back.study_order, 2);
+  EXPECT_EQ(back.prior_study_id, "s0");
   EXPECT_EQ(back.masks[0].rle, (std::vector<std::int64_t>{0, 3, 197}));
   ASSERT_TRUE(back.counterfactual.has_value());
   EXPECT_EQ(back.counterfactual->of, "s \"0\"");

@@ -95,7 +95,7 @@ TEST_F(Pairs, RowsOfOneStudyAreOneStudy) {
       "s2,p2,,e.png,Effusion.\n");
   ASSERT_EQ(result.studies.size(), 2u);
   ASSERT_EQ(result.studies[0].views.size(), 3u);
-  EXPECT_EQ(result.studies[0].views[2].path, "c.png");
+  EXPECT_EQ(result.studies[0].views[1].path, "c.png");  // both frontals, then the lateral
   EXPECT_EQ(result.studies[0].report.text, "Effusion.");
   EXPECT_EQ(count(result, "merged: further image of a study"), 1);
   EXPECT_EQ(count(result, "repeated row"), 1);

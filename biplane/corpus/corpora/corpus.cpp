@@ -48,26 +48,24 @@ void check_boxes(Study& study, FunnelStage& stage) {
 
 void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
   FunnelStage& stage = prepared.funnel.stage("studies complete", "studies");
-  std::vector<Study> kept;
-  for (Study& study : prepared.studies) {
+  keep_studies(prepared.studies, [&](Study& study) {
     std::string reason = study.views.empty() ? "no image left" : "";
     if (reason.empty() && corpus.complete != nullptr) reason = corpus.complete(study);
     if (reason.empty()) {
       stage.pass();
-      kept.push_back(std::move(study));
     } else {
       stage.drop(reason, example_of(study));
     }
-  }
-  prepared.studies = std::move(kept);
+    return reason.empty();
+  });
 }
 
 }  // namespace
 
 const std::vector<Corpus>& corpora() {
-  static const std::vector<Corpus> all = {pairs_corpus(), rsna_corpus(),   siim_corpus(),
-                                          nih_corpus(),   covidx_corpus(), object_cxr_corpus(),
-                                          vindr_corpus()};
+  static const std::vector<Corpus> all = {pairs_corpus(),  mimic_corpus(),      ms_cxr_corpus(),
+                                          rsna_corpus(),   siim_corpus(),       nih_corpus(),
+                                          covidx_corpus(), object_cxr_corpus(), vindr_corpus()};
   return all;
 }
 
@@ -129,19 +127,20 @@ void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
     prepared = {};
     return;
   }
-  check_images(prepared.studies, options, prepared.funnel.stage("images read", "images"));
+  check_images(prepared.studies, options, prepared.funnel);
   keep_complete(corpus, prepared);
   const fs::path prefix = options.out.empty() ? fs::path()
                                               : fs::relative(fs::weakly_canonical(options.root),
                                                              fs::weakly_canonical(options.out));
   for (Study& study : prepared.studies) {
-    if (!study.boxes.empty())
-      check_boxes(study, prepared.funnel.stage("boxes inside their image", "boxes"));
     for (View& view : study.views) {
       if (view.view == ViewPosition::kUnknown) view.view = corpus.otherwise;
       view.path = (prefix / view.path).lexically_normal().string();
     }
   }
+  pair_views(prepared.studies, options.pairing, prepared.funnel);
+  for (Study& study : prepared.studies)
+    if (!study.boxes.empty()) check_boxes(study, prepared.funnel.stage(kBoxStage, "boxes"));
 }
 
 Split place_in_split(const std::string& patient, Split listed, bool own_test,

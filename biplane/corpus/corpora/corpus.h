@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "biplane/core/work_share.h"
+#include "biplane/corpus/corpora/pairing.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/splits.h"
 #include "biplane/corpus/study.h"
@@ -16,6 +17,13 @@ namespace biplane {
 class CheckStore;
 class Progress;
 
+// How much of each image file is looked at.
+enum class ImageReading {
+  kFull,    // all of it is decoded and hashed
+  kHeader,  // it is there and its header says an image, and how large
+  kListed,  // nothing: it is believed to be there, as large as the tables say
+};
+
 // What every preparation takes.
 struct PrepareOptions {
   std::filesystem::path root;  // folder of the corpus; image paths in its tables are relative to it
@@ -24,9 +32,15 @@ struct PrepareOptions {
   SplitFractions fractions;
   std::uint64_t seed = 0;
   int threads = 1;
-  bool hash_images = true;       // fill View::sha256
-  Progress* progress = nullptr;  // advanced by one per image
-  CheckStore* checks = nullptr;  // what is known of images and what becomes known; may be null
+  ImageReading images = ImageReading::kFull;
+  bool hash_images = true;  // with kFull: fill View::sha256
+  Pairing pairing = Pairing::kAll;
+  // Of the corpora that say so in Corpus::takes.
+  std::filesystem::path csv;      // a table that lies elsewhere; empty: in the root
+  std::filesystem::path reports;  // the same of reports: a folder or an archive
+  std::string labels_from;        // which of several label tables; empty: the corpus's first one
+  Progress* progress = nullptr;   // advanced by one per image
+  CheckStore* checks = nullptr;   // with kFull: what is known of images and what becomes known
   WorkShare share;  // not the whole: only `checks` is filled, with a part of the images
 };
 
@@ -43,9 +57,11 @@ struct Corpus {
   // Of each list one must be in the root, else the root is not this corpus. A '*' stands for
   // anything.
   std::vector<std::vector<const char*>> needs = {};
+  // Options of `prepare` beyond those of all corpora.
+  std::vector<const char*> takes = {};
   // Studies as the tables describe them, with their splits; image paths are relative to the root
-  // and the images are not looked at (a folder with the tables alone will do). Studies with boxes
-  // or masks have one view.
+  // and the images are not looked at (a folder with the tables alone will do). Boxes are in pixels
+  // of an image as large as View::rows and cols say; where these are 0, of the file's own size.
   std::vector<Study> (*read)(const PrepareOptions& options, Funnel& funnel) = nullptr;
   // Last step for a study whose images were read: why it is left out; empty: it stays. May be null.
   std::string (*complete)(Study& study) = nullptr;
@@ -85,6 +101,8 @@ Split place_in_split(const std::string& patient, Split listed, bool own_test,
 
 // One a corpus, each in a file of its own.
 Corpus pairs_corpus();
+Corpus mimic_corpus();
+Corpus ms_cxr_corpus();
 Corpus rsna_corpus();
 Corpus siim_corpus();
 Corpus nih_corpus();

@@ -32,6 +32,12 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
+std::int64_t parse_size(std::string_view text) {
+  constexpr double kLargest = 1 << 20;
+  const double size = parse_number(text).value_or(0);
+  return size >= 1 && size <= kLargest ? static_cast<std::int64_t>(size) : 0;
+}
+
 std::optional<double> parse_age(std::string_view text) {
   std::string number = trimmed(text);
   double units_per_year = 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@ std::string trimmed(std::string_view text);
 std::vector<std::string> parts(std::string_view text, const char* marks);
 // A finite number and nothing behind it; nothing for anything else.
 std::optional<double> parse_number(std::string_view text);
+// Rows or columns of an image; 0 for what is no such number.
+std::int64_t parse_size(std::string_view text);
 // Years from "58", "058Y", "018M" (months), "003W" or "003D"; nothing for anything else or a
 // negative number.
 std::optional<double> parse_age(std::string_view text);

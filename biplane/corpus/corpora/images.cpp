@@ -31,13 +31,12 @@ void read_header(const ImageCheck& check, Study& study, View& view) {
   if (study.age && *study.age > kOldest) study.age.reset();
 }
 
-ImageCheck check_view(const View& view, const PrepareOptions& options) {
-  const fs::path file = options.root / view.path;
-  return options.checks != nullptr ? options.checks->check(view.path, file)
-                                   : check_image(file, options.hash_images);
-}
-
 [[noreturn]] void throw_nothing_there(const PrepareOptions& options, const FunnelStage& stage) {
+  if (options.images == ImageReading::kListed)
+    throw Error(ErrorKind::kUsage,
+                options.root.string() +
+                    ": its tables say of no image how large it is: prepare it with --images header "
+                    "or full");
   throw Error(ErrorKind::kUsage,
               options.root.string() + ": none of the " + std::to_string(stage.in()) +
                   " images that the tables name is in this folder, for example " +
@@ -45,9 +44,88 @@ ImageCheck check_view(const View& view, const PrepareOptions& options) {
                   "; give the folder they are relative to as --root");
 }
 
+// Copies of a corpus are made smaller, its boxes are not.
+void fit_boxes(Study& study, const View& view, const ImageCheck& check) {
+  const bool same = view.rows == check.rows && view.cols == check.cols;
+  if (same || view.rows < 1 || view.cols < 1) return;
+  const double across = static_cast<double>(check.cols) / static_cast<double>(view.cols);
+  const double down = static_cast<double>(check.rows) / static_cast<double>(view.rows);
+  for (Box& box : study.boxes) {
+    if (&study.views.at(static_cast<std::size_t>(box.view)) != &view) continue;
+    box.x *= across;
+    box.w *= across;
+    box.y *= down;
+    box.h *= down;
+  }
+}
+
+void use_check(const ImageCheck& check, Study& study, View& view, FunnelStage& stage) {
+  if (!check.problem.empty()) {
+    stage.reject(check.missing ? "missing image" : "broken image",
+                 "study " + study.study_id + ": " + check.problem);
+    view.path.clear();
+    return;
+  }
+  fit_boxes(study, view, check);
+  view.rows = check.rows;
+  view.cols = check.cols;
+  view.sha256 = check.sha256;
+  read_header(check, study, view);
+  stage.pass();
+}
+
+// As the tables say; without a size an image is as good as missing.
+ImageCheck believe(const View& view) {
+  ImageCheck check;
+  check.rows = view.rows;
+  check.cols = view.cols;
+  check.missing = view.rows < 1 || view.cols < 1;
+  if (check.missing) check.problem = view.path + ": the tables do not say how large it is";
+  return check;
+}
+
+ImageCheck check_one(const View& view, const PrepareOptions& options) {
+  switch (options.images) {
+    case ImageReading::kListed:
+      return believe(view);
+    case ImageReading::kHeader:
+      return check_image_header(options.root / view.path);
+    case ImageReading::kFull:
+      break;
+  }
+  const fs::path file = options.root / view.path;
+  return options.checks != nullptr ? options.checks->check(view.path, file)
+                                   : check_image(file, options.hash_images);
+}
+
+const char* stage_name(ImageReading reading) {
+  switch (reading) {
+    case ImageReading::kListed:
+      return "images listed, not looked at";
+    case ImageReading::kHeader:
+      return "image headers read";
+    case ImageReading::kFull:
+      break;
+  }
+  return "images read";
+}
+
+void take_out_unread(Study& study, Funnel& funnel) {
+  std::vector<std::size_t> read;
+  for (std::size_t i = 0; i < study.views.size(); ++i)
+    if (!study.views[i].path.empty()) read.push_back(i);
+  if (read.size() == study.views.size()) return;
+  const std::int64_t lost = keep_views(study, read);
+  if (read.empty()) return;  // the study goes too, and is counted as such
+  for (std::int64_t i = 0; i < lost; ++i)
+    funnel.stage(kBoxStage, "boxes").drop("its image was left out", "study " + study.study_id);
+}
+
 }  // namespace
 
-void check_images(std::vector<Study>& studies, const PrepareOptions& options, FunnelStage& stage) {
+void check_images(std::vector<Study>& studies, const PrepareOptions& options, Funnel& funnel) {
+  constexpr std::size_t kBlock = 16384;  // bounds what the checks of a large corpus take
+  FunnelStage& stage = funnel.stage(stage_name(options.images), "images");
   std::vector<std::pair<Study*, View*>> jobs;
   for (Study& study : studies) {
     for (View& view : study.views) jobs.emplace_back(&study, &view);
@@ -60,25 +138,20 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
     if (options.progress != nullptr) options.progress->advance();
   });
   std::size_t missing = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    auto& [study, view] = jobs[i];
-    const ImageCheck& check = checks[i];
-    view->rows = check.rows;
-    view->cols = check.cols;
-    view->sha256 = check.sha256;
-    if (check.problem.empty()) {
-      read_header(check, *study, *view);
-      stage.pass();
-    } else {
-      stage.reject(check.missing ? "missing image" : "broken image",
-                   "study " + study->study_id + ": " + check.problem);
-      missing += check.missing ? 1 : 0;
-      view->path.clear();
+  for (std::size_t begin = 0; begin < jobs.size(); begin += kBlock) {
+    const std::size_t count = std::min(kBlock, jobs.size() - begin);
+    parallel_for(static_cast<std::int64_t>(count), options.threads, [&](std::int64_t i) {
+      const auto at = static_cast<std::size_t>(i);
+      checks[at] = check_one(*jobs[begin + at].second, options);
+      if (options.progress != nullptr) options.progress->advance();
+    });
+    for (std::size_t i = 0; i < count; ++i) {
+      use_check(checks[i], *jobs[begin + i].first, *jobs[begin + i].second, stage);
+      missing += checks[i].missing ? 1 : 0;
     }
   }
   if (!jobs.empty() && missing == jobs.size()) throw_nothing_there(options, stage);
-  for (Study& study : studies)
-    std::erase_if(study.views, [](const View& view) { return view.path.empty(); });
+  for (Study& study : studies) take_out_unread(study, funnel);
 }
 
 void check_shard(const std::vector<Study>& studies, const PrepareOptions& options) {
@@ -91,7 +164,7 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
   const auto count = static_cast<std::int64_t>(jobs.size());
   if (options.progress != nullptr) options.progress->expect(count);
   parallel_for(count, options.threads, [&](std::int64_t i) {
-    check_view(*jobs[static_cast<std::size_t>(i)], options);
+    check_one(*jobs[static_cast<std::size_t>(i)], options);
     if (options.progress != nullptr) options.progress->advance();
   });
 }

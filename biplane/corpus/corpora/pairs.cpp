@@ -7,10 +7,11 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/mimic_tables.h"
+#include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/text/lexicon.h"
-#include "biplane/text/report.h"
 
 namespace biplane {
 namespace {
@@ -67,19 +68,14 @@ void read_labels(const std::string& text, std::map<std::string, int>& labels) {
   for (const std::string& label : parts(text, ";,|")) labels[label] = 1;
 }
 
-struct Names {
-  std::string study, patient;
-};
-
 // Names of a row's study and patient; blank cells and absent columns fall back as pairs.h says.
-Names row_names(const CsvRow& row, const ColumnIndex& columns, const std::string& first_image) {
-  static const std::regex mimic("(^|/)(p[0-9]{8})/(s[0-9]{8})(/|$)");
-  Names names{field(row, columns.study), field(row, columns.patient)};
-  std::smatch match;
-  if ((names.study.empty() || names.patient.empty()) &&
-      std::regex_search(first_image, match, mimic)) {
-    if (names.study.empty()) names.study = match[3];
-    if (names.patient.empty()) names.patient = match[2];
+StudyNames row_names(const CsvRow& row, const ColumnIndex& columns,
+                     const std::string& first_image) {
+  StudyNames names{field(row, columns.study), field(row, columns.patient)};
+  if (names.study.empty() || names.patient.empty()) {
+    const StudyNames named = mimic_names(first_image).value_or(StudyNames{});
+    if (names.study.empty()) names.study = named.study;
+    if (names.patient.empty()) names.patient = named.patient;
   }
   if (names.study.empty()) names.study = first_image;
   if (names.patient.empty()) names.patient = names.study;
@@ -96,7 +92,7 @@ class Grouping {
   void add(const CsvRow& row, const ColumnIndex& columns, const std::string& place) {
     const std::string frontal = field(row, columns.frontal), lateral = field(row, columns.lateral);
     if (frontal.empty() && lateral.empty()) return stage_.drop("row without an image", place);
-    const Names names = row_names(row, columns, frontal.empty() ? lateral : frontal);
+    const StudyNames names = row_names(row, columns, frontal.empty() ? lateral : frontal);
     const auto [study, fresh] = studies_.add(names.study, names.patient, csv_, row.number);
     if (fresh) {
       study->split = place_in_split(names.patient, Split::kTrain, false, options_);
@@ -161,16 +157,8 @@ std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
 
 std::string complete(Study& study) {
   static const Lexicon lexicon = Lexicon::english();
-  const ReportSections sections = parse_sections(study.report.text, lexicon);
-  Report& report = study.report;
-  report.findings = clean_report(sections.findings);
-  report.impression = clean_report(sections.impression);
-  for (const std::string& text : {sections.indication, sections.comparison}) {
-    const std::string cleaned = clean_report(text);
-    if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
-  }
-  report.text = training_text(sections, lexicon);
-  return report.text.empty() ? "empty report" : "";
+  study.report = take_apart(study.report.text, lexicon);
+  return study.report.text.empty() ? "empty report" : "";
 }
 
 fs::path locate_csv(const PairsOptions& options) {
@@ -189,7 +177,7 @@ fs::path locate_csv(const PairsOptions& options) {
 }
 
 std::vector<Study> read_default(const PrepareOptions& options, Funnel& funnel) {
-  return read_rows(locate_csv(PairsOptions{options, {}, {}}), {}, options, funnel);
+  return read_rows(locate_csv(PairsOptions{options, {}}), {}, options, funnel);
 }
 
 }  // namespace
@@ -203,15 +191,17 @@ PreparedCorpus prepare_pairs(const PairsOptions& options) {
 }
 
 Corpus pairs_corpus() {
-  return {.name = "pairs",
-          .summary = "a CSV with a frontal, a lateral and a report in a row",
-          .tree =
-              "studies.csv  frontal,lateral,report,study_id,patient_id,labels (or another file "
-              "and other\n"
-              "             columns: --csv, --frontal, --report, ...)\n"
-              "the images that it names\n",
-          .read = &read_default,
-          .complete = &complete};
+  return {
+      .name = "pairs",
+      .summary = "a CSV with a frontal, a lateral and a report in a row",
+      .tree =
+          "studies.csv  frontal,lateral,report,study_id,patient_id,labels (or another file "
+          "and other\n"
+          "             columns: --csv, --frontal, --report, ...)\n"
+          "the images that it names\n",
+      .takes = {"--csv", "--frontal", "--lateral", "--report", "--study", "--patient", "--labels"},
+      .read = &read_default,
+      .complete = &complete};
 }
 
 }  // namespace biplane

@@ -13,9 +13,8 @@ struct PairsColumns {
   std::string frontal, lateral, report, study, patient, labels;
 };
 
-// Options of `prepare pairs` (data.md section 2, row "pairs").
+// Options of `prepare pairs` (data.md section 2, row "pairs"); without `csv`: root/studies.csv.
 struct PairsOptions : PrepareOptions {
-  std::filesystem::path csv;  // empty: root/studies.csv
   PairsColumns
       columns;  // as the user gave them; empty: the default, or Path_frontal, Path_lateral, Report
 };

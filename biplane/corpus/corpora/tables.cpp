@@ -1,7 +1,6 @@
 #include "biplane/corpus/corpora/tables.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -89,6 +88,16 @@ std::vector<std::pair<std::int64_t, std::string>> read_list(const fs::path& path
   return lines;
 }
 
+void keep_studies(std::vector<Study>& studies, const std::function<bool(Study&)>& keep) {
+  auto end = studies.begin();
+  for (Study& study : studies) {
+    if (!keep(study)) continue;
+    if (&*end != &study) *end = std::move(study);
+    ++end;
+  }
+  studies.erase(end, studies.end());
+}
+
 BoxResult box_of_corner_and_size(const std::string& label,
                                  const std::vector<std::string>& numbers) {
   const auto parsed = four_numbers(numbers);
@@ -133,7 +142,11 @@ Study* StudyTable::find(const std::string& id) {
 
 std::vector<Study> StudyTable::take() {
   places_.clear();
-  return {std::make_move_iterator(studies_.begin()), std::make_move_iterator(studies_.end())};
+  std::vector<Study> taken;
+  taken.reserve(studies_.size());
+  for (; !studies_.empty(); studies_.pop_front())  // never all of them twice in memory
+    taken.push_back(std::move(studies_.front()));
+  return taken;
 }
 
 }  // namespace biplane

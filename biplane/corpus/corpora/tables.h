@@ -41,6 +41,9 @@ std::string field(const CsvRow& row, const std::optional<std::size_t>& column);
 // are left out. Throws Error kMissingInput, kIo.
 std::vector<std::pair<std::int64_t, std::string>> read_list(const std::filesystem::path& path);
 
+// Removes the studies for which keep(study), called once for each in their order, is false.
+void keep_studies(std::vector<Study>& studies, const std::function<bool(Study&)>& keep);
+
 // A box from four numbers as text, or why it is none.
 struct BoxResult {
   Box box;
@@ -58,6 +61,7 @@ class StudyTable {
   std::pair<Study*, bool> add(const std::string& id, const std::string& patient,
                               const std::filesystem::path& table, std::int64_t row);
   Study* find(const std::string& id);  // null where there is none
+  std::deque<Study>& all() { return studies_; }
   std::vector<Study> take();
 
  private:
