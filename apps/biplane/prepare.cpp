@@ -27,10 +27,10 @@ constexpr const char* kExamples =
     "  biplane prepare pairs --root studies --out prepared --validate 0.1 --test 0.2 --seed 1\n"
     "  biplane prepare nih --root ChestX-ray14 --out prepared --validate 0.1\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
-constexpr const char* kPairsOnly = "Options of prepare pairs";
+constexpr const char* kOptionsOf = "Options of prepare ";  // the name of a corpus follows
 
 struct PrepareCommand {
-  std::string corpus, root, csv, out;
+  std::string corpus, root, csv, out, views;
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
   bool json = false;
@@ -39,7 +39,7 @@ struct PrepareCommand {
 void add_pairs_options(CLI::App& app, PrepareCommand& command) {
   const auto add = [&app](const char* name, std::string& target, const char* help,
                           const char* type = "COLUMN") {
-    app.add_option(name, target, help)->type_name(type)->group(kPairsOnly);
+    app.add_option(name, target, help)->type_name(type)->group(kOptionsOf + std::string("pairs"));
   };
   PairsColumns& columns = command.options.columns;
   add("--csv", command.csv, "the list of studies; default ROOT/studies.csv", "FILE");
@@ -51,6 +51,19 @@ void add_pairs_options(CLI::App& app, PrepareCommand& command) {
   add("--study", columns.study, "column naming the study; default study_id");
   add("--patient", columns.patient, "column naming the patient; default patient_id");
   add("--labels", columns.labels, "column with labels, split at ; , and |; default labels");
+}
+
+void add_corpus_options(CLI::App& app, PrepareCommand& command) {
+  app.add_option("--views", command.views,
+                 "a table of views that outranks indiana_projections.csv: filename (or image_id), "
+                 "projection (or view): Frontal, PA, AP, Lateral, L")
+      ->type_name("FILE")
+      ->group(kOptionsOf + std::string("openi"));
+  app.add_option("--method-label", command.options.method_label,
+                 "only images whose report was labelled by Physician, or by RNN (a network)")
+      ->check(CLI::IsMember({"Physician", "RNN"}))
+      ->type_name("METHOD")
+      ->group(kOptionsOf + std::string("padchest"));
 }
 
 void add_options(CLI::App& app, PrepareCommand& command) {
@@ -111,6 +124,7 @@ int prepare(PrepareCommand& command) {
   PairsOptions& options = command.options;
   options.root = command.root;
   options.csv = command.csv;
+  options.views = command.views;
   options.out = out;
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
@@ -136,11 +150,14 @@ int prepare(PrepareCommand& command) {
   return 0;
 }
 
-void refuse_options_of_pairs(const CLI::App& app, const std::string& corpus) {
+void refuse_options_of_others(const CLI::App& app, const std::string& corpus) {
+  const std::string of = kOptionsOf;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == kPairsOnly && option->count() > 0)
+    const std::string& group = option->get_group();
+    if (option->count() > 0 && group.starts_with(of) && group != of + corpus)
       throw Error(ErrorKind::kUsage, option->get_name() + ": prepare " + corpus +
-                                         " has no such option, prepare pairs has");
+                                         " has no such option, prepare " + group.substr(of.size()) +
+                                         " has");
   }
 }
 
@@ -155,11 +172,11 @@ int run_prepare(const Arguments& arguments) {
       "biplane prepare");
   add_options(app, command);
   add_pairs_options(app, command);
+  add_corpus_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
   if (!parse_arguments(app, arguments)) return 0;
-  if (find_corpus(command.corpus).name != std::string("pairs"))
-    refuse_options_of_pairs(app, command.corpus);
+  refuse_options_of_others(app, find_corpus(command.corpus).name);
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
   return prepare(command);

@@ -11,6 +11,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/formats/csv.h"
+#include "biplane/text/language.h"
 
 namespace biplane {
 namespace {
@@ -138,6 +139,17 @@ class CsvLabels {
   std::vector<CsvRow> rows_;
 };
 
+// Rules of another language would find nothing, and leave blanks where labels were.
+void check_language(const Labeler& labeler, const std::vector<Study>& studies,
+                    const fs::path& manifest) {
+  for (const Study& study : studies)
+    if (!same_language(study.report.language, labeler.language()))
+      throw Error(ErrorKind::kUsage, manifest.string() + ": the report of study " + study.study_id +
+                                         " is in '" + study.report.language +
+                                         "', but the label file " + labeler.name() + " reads '" +
+                                         labeler.language() + "'; give one of that language");
+}
+
 }  // namespace
 
 std::string labelled_text(const Study& study) {
@@ -174,6 +186,7 @@ Funnel label_manifest(const Labeler& labeler, const ReportLabelOptions& options)
   FunnelStage& stage = funnel.stage("reports labelled", "studies");
   Tally tally(options, stage);
   std::vector<Study> studies = Manifest::read(options.in).studies();
+  check_language(labeler, studies, options.in);
   std::optional<ManifestWriter> writer;
   if (!options.out.empty()) writer.emplace(options.out);
   parallel_for(static_cast<std::int64_t>(studies.size()), options.threads,

@@ -228,6 +228,7 @@ void read_report(const Fields& fields, Study& study) {
   report.read("impression", study.report.impression);
   report.read("other", study.report.other);
   report.read("text", study.report.text);
+  report.read("language", study.report.language);
 }
 
 Study read_study(const Fields& fields) {
@@ -251,6 +252,7 @@ Study read_study(const Fields& fields) {
   read_report(fields, study);
   read_labels(fields, "labels", study.labels);
   read_labels(fields, "labels_chexpert", study.labels_chexpert);
+  fields.read("label_source", study.label_source);
   read_views_of_findings(fields, "visible_in", study.visible_in);
   read_views_of_findings(fields, "doubtful_in", study.doubtful_in);
   read_said(fields, study);

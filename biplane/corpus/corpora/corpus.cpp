@@ -65,9 +65,9 @@ void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
 }  // namespace
 
 const std::vector<Corpus>& corpora() {
-  static const std::vector<Corpus> all = {pairs_corpus(), rsna_corpus(),   siim_corpus(),
-                                          nih_corpus(),   covidx_corpus(), object_cxr_corpus(),
-                                          vindr_corpus()};
+  static const std::vector<Corpus> all = {
+      pairs_corpus(),      rsna_corpus(),  siim_corpus(),  nih_corpus(),     covidx_corpus(),
+      object_cxr_corpus(), vindr_corpus(), openi_corpus(), padchest_corpus()};
   return all;
 }
 
@@ -124,7 +124,7 @@ PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& option
 
 void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
                         PreparedCorpus& prepared) {
-  check_images(prepared.studies, options, prepared.funnel.stage("images read", "images"));
+  check_images(corpus, prepared.studies, options, prepared.funnel.stage("images read", "images"));
   keep_complete(corpus, prepared);
   const fs::path prefix = options.out.empty() ? fs::path()
                                               : fs::relative(fs::weakly_canonical(options.root),

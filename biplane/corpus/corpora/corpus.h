@@ -23,6 +23,8 @@ struct PrepareOptions {
   std::uint64_t seed = 0;
   int threads = 1;
   bool hash_images = true;       // fill View::sha256
+  std::filesystem::path views;   // openi: a table of views that is believed; empty: none
+  std::string method_label;      // padchest: only rows labelled by "Physician" or "RNN"; empty: all
   Progress* progress = nullptr;  // advanced by one per image
 };
 
@@ -45,6 +47,8 @@ struct Corpus {
   std::vector<Study> (*read)(const PrepareOptions& options, Funnel& funnel) = nullptr;
   // Last step for a study whose images were read: why it is left out; empty: it stays. May be null.
   std::string (*complete)(Study& study) = nullptr;
+  // The ViewPosition of a DICOM header counts where the tables say nothing.
+  bool believe_headers = true;
   // Of an image that neither tables nor header say anything about.
   ViewPosition otherwise = ViewPosition::kUnknown;
 };
@@ -87,5 +91,7 @@ Corpus nih_corpus();
 Corpus covidx_corpus();
 Corpus object_cxr_corpus();
 Corpus vindr_corpus();
+Corpus openi_corpus();
+Corpus padchest_corpus();
 
 }  // namespace biplane

@@ -18,9 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // What tables do not say and a DICOM header does.
-void read_header(const ImageCheck& check, Study& study, View& view) {
+void read_header(const Corpus& corpus, const ImageCheck& check, Study& study, View& view) {
   const std::string position = trimmed(check.view_position);
-  if (view.view == ViewPosition::kUnknown)
+  if (view.view == ViewPosition::kUnknown && corpus.believe_headers)
     view.view = position == "PA"   ? ViewPosition::kPA
                 : position == "AP" ? ViewPosition::kAP
                                    : ViewPosition::kUnknown;
@@ -40,7 +40,8 @@ void read_header(const ImageCheck& check, Study& study, View& view) {
 
 }  // namespace
 
-void check_images(std::vector<Study>& studies, const PrepareOptions& options, FunnelStage& stage) {
+void check_images(const Corpus& corpus, std::vector<Study>& studies, const PrepareOptions& options,
+                  FunnelStage& stage) {
   std::vector<std::pair<Study*, View*>> jobs;
   for (Study& study : studies) {
     for (View& view : study.views) jobs.emplace_back(&study, &view);
@@ -59,7 +60,7 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
     view->cols = check.cols;
     view->sha256 = check.sha256;
     if (check.problem.empty()) {
-      read_header(check, *study, *view);
+      read_header(corpus, check, *study, *view);
       stage.pass();
     } else {
       stage.reject(check.missing ? "missing image" : "broken image",

@@ -11,9 +11,11 @@
 namespace biplane {
 
 // Decodes every image of the studies once, in parallel, and fills size and hash; from a DICOM
-// header also view, sex and age where the tables have none. A missing or broken image is counted
-// and taken out of its study. Throws Error kUsage when none of the images is in the root.
-void check_images(std::vector<Study>& studies, const PrepareOptions& options, FunnelStage& stage);
+// header also view (if the corpus believes it), sex and age where the tables have none. A missing or
+// broken image is counted and taken out of its study. Throws Error kUsage when none of the images is
+// in the root.
+void check_images(const Corpus& corpus, std::vector<Study>& studies, const PrepareOptions& options,
+                  FunnelStage& stage);
 
 // The image files under a folder, by name: corpora are unpacked into folders of many shapes.
 class ImageIndex {

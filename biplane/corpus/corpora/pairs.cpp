@@ -7,6 +7,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/text/lexicon.h"
@@ -161,16 +162,8 @@ std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
 
 std::string complete(Study& study) {
   static const Lexicon lexicon = Lexicon::english();
-  const ReportSections sections = parse_sections(study.report.text, lexicon);
-  Report& report = study.report;
-  report.findings = clean_report(sections.findings);
-  report.impression = clean_report(sections.impression);
-  for (const std::string& text : {sections.indication, sections.comparison}) {
-    const std::string cleaned = clean_report(text);
-    if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
-  }
-  report.text = training_text(sections, lexicon);
-  return report.text.empty() ? "empty report" : "";
+  fill_report(parse_sections(study.report.text, lexicon), lexicon, study.report);
+  return why_no_report(study);
 }
 
 fs::path locate_csv(const PairsOptions& options) {
