@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "biplane/corpus/corpora/openi_files.h"
+#include "biplane/imaging/dicom_write.h"
 #include "biplane/phantom/label_maps.h"
 #include "tests/corpus/corpus_tree.h"
 #include "tests/phantom/layout_files.h"
@@ -157,6 +158,22 @@ TEST(Openi, ATableOfViewsByHandOutranksTheProjections) {
   tree.file("bad.csv", "image_id,position\na,L\n");
   options.views = tree.path() / "bad.csv";
   EXPECT_THROW(read_corpus(find_corpus("openi"), options, funnel), Error);
+}
+
+// The very image that teaches it: the lateral of uid 1000 says PA in its header.
+TEST(Openi, HeadersOfDicomFilesAreNotBelieved) {
+  CorpusTree tree;
+  tree.file("ecgen-radiology/1.xml", xml("CXR1", "Clear.", "", {"CXR1_IM-0001-1001"}));
+  DigitalXray xray;
+  xray.shown = make_float(24, 24);
+  xray.view = "PA";
+  xray.study_uid = xray.series_uid = xray.instance_uid = text_uid("x");
+  xray.sex = "F";
+  tree.file("NLMCXR_dcm/1/1_IM-0001-1001.dcm", encode_dicom(xray));
+  const PreparedCorpus made = tree.prepare("openi");
+  ASSERT_EQ(made.studies.size(), 1u);
+  EXPECT_EQ(made.studies[0].views.at(0).view, ViewPosition::kUnknown);
+  EXPECT_EQ(made.studies[0].sex, "F");
 }
 
 // ---- the phantom's layout

@@ -134,7 +134,7 @@ TEST(Padchest, CountsEachTrapOnce) {
   EXPECT_EQ(own.age, 71);
   EXPECT_EQ(own.sex, "F");
   EXPECT_EQ(own.label_source, "Physician");
-  EXPECT_EQ(own.report.text, "sin hallazgos .");
+  EXPECT_EQ(own.report.text, "sin hallazgos.");
   EXPECT_EQ(own.report.language, "es");
   ASSERT_EQ(own.views.size(), 2u);
   EXPECT_EQ(own.views[0].view, ViewPosition::kPA);
