@@ -36,7 +36,7 @@ constexpr const char* kExamples =
 constexpr const char* kSomeOnly = "Options of some corpora";
 
 struct PrepareCommand {
-  std::string corpus, root, csv, reports, out;
+  std::string corpus, root, csv, reports, views, out;
   std::string pairing = pairing_name(Pairing::kAll), images = "full";
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
@@ -66,6 +66,20 @@ void add_some_options(CLI::App& app, PrepareCommand& command) {
   add("--study", columns.study, "pairs: column naming the study; default study_id");
   add("--patient", columns.patient, "pairs: column naming the patient; default patient_id");
   add("--labels", columns.labels, "pairs: column with labels, split at ; , and |; default labels");
+}
+
+void add_choices_of_some(CLI::App& app, PrepareCommand& command) {
+  app.add_option("--views", command.views,
+                 "openi: a table of views that outranks indiana_projections.csv: filename (or "
+                 "image_id), projection (or view): Frontal, PA, AP, Lateral, L")
+      ->type_name("FILE")
+      ->group(kSomeOnly);
+  app.add_option(
+         "--method-label", command.options.method_label,
+         "padchest: only images whose report was labelled by Physician, or by RNN (a network)")
+      ->check(CLI::IsMember({"Physician", "RNN"}))
+      ->type_name("METHOD")
+      ->group(kSomeOnly);
 }
 
 void add_choices(CLI::App& app, PrepareCommand& command) {
@@ -157,6 +171,7 @@ int prepare(PrepareCommand& command) {
   options.images = parse_images(command.images);
   if (!options.share.is_all() && options.images != ImageReading::kFull)
     throw Error(ErrorKind::kUsage, "--shard: only with --images full is there work to share");
+  options.views = command.views;
   options.out = out;
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
@@ -221,6 +236,7 @@ int run_prepare(const Arguments& arguments) {
   add_options(app, command);
   add_choices(app, command);
   add_some_options(app, command);
+  add_choices_of_some(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
   if (!parse_arguments(app, arguments)) return 0;

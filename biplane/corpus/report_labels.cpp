@@ -11,6 +11,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/formats/csv.h"
+#include "biplane/text/language.h"
 
 namespace biplane {
 namespace {
@@ -138,6 +139,16 @@ class CsvLabels {
   std::vector<CsvRow> rows_;
 };
 
+// Rules of another language would find nothing, and leave blanks where labels were.
+void check_language(const Labeler& labeler, const Manifest& manifest, const fs::path& path) {
+  for (const StudySummary& study : manifest.summaries())
+    if (!same_language(study.language, labeler.language()))
+      throw Error(ErrorKind::kUsage, path.string() + ": the report of study " + study.study_id +
+                                         " is in '" + study.language + "', but the label file " +
+                                         labeler.name() + " reads '" + labeler.language() +
+                                         "'; give one of that language");
+}
+
 }  // namespace
 
 std::string labelled_text(const Study& study) {
@@ -174,6 +185,7 @@ Funnel label_manifest(const Labeler& labeler, const ReportLabelOptions& options)
   FunnelStage& stage = funnel.stage("reports labelled", "studies");
   Tally tally(options, stage);
   const Manifest manifest = Manifest::read(options.in);
+  check_language(labeler, manifest, options.in);
   std::optional<ManifestWriter> writer;
   if (!options.out.empty()) writer.emplace(options.out);
   constexpr auto kPiece = static_cast<std::int64_t>(kChunk);

@@ -43,7 +43,8 @@ struct ReportLabelOptions {
 Funnel label_csv(const Labeler& labeler, const ReportLabelOptions& options);
 
 // Labels the studies of a manifest; `out` is the manifest with label_study applied. Paths of images
-// stay as they are: relative to the folder of the first manifest.
+// stay as they are: relative to the folder of the first manifest. Throws Error kUsage where a
+// report is in another language than that of the label file.
 Funnel label_manifest(const Labeler& labeler, const ReportLabelOptions& options);
 
 }  // namespace biplane

@@ -55,6 +55,7 @@ StudySummary summary_of(const Study& study) {
   summary.patient_id = study.patient_id;
   summary.split = study.split;
   summary.has_report = !study.report.text.empty();
+  summary.language = study.report.language;
   for (const View& view : study.views) summary.add(view.view);
   return summary;
 }

@@ -35,7 +35,8 @@ struct View {
 
 struct Report {
   std::string findings, impression, other;
-  std::string text;  // what training uses; empty: the study has no usable report
+  std::string text;           // what training uses; empty: the study has no usable report
+  std::string language = {};  // ISO 639 code ("es"); empty where the corpus does not say
 };
 
 // Ground truth rectangle in pixels of the original image, 0-based corner.
@@ -77,6 +78,7 @@ struct Study {
   // Label -> 1 present, 0 absent, -1 uncertain; a label that is null in the file is left out.
   std::map<std::string, int> labels;
   std::map<std::string, int> labels_chexpert;
+  std::string label_source;  // who or what labelled, where a corpus has several; else empty
   // Finding -> views in which an ideal observer sees it ("frontal", "lateral"); phantom only.
   std::map<std::string, std::vector<std::string>> visible_in;
   // The same of views where he may or may not; without the findings that have none.
@@ -98,6 +100,7 @@ struct StudySummary {
   Split split = Split::kTrain;
   bool has_frontal = false, has_lateral = false;
   bool has_report = false;  // Report::text is not empty
+  std::string language;     // Report::language
   std::int32_t views = 0;
 
   void add(ViewPosition view);

@@ -169,6 +169,7 @@ void read_report(const Fields& fields, Study& study) {
   report.read("impression", study.report.impression);
   report.read("other", study.report.other);
   report.read("text", study.report.text);
+  report.read("language", study.report.language);
 }
 
 void check_format(const Fields& fields) {
@@ -178,7 +179,6 @@ void check_format(const Fields& fields) {
     throw_value("format", std::to_string(format), "1: the manifest was made by a newer version");
 }
 
-// Of a Study or a StudySummary.
 void read_order(const Fields& fields, Study& study) {
   std::int64_t order = 0;
   fields.read("study_order", order, 1);
@@ -186,6 +186,7 @@ void read_order(const Fields& fields, Study& study) {
   fields.read("prior_study_id", study.prior_study_id);
 }
 
+// Of a Study or a StudySummary.
 template <class S>
 void read_names(const Fields& fields, S& study) {
   study.study_id = fields.required("study_id");
@@ -210,6 +211,7 @@ Study read_study(const Fields& fields) {
   read_report(fields, study);
   read_labels(fields, "labels", study.labels);
   read_labels(fields, "labels_chexpert", study.labels_chexpert);
+  fields.read("label_source", study.label_source);
   read_views_of_findings(fields, "visible_in", study.visible_in);
   read_views_of_findings(fields, "doubtful_in", study.doubtful_in);
   read_said(fields, study);
@@ -242,8 +244,11 @@ StudySummary read_summary(const Fields& fields) {
     summary.add(read_position(Fields(item, {"views", i})));
   });
   element value;
-  if (fields.find("report", value))
-    summary.has_report = !Fields(value, {"report"}).text("text").empty();
+  if (fields.find("report", value)) {
+    const Fields report(value, {"report"});
+    summary.has_report = !report.text("text").empty();
+    report.read("language", summary.language);
+  }
   return summary;
 }
 

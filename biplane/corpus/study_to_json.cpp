@@ -67,8 +67,10 @@ std::string study_to_json(const Study& study) {
                     {"impression", study.report.impression},
                     {"other", study.report.other},
                     {"text", study.report.text}};
+  if (!study.report.language.empty()) line["report"]["language"] = study.report.language;
   line["labels"] = study.labels;
   line["labels_chexpert"] = study.labels_chexpert;
+  if (!study.label_source.empty()) line["label_source"] = study.label_source;
   if (!study.visible_in.empty()) line["visible_in"] = study.visible_in;
   if (!study.doubtful_in.empty()) line["doubtful_in"] = study.doubtful_in;
   if (!study.said.empty()) line["said"] = study.said;

@@ -1,5 +1,7 @@
 #include "biplane/data/reports.h"
 
+#include "biplane/core/error.h"
+#include "biplane/text/language.h"
 #include "biplane/text/vocabulary_trainer.h"
 
 namespace biplane {
@@ -19,14 +21,32 @@ Vocabulary make_vocabulary(const DataConfig& config, const Manifest& manifest,
       options);
 }
 
+// A lexicon of another language would find none of the entities, and nobody would notice.
+void check_language(const Lexicon& lexicon, const DataConfig& config, const Manifest& manifest,
+                    const std::vector<std::int64_t>& chosen) {
+  for (const std::int64_t i : chosen) {
+    const StudySummary& study = manifest.summary(i);
+    const std::string& language = study.language;
+    if (same_language(language, lexicon.language())) continue;
+    throw Error(ErrorKind::kUsage,
+                config.manifest + ": the report of study " + study.study_id + " is in '" +
+                    language + "', but the lexicon " + lexicon.name() + " is for '" +
+                    lexicon.language() +
+                    "': its entities cannot be found and masked; give a lexicon of that language "
+                    "as data.lexicon (docs/text.md), or studies of that of the lexicon");
+  }
+}
+
 }  // namespace
 
 TextPipeline make_text_pipeline(const DataConfig& config, const Manifest& manifest,
                                 const std::vector<std::int64_t>& chosen) {
   WordPieceOptions options;
   options.lowercase = config.lowercase;
-  return {WordPieceTokenizer(make_vocabulary(config, manifest, chosen), options),
-          config.lexicon.empty() ? Lexicon::english() : Lexicon::read(config.lexicon),
+  const Lexicon lexicon =
+      config.lexicon.empty() ? Lexicon::english() : Lexicon::read(config.lexicon);
+  check_language(lexicon, config, manifest, chosen);
+  return {WordPieceTokenizer(make_vocabulary(config, manifest, chosen), options), lexicon,
           config.masking, config.max_tokens};
 }
 

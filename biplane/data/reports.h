@@ -23,7 +23,8 @@ struct TextPipeline {
 };
 
 // Reads data.vocabulary, or trains one on the reports of the chosen studies; reads
-// data.lexicon. Throws Error as Vocabulary::read, train_vocabulary and Lexicon::read do.
+// data.lexicon. Throws Error as Vocabulary::read, train_vocabulary and Lexicon::read do; kUsage
+// where a report is in another language than the lexicon.
 TextPipeline make_text_pipeline(const DataConfig& config, const Manifest& manifest,
                                 const std::vector<std::int64_t>& chosen);
 

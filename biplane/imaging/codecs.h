@@ -34,7 +34,7 @@ void check_image_size(const EncodedImage& source, std::int64_t rows, std::int64_
 bool is_png(std::span<const std::byte> bytes);
 CodecHeader png_header(const EncodedImage& source);
 GreyImage decode_png_grey(const EncodedImage& source);
-Grey16Image decode_png_grey16(const EncodedImage& source);  // 8-bit values are spread: v * 257
+Grey16Image decode_png_grey16(const EncodedImage& source);  // spread over 16 bits
 
 bool is_jpeg(std::span<const std::byte> bytes);
 CodecHeader jpeg_header(const EncodedImage& source);

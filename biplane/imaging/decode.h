@@ -64,7 +64,8 @@ struct DecodedImage {
 // the path in errors.
 //
 // Grey of colour: 0.299 R + 0.587 G + 0.114 B (JPEG: the luma channel). Alpha, tRNS and gAMA are
-// ignored; 16-bit PNG gives its high byte; the EXIF orientation is applied; DICOM goes through its
+// ignored; 16-bit PNG gives its high byte, of the bits that it uses (10 to 14 bits of a detector in
+// 16 are spread over all); the EXIF orientation is applied; DICOM goes through its
 // display pipeline (see dicom.h) to 0 .. 255.
 GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
                       const DecodeLimits& limits = {});
@@ -73,8 +74,8 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
                           const DecodeOptions& options);
 DecodedImage read_image(const ImageSource& source, const DecodeOptions& options);
 
-// [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535, DICOM display values, 8-bit value /
-// 255.
+// [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535 (spread as above), DICOM display
+// values, 8-bit value / 255.
 FloatImage decode_float(std::span<const std::byte> bytes, const std::string& name,
                         const DecodeLimits& limits = {});
 

@@ -2,6 +2,7 @@
 #include <png.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <type_traits>
 #include <vector>
@@ -150,11 +151,8 @@ class PngDecoder {
               ? sample(x)
               : (299 * sample(3 * x) + 587 * sample(3 * x + 1) + 114 * sample(3 * x + 2) + 500) /
                     1000;
-      if constexpr (std::is_same_v<Pixel, std::uint8_t>) {
-        if (wide_) value >>= 8;
-      } else {
+      if constexpr (std::is_same_v<Pixel, std::uint16_t>)
         if (!wide_) value *= 257;
-      }
       to[x] = static_cast<Pixel>(value);
     }
   }
@@ -182,6 +180,18 @@ class PngDecoder {
   int channels_ = 1;
   bool wide_ = false;
 };
+
+// Detectors of 10 to 14 bits are often stored in 16 as they are (PadChest's images without a
+// window): taken for 16 they would be black. Where the highest value leaves bits unused, all values
+// are spread over the 16, so that the highest possible one of the bits in use is white.
+void spread_bits(std::vector<std::uint16_t>& pixels) {
+  constexpr std::uint32_t kWhite = 0xFFFF;
+  const std::uint16_t highest = *std::max_element(pixels.begin(), pixels.end());
+  const std::uint32_t most = (1U << std::bit_width(std::max<std::uint32_t>(highest, 0xFF))) - 1;
+  if (most == kWhite) return;
+  for (std::uint16_t& value : pixels)
+    value = static_cast<std::uint16_t>((value * kWhite + most / 2) / most);
+}
 
 // One image to encode: rows of `row_bytes` bytes in PNG's byte order come from `row`.
 struct PngLayout {
@@ -242,13 +252,24 @@ CodecHeader png_header(const EncodedImage& source) { return PngDecoder(source).h
 
 GreyImage decode_png_grey(const EncodedImage& source) {
   GreyImage image;
-  PngDecoder(source).grey(image.rows, image.cols, image.pixels);
+  PngDecoder decoder(source);
+  if (decoder.header().bit_depth < 16) {
+    decoder.grey(image.rows, image.cols, image.pixels);
+    return image;
+  }
+  const Grey16Image wide = decode_png_grey16(source);
+  image = make_grey(wide.rows, wide.cols);
+  std::transform(wide.pixels.begin(), wide.pixels.end(), image.pixels.begin(),
+                 [](std::uint16_t value) { return static_cast<std::uint8_t>(value >> 8); });
   return image;
 }
 
 Grey16Image decode_png_grey16(const EncodedImage& source) {
   Grey16Image image;
-  PngDecoder(source).grey(image.rows, image.cols, image.pixels);
+  PngDecoder decoder(source);
+  const bool wide = decoder.header().bit_depth == 16;
+  decoder.grey(image.rows, image.cols, image.pixels);
+  if (wide) spread_bits(image.pixels);
   return image;
 }
 

@@ -62,7 +62,7 @@ struct LabelFile {
       v.field("ignore", ignore);
     }
   };
-  std::string name, into = "labels_chexpert";
+  std::string name, language = "en", into = "labels_chexpert";
   std::int64_t version = 0;
   Scope scope;
   Organ organ;
@@ -72,6 +72,7 @@ struct LabelFile {
   void visit(V& v) {
     v.field("name", name);
     v.field("version", version);
+    v.field("language", language);
     v.field("into", into);
     v.field("scope", scope);
     v.field("organ", organ);
@@ -91,6 +92,7 @@ class RuleMaker {
       fail("into", "must be labels or labels_chexpert, got '" + file.into + "'");
     if (file.labels.empty()) fail("labels", "holds no label");
     rules_.name = file.name;
+    rules_.language = file.language;
     rules_.into = file.into;
     rules_.version = file.version;
     for (std::size_t i = 0; i < file.labels.size(); ++i)

@@ -16,7 +16,7 @@ struct LabelRules {
     bool said = false;
     int value = 0;
   };
-  std::string name, into, sha256;
+  std::string name, language, into, sha256;
   std::int64_t version = 0;
   std::vector<std::string> labels;  // in file order
   std::vector<Alone> organ_alone;   // of each label

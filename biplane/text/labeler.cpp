@@ -73,6 +73,7 @@ Labeler Labeler::named(const std::string& name_or_file) {
 
 const std::string& Labeler::name() const { return rules_->name; }
 std::int64_t Labeler::version() const { return rules_->version; }
+const std::string& Labeler::language() const { return rules_->language; }
 const std::string& Labeler::sha256() const { return rules_->sha256; }
 const std::vector<std::string>& Labeler::labels() const { return rules_->labels; }
 bool Labeler::into_chexpert() const { return rules_->into == "labels_chexpert"; }

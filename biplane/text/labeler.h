@@ -47,6 +47,7 @@ class Labeler {
 
   const std::string& name() const;
   std::int64_t version() const;
+  const std::string& language() const;             // of the reports that it reads: "en"
   const std::string& sha256() const;               // of all rules, in a fixed form
   const std::vector<std::string>& labels() const;  // in the order of the file
   bool into_chexpert() const;  // labels are those of Study::labels_chexpert, else of Study::labels

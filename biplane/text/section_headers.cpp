@@ -17,15 +17,23 @@ struct SectionName {
 };
 
 // Names of sections; others are recognised by the words in them (section_of_words).
-constexpr std::array<SectionName, 31> kNames = {{
+constexpr std::array<SectionName, 48> kNames = {{
     {"findings", Section::kFindings},
     {"finding", Section::kFindings},
+    {"findings and impression", Section::kFindings},
+    {"findings impression", Section::kFindings},
+    {"result", Section::kFindings},
+    {"results", Section::kFindings},
     {"report", Section::kFindings},
     {"observations", Section::kFindings},
     {"description", Section::kFindings},
     {"chest", Section::kFindings},
     {"impression", Section::kImpression},
     {"impressions", Section::kImpression},
+    {"impression and recommendation", Section::kImpression},
+    {"impression and recommendations", Section::kImpression},
+    {"impression recommendation", Section::kImpression},
+    {"impression recommendations", Section::kImpression},
     {"conclusion", Section::kImpression},
     {"conclusions", Section::kImpression},
     {"opinion", Section::kImpression},
@@ -34,10 +42,17 @@ constexpr std::array<SectionName, 31> kNames = {{
     {"assessment", Section::kImpression},
     {"comparison", Section::kComparison},
     {"comparisons", Section::kComparison},
+    {"comparison exam", Section::kComparison},
+    {"comparison film", Section::kComparison},
+    {"reference exam", Section::kComparison},
+    {"reference examination", Section::kComparison},
+    {"prior studies", Section::kComparison},
+    {"prior study", Section::kComparison},
     {"indication", Section::kIndication},
     {"indications", Section::kIndication},
     {"history", Section::kIndication},
     {"clinical history", Section::kIndication},
+    {"patient history", Section::kIndication},
     {"clinical information", Section::kIndication},
     {"clinical indication", Section::kIndication},
     {"reason for exam", Section::kIndication},
@@ -48,6 +63,8 @@ constexpr std::array<SectionName, 31> kNames = {{
     {"exam", Section::kExamination},
     {"examination", Section::kExamination},
     {"type of examination", Section::kExamination},
+    {"exam type", Section::kExamination},
+    {"type of exam", Section::kExamination},
     {"study", Section::kExamination},
 }};
 
@@ -77,12 +94,16 @@ bool holds(const std::string& name, std::string_view word) {
   return name.find(word) != std::string::npos;
 }
 
-// "FINDINGS AND IMPRESSION", "IMPRESSION AND RECOMMENDATIONS", "REASON FOR THIS EXAMINATION".
+// "RADIOGRAPHIC FINDINGS", "FINAL INTERPRETATION", "REASON FOR THIS EXAMINATION". What was said
+// before the report proper ("PROVISIONAL FINDINGS IMPRESSION (PFI)") is said again in it.
 std::optional<Section> section_of_words(const std::string& name) {
+  if (holds(name, "provisional") || holds(name, "preliminary")) return Section::kOther;
   if (holds(name, "finding")) return Section::kFindings;
-  if (holds(name, "impression") || holds(name, "conclusion")) return Section::kImpression;
+  if (holds(name, "impression") || holds(name, "conclusion") || holds(name, "interpretation"))
+    return Section::kImpression;
   if (holds(name, "comparison")) return Section::kComparison;
-  if (holds(name, "reason") || holds(name, "indication") || holds(name, "history"))
+  if (holds(name, "reason") || holds(name, "indication") || holds(name, "history") ||
+      holds(name, "clinical"))
     return Section::kIndication;
   if (holds(name, "technique")) return Section::kTechnique;
   if (holds(name, "examination")) return Section::kExamination;
@@ -97,7 +118,8 @@ std::optional<Section> misspelt_name(const std::string& name) {
     const std::optional<std::string> nearest = nearest_name(name, {known});
     const std::size_t length = std::string_view(known).size();
     const std::size_t difference = std::max(length, name.size()) - std::min(length, name.size());
-    if (nearest.has_value() && difference <= 2 && name[0] == known[0]) return known_name(known);
+    const bool begins = name[0] == known[0] || name == known + 1;
+    if (nearest.has_value() && difference <= 2 && begins) return known_name(known);
   }
   return std::nullopt;
 }
@@ -109,6 +131,13 @@ bool names_anatomy(const std::string& name, const Lexicon& lexicon) {
     return word_class == WordClass::kEntity || word_class == WordClass::kPlace ||
            word_class == WordClass::kDevice;
   });
+}
+
+// "CHEST RADIOGRAPH", "CXR", "PORTABLE CHEST": what was taken, with the findings behind it.
+bool names_the_images(const std::string& name, const Lexicon& lexicon) {
+  if (lexicon.only_names_views(name)) return true;
+  return (holds(name, "chest") || holds(name, "cxr") || holds(name, "radiograph")) &&
+         lexicon.only_names_views(name + " view");
 }
 
 bool is_capitals(std::string_view name) {
@@ -141,7 +170,7 @@ SectionHeader capital_header(std::string_view name, std::size_t length, Section 
   std::optional<Section> section = known_name(words);
   if (!section) section = section_of_words(words);
   if (!section) section = misspelt_name(words);
-  if (!section && lexicon.only_names_views(words)) section = Section::kFindings;
+  if (!section && names_the_images(words, lexicon)) section = Section::kFindings;
   if (!section && names_anatomy(words, lexicon)) {
     section = current == Section::kImpression ? Section::kImpression : Section::kFindings;
     header.keep_in_text = true;

@@ -63,6 +63,7 @@ class PrepareCorpus(ProgramTest):
         self.assertEqual([path.name for path in out.glob("part-*")], ["part-0-of-1"])
         self.expect_ok("prepare", "nih", "--root", root, "--out", out, "--max-bad", "1")
         self.assertEqual(list(out.glob("part-*")), [])
+
     def test_mimic_packed_or_not_gives_the_same_manifest(self):
         root = self.folder / "mimic"
         self.expect_ok("phantom", "--out", root, "--studies", "40", "--size", "32", "--seed", "5", "--layout", "mimic")
@@ -93,8 +94,43 @@ class PrepareCorpus(ProgramTest):
         self.assertEqual([study["study_id"] for study in listed], [study["study_id"] for study in studies])
         self.assertEqual(listed[0]["views"][0]["rows"], 32)
 
+    def test_openi_is_prepared_from_its_tables_and_from_its_xml(self):
+        root = self.folder / "openi"
+        self.expect_ok("phantom", "--out", root, "--studies", "20", "--size", "32", "--seed", "5", "--layout", "openi")
+        prepared = []
+        for form in ("tables", "xml"):
+            out = self.folder / form
+            self.expect_ok("prepare", "openi", "--root", root, "--out", out, "--threads", "1")
+            self.expect_ok("audit", out, "--json")
+            prepared.append([json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()])
+            (root / "indiana_reports.csv").unlink(missing_ok=True)
+        tables, xml = ({study["study_id"]: study for study in form} for form in prepared)
+        self.assertEqual(tables.keys(), xml.keys())
+        for name, study in tables.items():
+            for key in ("report", "labels", "labels_chexpert", "split"):
+                self.assertEqual(study[key], xml[name][key])
+            self.assertEqual([view["view"] for view in study["views"]], [view["view"] for view in xml[name]["views"]])
+        views = self.folder / "views.csv"
+        views.write_text("".join(["image_id,view\n", *(f"{view['path'].rsplit('/')[-1]},L\n" for study in xml.values() for view in study["views"])]))
+        self.expect_ok("prepare", "openi", "--root", root, "--out", self.folder / "by-hand", "--views", views)
+        lines = (self.folder / "by-hand" / "manifest.jsonl").read_text()
+        self.assertEqual(lines.count('"view":"LATERAL"'), sum(len(study["views"]) for study in xml.values()))
+        self.expect_error(66, "nowhere.csv", "prepare", "openi", "--root", root, "--out", self.folder / "none", "--views", "nowhere.csv")
+
+    def test_spanish_reports_are_not_labelled_by_english_rules(self):
+        root, out = self.folder / "padchest", self.folder / "prepared"
+        self.expect_ok("phantom", "--out", root, "--studies", "10", "--size", "32", "--layout", "nih")
+        names = sorted(path.name for path in (root / "images").iterdir())
+        columns = ("ImageID,ImageDir,StudyDate_DICOM,StudyID,PatientID,PatientBirth,PatientSex_DICOM,Projection,Report,MethodLabel,Labels")
+        rows = [f"{name},0,20140915,s{i},p{i},1950.0,F,PA,sin hallazgos .,{'Physician' if i < 4 else 'RNN'},\"['normal']\"" for i, name in enumerate(names)]
+        (root / "PADCHEST_labels.csv").write_text("\n".join([columns, *rows]) + "\n")
+        self.expect_ok("prepare", "padchest", "--root", root, "--out", out, "--method-label", "Physician")
+        self.assertEqual((out / "manifest.jsonl").read_text().count('"label_source":"Physician"'), 4)
+        self.expect_error(2, "is in 'es'", "label", "--manifest", out, "--out", self.folder / "labelled.jsonl")
+        self.assertFalse((self.folder / "labelled.jsonl").exists())
+
     def test_a_root_that_is_another_folder_shows_the_files_expected(self):
-        for corpus in [*LAYOUTS, "vindr", "mimic", "ms-cxr"]:
+        for corpus in [*LAYOUTS, "vindr", "mimic", "ms-cxr", "openi", "padchest"]:
             result = self.expect_error(2, f"is not the root of {corpus}", "prepare", corpus, "--root", self.folder,
                                        "--out", self.folder / "out")
             self.assertIn(f"files of {corpus} under --root:", result.stderr)
@@ -112,11 +148,15 @@ class PrepareCorpus(ProgramTest):
                               "--out", "x", option, "y")
         self.expect_error(2, "did you mean 'first'", "prepare", "nih", "--root", ".", "--out", "x", "--pairing", "frist")
         self.expect_error(2, "did you mean 'header'", "prepare", "nih", "--root", ".", "--out", "x", "--images", "headers")
+        for option, owner in (("--views", "openi"), ("--method-label", "padchest")):
+            self.expect_error(2, f"{option}: prepare nih has no such option; it is for prepare {owner}",
+                              "prepare", "nih", "--root", ".", "--out", "x", option, "RNN")
+        self.expect_error(2, "--method-label", "prepare", "padchest", "--root", ".", "--out", "x", "--method-label", "rnn")
         self.expect_error(2, "did you mean '--threads'", "prepare", "nih", "--root", ".", "--out", "x", "--thread", "1")
 
     def test_help_has_the_corpora_and_the_files_of_one(self):
         text = self.expect_ok("prepare", "--help")
-        for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr"):
+        for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr", "openi", "padchest"):
             self.assertIn(f"\n  {corpus} ", text)
         self.assertIn("BBox_List_2017.csv", self.expect_ok("prepare", "nih", "--help"))
 

@@ -22,9 +22,10 @@ Study full_study() {
   study.split = Split::kValidate;
   study.views = {{"images/a.png", ViewPosition::kAP, "L", 10, 20, "ab12"},
                  {"images/b.png", ViewPosition::kLateral, "", 30, 40, ""}};
-  study.report = {"Effusion \xC3\xA4.", "None.", "Cough", "Effusion. None."};
+  study.report = {"Effusion \xC3\xA4.", "None.", "Cough", "Effusion. None.", "en"};
   study.labels = {{"effusion", 1}, {"mass", 0}, {"nodule", -1}};
   study.labels_chexpert = {{"Pleural Effusion", 1}};
+  study.label_source = "R2";
   study.visible_in = {{"effusion", {"lateral"}}, {"mass", {}}};
   study.doubtful_in = {{"mass", {"frontal"}}};
   study.said = {{"effusion", "uncertain"}, {"mass", "denied"}};
@@ -48,6 +49,8 @@ TEST(StudyJson, GivesEveryFieldBack) {
   EXPECT_EQ(back.views[1].view, ViewPosition::kLateral);
   EXPECT_EQ(back.views[0].sha256, "ab12");
   EXPECT_EQ(back.labels.at("nodule"), -1);
+  EXPECT_EQ(back.label_source, "R2");
+  EXPECT_EQ(back.report.language, "en");
   EXPECT_EQ(back.visible_in.at("effusion"), std::vector<std::string>{"lateral"});
   EXPECT_EQ(back.doubtful_in, full_study().doubtful_in);
   EXPECT_EQ(back.said, full_study().said);

@@ -126,5 +126,30 @@ TEST(ReportLabels, AManifestKeepsEverythingButTheLabelsOfTheSet) {
             study_to_json(study) + "\n" + study_to_json(text_only) + "\n");
 }
 
+TEST(ReportLabels, ReportsInAnotherLanguageAreRefused) {
+  const TemporaryFolder folder;
+  Study study;
+  study.study_id = "s1";
+  study.report.text = "una pera";
+  study.report.language = "es";
+  write_file_atomically(folder / "manifest.jsonl", study_to_json(study) + "\n");
+  ReportLabelOptions options;
+  options.in = folder.path();
+  options.out = folder / "out.jsonl";
+  try {
+    label_manifest(fruit(), options);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(),
+                HasSubstr("study s1 is in 'es', but the label file fruit reads 'en'"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(options.out));
+  label_manifest(Labeler::parse("name: fruta\nlanguage: es\nlabels:\n"
+                                "  - {name: pera, present: [pera]}\n"),
+                 options);
+  EXPECT_EQ(Manifest::read(options.out).studies().at(0).labels_chexpert.at("pera"), 1);
+}
+
 }  // namespace
 }  // namespace biplane

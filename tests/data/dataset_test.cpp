@@ -203,5 +203,38 @@ TEST(TextPipeline, TrainsAVocabularyOnTheChosenReportsOnly) {
             some.tokenizer.vocabulary().size());
 }
 
+TEST(TextPipeline, ReportsInAnotherLanguageThanTheLexiconAreRefused) {
+  const SmallData data(4);
+  DataConfig config;
+  config.vocabulary_size = 120;
+  config.manifest = "prepared/manifest.jsonl";
+  std::vector<Study> studies = data.manifest()->studies();
+  studies[0].report.language = "en-GB";
+  studies[2].report.language = "es";
+  EXPECT_NO_THROW(make_text_pipeline(config, studies, {0, 1, 3}));  // not of those chosen
+  const auto refusal = [&]() -> std::string {
+    try {
+      make_text_pipeline(config, studies, {0, 1, 2, 3});
+      return "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+      return error.what();
+    }
+  };
+  const std::string why = refusal();
+  for (const char* part :
+       {"prepared/manifest.jsonl", studies[2].study_id.c_str(), "'es'", "'en'", "data.lexicon"})
+    EXPECT_NE(why.find(part), std::string::npos) << why;
+  // The strategy that looks at no entity needs the lexicon for the rest.
+  config.masking.strategy = "random";
+  EXPECT_NE(refusal(), "accepted");
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "es.yaml",
+                        "name: torax\nversion: 1\nlanguage: es\nclasses:\n  entity: [derrame]\n");
+  config.lexicon = folder / "es.yaml";
+  studies[0].report.language = "";
+  EXPECT_EQ(make_text_pipeline(config, studies, {0, 1, 2, 3}).lexicon.language(), "es");
+}
+
 }  // namespace
 }  // namespace biplane

@@ -66,6 +66,21 @@ TEST(Codecs, SixteenBitPngKeepsItsHighByteAsGreyAndAllAsFloat) {
   EXPECT_EQ(probe_image(bytes_of(png), "x").bit_depth, 16);
 }
 
+// As PadChest has images of 10 to 14 bits: their high bytes would be black.
+TEST(Codecs, SixteenBitPngThatUsesFewerBitsIsSpreadOverAll) {
+  const auto decoded = [](std::vector<std::uint16_t> values) {
+    const Grey16Image image{1, static_cast<int>(values.size()), std::move(values)};
+    return decode_grey(bytes_of(encode_png(image)), "x").pixels;
+  };
+  EXPECT_THAT(decoded({0, 2048, 4095}), ElementsAre(0, 128, 255));
+  EXPECT_THAT(decoded({0, 512, 1023}), ElementsAre(0, 128, 255));
+  EXPECT_THAT(decoded({0, 7, 255}), ElementsAre(0, 7, 255));
+  EXPECT_THAT(decoded({0, 0x0FFF, 0x8000}), ElementsAre(0, 0x0F, 0x80));  // uses all
+  EXPECT_THAT(decoded({0, 0}), ElementsAre(0, 0));
+  const Grey16Image twelve{1, 2, {819, 4095}};
+  EXPECT_THAT(decode_float(bytes_of(encode_png(twelve)), "x").pixels, ElementsAre(0.2F, 1));
+}
+
 TEST(Codecs, ColourBecomesLuma) {
   const RgbImage image{1, 4, {255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 200, 200}};
   EXPECT_THAT(decode_grey(bytes_of(encode_png(image)), "x").pixels, ElementsAre(76, 150, 29, 200));

@@ -130,6 +130,71 @@ TEST(ParseSections, KnowsTheSpellingsOfHeaders) {
             "cough");
 }
 
+// Headers as they stand in MIMIC-CXR, misspelt ones among them.
+TEST(ParseSections, KnowsTheHeadersOfMimic) {
+  const Lexicon lexicon = source_lexicon();
+  const auto expect_under = [&](std::string ReportSections::*section, const char* header) {
+    const std::string text = std::string("TECHNIQUE: digital.\n ") + header +
+                             ": Clear lungs.\n\nNOTIFICATION: by phone.\n";
+    EXPECT_EQ(parse_sections(text, lexicon).*section, "Clear lungs.") << header;
+  };
+  for (const char* header : {"FINDINGS",
+                             "FINDING",
+                             "FINDINS",
+                             "FINDINDGS",
+                             "FINDGINGS",
+                             "FINDNGS",
+                             "FINDNINGS",
+                             "FINIDNGS",
+                             "INDINGS",
+                             "REFERENCE FINDINGS",
+                             "FINDINGS AND IMPRESSION",
+                             "FINDINGS/IMPRESSION",
+                             "FINDINGS/ IMPRESSION",
+                             "Findings and Impression",
+                             "RESULTS",
+                             "CHEST, TWO VIEWS",
+                             "CHEST, SINGLE AP VIEW",
+                             "CHEST RADIOGRAPH",
+                             "CHEST X-RAY",
+                             "CXR",
+                             "PORTABLE CHEST",
+                             "PA AND LATERAL CHEST RADIOGRAPHS",
+                             "UPRIGHT AP VIEW OF THE CHEST",
+                             "AP CHEST, 8:39 A.M",
+                             "PORTABLE SEMI-UPRIGHT RADIOGRAPH OF THE CHEST"})
+    expect_under(&ReportSections::findings, header);
+  for (const char* header :
+       {"IMPRESSION", "IMPRESSON", "IMPRRESSION", "IMORESSION", "IMPRESSOIN", "IMPRSSION",
+        "IMPRESION", "IMPERSSION", "MPRESSION", "IMPESSION", "CONCLUSION",
+        "IMPRESSION/RECOMMENDATION", "Impression/Recommendations", "FINAL INTERPRETATION",
+        "IMPRESSION AND PLAN"})
+    expect_under(&ReportSections::impression, header);
+  for (const char* header :
+       {"COMPARISON", "COMPARISONS", "COMPARISION", "COMPARSION", "COMPARRISON", "COMPARISIONS",
+        "COMPARISON EXAM", "COMPARISON FILM", "REFERENCE EXAM", "PRIOR STUDY"})
+    expect_under(&ReportSections::comparison, header);
+  for (const char* header :
+       {"INDICATION", "IDICATION", "NDICATION", "HISTORY", "CLINICAL HISTORY", "PATIENT HISTORY",
+        "REASON FOR EXAMINATION", "REASON FOR EXAM", "REASON FOR STUDY", "CLINICAL INFORMATION",
+        "CLINICAL INDICATION", "CLINICAL DATA", "CLINICAL HISTORY/INDICATION"})
+    expect_under(&ReportSections::indication, header);
+  for (const char* header : {"EXAMINATION", "EXAM", "TYPE OF EXAMINATION", "STUDY"})
+    expect_under(&ReportSections::examination, header);
+}
+
+// Preliminary readings, addenda and telephone calls are no part of the text.
+TEST(ParseSections, WhatIsNoFindingStaysOut) {
+  const Lexicon lexicon = source_lexicon();
+  for (const char* header :
+       {"WET READ", "WETREAD", "PROVISIONAL FINDINGS IMPRESSION (PFI)", "PFI", "NOTIFICATION",
+        "RECOMMENDATION(S)", "RECOMMENDATIONS", "ADDENDUM", "DATE", "DOSE"}) {
+    const std::string text =
+        std::string(header) + ": New effusion.\nFINDINGS: Clear lungs.\nIMPRESSION: Normal.\n";
+    EXPECT_EQ(training_text(text, lexicon), "Clear lungs. Normal.") << header;
+  }
+}
+
 TEST(ParseSections, FindsHeadersInsideALine) {
   const ReportSections sections = parse_sections(
       "FINAL REPORT AP CHEST, 5:14 A.M., ___  HISTORY:  Cough.  FINDINGS: Clear. No NOTE. "

@@ -65,7 +65,8 @@ void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
 const std::vector<Corpus>& corpora() {
   static const std::vector<Corpus> all = {pairs_corpus(),  mimic_corpus(),      ms_cxr_corpus(),
                                           rsna_corpus(),   siim_corpus(),       nih_corpus(),
-                                          covidx_corpus(), object_cxr_corpus(), vindr_corpus()};
+                                          covidx_corpus(), object_cxr_corpus(), vindr_corpus(),
+                                          openi_corpus(),  padchest_corpus()};
   return all;
 }
 
@@ -127,7 +128,7 @@ void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
     prepared = {};
     return;
   }
-  check_images(prepared.studies, options, prepared.funnel);
+  check_images(corpus, prepared.studies, options, prepared.funnel);
   keep_complete(corpus, prepared);
   const fs::path prefix = options.out.empty() ? fs::path()
                                               : fs::relative(fs::weakly_canonical(options.root),

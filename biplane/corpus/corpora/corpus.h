@@ -39,8 +39,10 @@ struct PrepareOptions {
   std::filesystem::path csv;      // a table that lies elsewhere; empty: in the root
   std::filesystem::path reports;  // the same of reports: a folder or an archive
   std::string labels_from;        // which of several label tables; empty: the corpus's first one
-  Progress* progress = nullptr;   // advanced by one per image
-  CheckStore* checks = nullptr;   // with kFull: what is known of images and what becomes known
+  std::filesystem::path views;    // openi: a table of views that is believed; empty: none
+  std::string method_label;      // padchest: only rows labelled by "Physician" or "RNN"; empty: all
+  Progress* progress = nullptr;  // advanced by one per image
+  CheckStore* checks = nullptr;  // with kFull: what is known of images and what becomes known
   WorkShare share;  // not the whole: only `checks` is filled, with a part of the images
 };
 
@@ -65,6 +67,8 @@ struct Corpus {
   std::vector<Study> (*read)(const PrepareOptions& options, Funnel& funnel) = nullptr;
   // Last step for a study whose images were read: why it is left out; empty: it stays. May be null.
   std::string (*complete)(Study& study) = nullptr;
+  // The ViewPosition of a DICOM header counts where the tables say nothing.
+  bool believe_headers = true;
   // Of an image that neither tables nor header say anything about.
   ViewPosition otherwise = ViewPosition::kUnknown;
 };
@@ -109,5 +113,7 @@ Corpus nih_corpus();
 Corpus covidx_corpus();
 Corpus object_cxr_corpus();
 Corpus vindr_corpus();
+Corpus openi_corpus();
+Corpus padchest_corpus();
 
 }  // namespace biplane

@@ -19,9 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // What tables do not say and a DICOM header does.
-void read_header(const ImageCheck& check, Study& study, View& view) {
+void read_header(const Corpus& corpus, const ImageCheck& check, Study& study, View& view) {
   const std::string position = trimmed(check.view_position);
-  if (view.view == ViewPosition::kUnknown)
+  if (view.view == ViewPosition::kUnknown && corpus.believe_headers)
     view.view = position == "PA"   ? ViewPosition::kPA
                 : position == "AP" ? ViewPosition::kAP
                                    : ViewPosition::kUnknown;
@@ -59,7 +59,8 @@ void fit_boxes(Study& study, const View& view, const ImageCheck& check) {
   }
 }
 
-void use_check(const ImageCheck& check, Study& study, View& view, FunnelStage& stage) {
+void use_check(const Corpus& corpus, const ImageCheck& check, Study& study, View& view,
+               FunnelStage& stage) {
   if (!check.problem.empty()) {
     stage.reject(check.missing ? "missing image" : "broken image",
                  "study " + study.study_id + ": " + check.problem);
@@ -70,7 +71,7 @@ void use_check(const ImageCheck& check, Study& study, View& view, FunnelStage& s
   view.rows = check.rows;
   view.cols = check.cols;
   view.sha256 = check.sha256;
-  read_header(check, study, view);
+  read_header(corpus, check, study, view);
   stage.pass();
 }
 
@@ -123,7 +124,8 @@ void take_out_unread(Study& study, Funnel& funnel) {
 
 }  // namespace
 
-void check_images(std::vector<Study>& studies, const PrepareOptions& options, Funnel& funnel) {
+void check_images(const Corpus& corpus, std::vector<Study>& studies, const PrepareOptions& options,
+                  Funnel& funnel) {
   constexpr std::size_t kBlock = 16384;  // bounds what the checks of a large corpus take
   FunnelStage& stage = funnel.stage(stage_name(options.images), "images");
   std::vector<std::pair<Study*, View*>> jobs;
@@ -146,7 +148,7 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
       if (options.progress != nullptr) options.progress->advance();
     });
     for (std::size_t i = 0; i < count; ++i) {
-      use_check(checks[i], *jobs[begin + i].first, *jobs[begin + i].second, stage);
+      use_check(corpus, checks[i], *jobs[begin + i].first, *jobs[begin + i].second, stage);
       missing += checks[i].missing ? 1 : 0;
     }
   }

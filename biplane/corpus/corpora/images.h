@@ -14,11 +14,13 @@ namespace biplane {
 inline constexpr const char* kBoxStage = "boxes inside their image";
 
 // Reads every image of the studies once, in parallel, as far as options.images says, and fills size
-// and hash; from a DICOM header also view, sex and age where the tables have none. Boxes are scaled
-// where an image is not as large as the tables say. A missing or broken image is counted and taken
-// out of its study with its boxes and masks. Throws Error kUsage when none of the images is in the
-// root, or when the tables have no sizes and options.images asks for those.
-void check_images(std::vector<Study>& studies, const PrepareOptions& options, Funnel& funnel);
+// and hash; from a DICOM header also view (if the corpus believes it), sex and age where the tables
+// have none. Boxes are scaled where an image is not as large as the tables say. A missing or broken
+// image is counted and taken out of its study with its boxes and masks. Throws Error kUsage when
+// none of the images is in the root, or when the tables have no sizes and options.images asks for
+// those.
+void check_images(const Corpus& corpus, std::vector<Study>& studies, const PrepareOptions& options,
+                  Funnel& funnel);
 
 // Reads the images of one shard, of all images in the order of the studies, into options.checks.
 void check_shard(const std::vector<Study>& studies, const PrepareOptions& options);

@@ -92,7 +92,7 @@ struct Reading {
 Reading read_report(const ReportText& text_of, const Lexicon& lexicon, Study& study) {
   try {
     const std::optional<std::string> text = text_of(report_path(study));
-    if (text) study.report = take_apart(*text, lexicon);
+    if (text) fill_report(parse_sections(*text, lexicon), lexicon, study.report);
     return {text.has_value(), ""};
   } catch (const Error& error) {
     return {true, error.what()};

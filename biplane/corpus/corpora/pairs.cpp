@@ -157,8 +157,8 @@ std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
 
 std::string complete(Study& study) {
   static const Lexicon lexicon = Lexicon::english();
-  study.report = take_apart(study.report.text, lexicon);
-  return study.report.text.empty() ? "empty report" : "";
+  fill_report(parse_sections(study.report.text, lexicon), lexicon, study.report);
+  return why_no_report(study);
 }
 
 fs::path locate_csv(const PairsOptions& options) {

@@ -1,23 +1,24 @@
 #include "biplane/corpus/corpora/report_text.h"
 
-#include "biplane/text/report.h"
-
 namespace biplane {
 
-Report take_apart(std::string_view text, const Lexicon& lexicon) {
-  const ReportSections sections = parse_sections(text, lexicon);
-  Report report;
+void fill_report(const ReportSections& sections, const Lexicon& lexicon, Report& report,
+                 const ReportOptions& options) {
   report.findings = clean_report(sections.findings);
   report.impression = clean_report(sections.impression);
-  for (const std::string& part : {sections.indication, sections.comparison}) {
-    const std::string cleaned = clean_report(part);
+  report.other.clear();
+  for (const std::string& text : {sections.indication, sections.comparison}) {
+    const std::string cleaned = clean_report(text);
     if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
   }
-  report.text = training_text(sections, lexicon);
+  report.text = training_text(sections, lexicon, options);
   // Texts grew by doubling; hundreds of thousands of them are kept.
   for (std::string* part : {&report.findings, &report.impression, &report.other, &report.text})
     part->shrink_to_fit();
-  return report;
+}
+
+std::string why_no_report(const Study& study) {
+  return study.report.text.empty() ? "empty report" : "";
 }
 
 }  // namespace biplane

@@ -1,15 +1,18 @@
 #pragma once
 
-#include <string_view>
+#include <string>
 
 #include "biplane/corpus/study.h"
-#include "biplane/text/lexicon.h"
+#include "biplane/text/report.h"
 
 namespace biplane {
 
-// A whole report as the manifest has it: findings and impression cleaned, `other` the indication
-// and then the comparison, `text` what training_text() makes of it (empty where the report says
-// nothing).
-Report take_apart(std::string_view report, const Lexicon& lexicon);
+// Fills findings, impression, other (indication and comparison) and text from the sections of a
+// report, cleaned; nothing is added to what they say.
+void fill_report(const ReportSections& sections, const Lexicon& lexicon, Report& report,
+                 const ReportOptions& options = {});
+
+// Corpus::complete of corpora that are there for their reports.
+std::string why_no_report(const Study& study);
 
 }  // namespace biplane
