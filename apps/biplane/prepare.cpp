@@ -26,6 +26,8 @@ constexpr const char* kExamples =
     "--out prepared\n"
     "  biplane prepare pairs --root studies --out prepared --validate 0.1 --test 0.2 --seed 1\n"
     "  biplane prepare nih --root ChestX-ray14 --out prepared --validate 0.1\n"
+    "  biplane prepare chexpert --root CheXpert-v1.0-small --out prepared --uncertain competition\n"
+    "  biplane prepare rsna --root rsna --out prepared --split mgca\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
 constexpr const char* kPairsOnly = "Options of prepare pairs";
 
@@ -33,6 +35,7 @@ struct PrepareCommand {
   std::string corpus, root, csv, out;
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
+  std::string uncertain = "keep", blank = "unknown";
   bool json = false;
 };
 
@@ -51,6 +54,39 @@ void add_pairs_options(CLI::App& app, PrepareCommand& command) {
   add("--study", columns.study, "column naming the study; default study_id");
   add("--patient", columns.patient, "column naming the patient; default patient_id");
   add("--labels", columns.labels, "column with labels, split at ; , and |; default labels");
+}
+
+void add_split_and_label_options(CLI::App& app, PrepareCommand& command) {
+  SplitChoice& split = command.options.split;
+  app.add_option("--split", split.rule,
+                 "a published split that was made by a program, drawn again number for number: "
+                 "mgca of rsna, siim, object-cxr, covidx, chexpert and chexpert-5x200, "
+                 "mgca-detection of rsna")
+      ->type_name("NAME");
+  app.add_option("--split-list", split.lists,
+                 "a published list of images or studies (train.txt, val.csv, test_list.txt, or "
+                 "SPLIT=FILE); may be given again")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--allow-leak", split.allowed_leaks,
+                 "take this split although patients or images of it are in two parts: the name "
+                 "given to --split, or list")
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--uncertain", command.uncertain,
+                 "uncertain labels (-1): keep; zeros, ones (absent, present); ignore (left out); "
+                 "competition (CheXpert's: present for Atelectasis, Edema and Pleural Effusion, "
+                 "absent for Cardiomegaly and Consolidation)")
+      ->type_name("POLICY")
+      ->capture_default_str();
+  app.add_option("--blank", command.blank,
+                 "labels of the 14 of CheXpert that a table leaves blank: unknown, or zeros "
+                 "(absent, as MGCA has them)")
+      ->check(CLI::IsMember({"unknown", "zeros"}))
+      ->type_name("POLICY")
+      ->capture_default_str();
 }
 
 void add_options(CLI::App& app, PrepareCommand& command) {
@@ -90,7 +126,7 @@ std::string footer(const Arguments& arguments) {
     if (!arguments.empty() && arguments.front() == corpus.name)
       return std::string(corpus.summary) + "\n\nfiles under --root\n" + corpus.tree + "\n" +
              kExamples;
-    text += fmt::format("  {:<12}{}\n", corpus.name, corpus.summary);
+    text += fmt::format("  {:<16}{}\n", corpus.name, corpus.summary);
   }
   return "corpora\n" + text + "\n" + kExamples;
 }
@@ -154,6 +190,7 @@ int run_prepare(const Arguments& arguments) {
       "left out, and why).",
       "biplane prepare");
   add_options(app, command);
+  add_split_and_label_options(app, command);
   add_pairs_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
@@ -162,6 +199,9 @@ int run_prepare(const Arguments& arguments) {
     refuse_options_of_pairs(app, command.corpus);
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
+  command.options.labels = {parse_uncertain_policy(command.uncertain), command.blank == "zeros"};
+  if (!command.options.split.any() && !command.options.split.allowed_leaks.empty())
+    throw Error(ErrorKind::kUsage, "--allow-leak is for --split and --split-list");
   return prepare(command);
 }
 

@@ -82,6 +82,9 @@ constexpr std::array kRows = {
     Row{"vindr", "No finding", Meaning::kSame, "No Finding"},
 };
 
+// Corpora that were labelled with the 14 of CheXpert.
+constexpr std::array kOwnLabels = {"chexpert", "chexpert-5x200", "chexlocalize"};
+
 // What outranks what where several labels speak of one: present, uncertain, absent.
 int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
 
@@ -89,6 +92,7 @@ int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
 
 std::map<std::string, int> chexpert_of(const std::string& corpus,
                                        const std::map<std::string, int>& labels) {
+  if (has_chexpert_labels(corpus)) return labels;
   std::map<std::string, int> out;
   for (const Row& row : kRows) {
     const auto label = corpus == row.corpus ? labels.find(row.label) : labels.end();
@@ -98,6 +102,10 @@ std::map<std::string, int> chexpert_of(const std::string& corpus,
     if (!fresh && rank_of(label->second) > rank_of(known->second)) known->second = label->second;
   }
   return out;
+}
+
+bool has_chexpert_labels(const std::string& corpus) {
+  return std::find(kOwnLabels.begin(), kOwnLabels.end(), corpus) != kOwnLabels.end();
 }
 
 std::vector<std::string> known_labels(const std::string& corpus) {

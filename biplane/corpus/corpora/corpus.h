@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "biplane/corpus/corpora/label_policy.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/splits.h"
 #include "biplane/corpus/study.h"
@@ -14,6 +15,16 @@ namespace biplane {
 
 class Progress;
 
+// Splits that others published, in place of the corpus's own and of shares drawn here.
+struct SplitChoice {
+  std::string rule;                // as published_rules.h names them; empty: none
+  std::vector<std::string> lists;  // files that name studies or images: FILE or SPLIT=FILE
+  // Names of those that may leak: the rule's, or "list".
+  std::vector<std::string> allowed_leaks;
+
+  bool any() const { return !rule.empty() || !lists.empty(); }
+};
+
 // What every preparation takes.
 struct PrepareOptions {
   std::filesystem::path root;  // folder of the corpus; image paths in its tables are relative to it
@@ -21,6 +32,8 @@ struct PrepareOptions {
       out;  // folder of the manifest: View::path will be relative to it; empty: relative to root
   SplitFractions fractions;
   std::uint64_t seed = 0;
+  SplitChoice split;
+  LabelPolicy labels;
   int threads = 1;
   bool hash_images = true;       // fill View::sha256
   Progress* progress = nullptr;  // advanced by one per image
@@ -40,8 +53,7 @@ struct Corpus {
   // anything.
   std::vector<std::vector<const char*>> needs = {};
   // Studies as the tables describe them, with their splits; image paths are relative to the root
-  // and the images are not looked at (a folder with the tables alone will do). Studies with boxes
-  // or masks have one view.
+  // and the images are not looked at (a folder with the tables alone will do).
   std::vector<Study> (*read)(const PrepareOptions& options, Funnel& funnel) = nullptr;
   // Last step for a study whose images were read: why it is left out; empty: it stays. May be null.
   std::string (*complete)(Study& study) = nullptr;
@@ -60,7 +72,7 @@ std::string corpus_names();
 // is not in it).
 void check_root(const Corpus& corpus, const std::filesystem::path& root);
 
-// Corpus::read, and Study::labels_chexpert from the labels.
+// Corpus::read, Study::labels_chexpert from the labels, and the published split if one is chosen.
 std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& options, Funnel& funnel);
 
 // The studies of a corpus whose images are there and decode. A bad row, box or image is counted
@@ -87,5 +99,9 @@ Corpus nih_corpus();
 Corpus covidx_corpus();
 Corpus object_cxr_corpus();
 Corpus vindr_corpus();
+Corpus chexpert_corpus();
+Corpus chexpert_5x200_corpus();
+Corpus chexpert_plus_corpus();
+Corpus chexlocalize_corpus();
 
 }  // namespace biplane

@@ -30,6 +30,30 @@ void read_header(const ImageCheck& check, Study& study, View& view) {
   if (study.age && *study.age > kOldest) study.age.reset();
 }
 
+// Takes out the views whose paths were emptied, and the boxes and masks on them.
+void erase_lost_views(Study& study) {
+  std::vector<std::int64_t> places;  // of each view among those that stay; -1: lost
+  std::int64_t kept = 0;
+  for (const View& view : study.views) places.push_back(view.path.empty() ? -1 : kept++);
+  const auto renumber = [&places](auto& marks) {
+    for (auto& mark : marks) mark.view = places.at(static_cast<std::size_t>(mark.view));
+    std::erase_if(marks, [](const auto& mark) { return mark.view < 0; });
+  };
+  renumber(study.boxes);
+  renumber(study.masks);
+  std::erase_if(study.views, [](const View& view) { return view.path.empty(); });
+}
+
+fs::path last_parts(const fs::path& path, int count) {
+  fs::path name = path.filename();
+  fs::path folder = path.parent_path();
+  for (int i = 1; i < count && folder.has_filename(); ++i) {
+    name = folder.filename() / name;
+    folder = folder.parent_path();
+  }
+  return name;
+}
+
 [[noreturn]] void throw_nothing_there(const PrepareOptions& options, const FunnelStage& stage) {
   throw Error(ErrorKind::kUsage,
               options.root.string() + ": none of the " + std::to_string(stage.in()) +
@@ -69,11 +93,10 @@ void check_images(std::vector<Study>& studies, const PrepareOptions& options, Fu
     }
   }
   if (!jobs.empty() && missing == jobs.size()) throw_nothing_there(options, stage);
-  for (Study& study : studies)
-    std::erase_if(study.views, [](const View& view) { return view.path.empty(); });
+  for (Study& study : studies) erase_lost_views(study);
 }
 
-ImageIndex::ImageIndex(const fs::path& root) {
+ImageIndex::ImageIndex(const fs::path& root, int parts) {
   static constexpr std::array kEndings = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"};
   constexpr int kDeepest = 10;  // a link to a folder above it would never end
   std::error_code problem;
@@ -89,8 +112,9 @@ ImageIndex::ImageIndex(const fs::path& root) {
       files_.emplace(at->path().lexically_relative(root).string(), false);
   }
   for (const auto& [path, used] : files_) {
-    by_name_.emplace(fs::path(path).filename().string(), path);
-    by_name_.emplace(fs::path(path).stem().string(), path);
+    const fs::path name = last_parts(path, parts);
+    by_name_.emplace(name.string(), path);
+    by_name_.emplace((name.parent_path() / name.stem()).string(), path);
   }
 }
 

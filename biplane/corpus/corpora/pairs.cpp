@@ -7,10 +7,11 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/published_rules.h"
+#include "biplane/corpus/corpora/reports.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/text/lexicon.h"
-#include "biplane/text/report.h"
 
 namespace biplane {
 namespace {
@@ -161,16 +162,8 @@ std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
 
 std::string complete(Study& study) {
   static const Lexicon lexicon = Lexicon::english();
-  const ReportSections sections = parse_sections(study.report.text, lexicon);
-  Report& report = study.report;
-  report.findings = clean_report(sections.findings);
-  report.impression = clean_report(sections.impression);
-  for (const std::string& text : {sections.indication, sections.comparison}) {
-    const std::string cleaned = clean_report(text);
-    if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
-  }
-  report.text = training_text(sections, lexicon);
-  return report.text.empty() ? "empty report" : "";
+  fill_report(parse_sections(study.report.text, lexicon), lexicon, study.report);
+  return study.report.text.empty() ? "empty report" : "";
 }
 
 fs::path locate_csv(const PairsOptions& options) {
@@ -196,8 +189,12 @@ std::vector<Study> read_default(const PrepareOptions& options, Funnel& funnel) {
 
 PreparedCorpus prepare_pairs(const PairsOptions& options) {
   check_fractions(options.fractions);
+  check_label_policy("pairs", options.labels);
   PreparedCorpus prepared;
   prepared.studies = read_rows(locate_csv(options), options.columns, options, prepared.funnel);
+  if (options.split.any())
+    prepared.studies =
+        place_as_published("pairs", options, std::move(prepared.studies), prepared.funnel);
   finish_preparation(pairs_corpus(), options, prepared);
   return prepared;
 }
