@@ -152,6 +152,16 @@ TEST(SplitLists, ImagesOfChexpertArePlacedOneByOne) {
   EXPECT_EQ(made.studies[0].labels.at("Edema"), 1);
 }
 
+TEST(SplitLists, ANameOfTwoStudiesFindsNeither) {
+  CorpusTree tree;
+  tree.file("train.csv", "image_name,annotation\na.png,\nb.png,\n");
+  tree.file("dev.csv", "image_name,annotation\na.png,\n");
+  tree.file("lists/test.txt", "a.png\nb.png\ndev/a.png\n");
+  const PreparedCorpus made =
+      read(tree, "object-cxr", by_lists({(tree.path() / "lists/test.txt").string()}));
+  EXPECT_THAT(places(made), ElementsAre("test train/b.png", "test dev/a.png"));
+}
+
 TEST(MgcaFractions, RefuseWhatCannotBeDrawn) {
   const std::vector<std::uint8_t> positive = {1, 1, 0};
   EXPECT_THROW(mgca_siim_fraction(positive, 0.5), Error);

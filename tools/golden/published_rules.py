@@ -2,9 +2,10 @@
 """What tests/corpus/published_rules_golden_test.cpp expects: MGCA's splits of the cuts of real tables under DATA
 (labels/), and of a table in CheXpert's form that is made here as the test makes it, by pandas and scikit-learn.
 
-  python3 tools/golden/published_rules DATA      (numpy, pandas and scikit-learn; printed: numpy 2.4.6, 1.9.1, 3.1.1)
+  python3 tools/golden/published_rules.py DATA      (seen with numpy 2.4.6, scikit-learn 1.9.1, pandas 3.1.1)
 
-Prints, per split, the number of names and the SHA-256 of the names joined by line ends, in the published order."""
+Prints, per split, the number of names and the SHA-256 of the names joined by line ends, in the published order. Nothing of the data itself
+gets into the tests."""
 import hashlib
 import io
 import pathlib
