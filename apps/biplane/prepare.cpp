@@ -32,6 +32,8 @@ constexpr const char* kExamples =
     "machines)\n"
     "  biplane prepare mimic --root mimic-cxr-jpg --reports mimic-cxr-reports.zip --images header "
     "--out prepared/mimic\n"
+    "  biplane prepare chexpert --root CheXpert-v1.0-small --out prepared --uncertain competition\n"
+    "  biplane prepare rsna --root rsna --out prepared --split mgca\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
 constexpr const char* kSomeOnly = "Options of some corpora";
 
@@ -40,6 +42,7 @@ struct PrepareCommand {
   std::string pairing = pairing_name(Pairing::kAll), images = "full";
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
+  std::string uncertain = "keep", blank = "unknown";
   bool json = false;
 };
 
@@ -97,6 +100,39 @@ void add_choices(CLI::App& app, PrepareCommand& command) {
       ->capture_default_str();
 }
 
+void add_split_and_label_options(CLI::App& app, PrepareCommand& command) {
+  SplitChoice& split = command.options.split;
+  app.add_option("--split", split.rule,
+                 "a published split that was made by a program, drawn again number for number: "
+                 "mgca of rsna, siim, object-cxr, covidx, chexpert and chexpert-5x200, "
+                 "mgca-detection of rsna")
+      ->type_name("NAME");
+  app.add_option("--split-list", split.lists,
+                 "a published list of images or studies (train.txt, val.csv, test_list.txt, or "
+                 "SPLIT=FILE); may be given again")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--allow-leak", split.allowed_leaks,
+                 "take this split although patients or images of it are in two parts: the name "
+                 "given to --split, or list")
+      ->type_name("NAME")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--uncertain", command.uncertain,
+                 "uncertain labels (-1): keep; zeros, ones (absent, present); ignore (left out); "
+                 "competition (CheXpert's: present for Atelectasis, Edema and Pleural Effusion, "
+                 "absent for Cardiomegaly and Consolidation)")
+      ->type_name("POLICY")
+      ->capture_default_str();
+  app.add_option("--blank", command.blank,
+                 "labels of the 14 of CheXpert that a table leaves blank: unknown, or zeros "
+                 "(absent, as MGCA has them)")
+      ->check(CLI::IsMember({"unknown", "zeros"}))
+      ->type_name("POLICY")
+      ->capture_default_str();
+}
+
 void add_options(CLI::App& app, PrepareCommand& command) {
   app.add_option("corpus", command.corpus, "one of those below")->required()->type_name("CORPUS");
   app.add_option("--root", command.root, "folder of the corpus; image paths are relative to it")
@@ -137,7 +173,7 @@ std::string footer(const Arguments& arguments) {
     if (!arguments.empty() && arguments.front() == corpus.name)
       return std::string(corpus.summary) + "\n\nfiles under --root\n" + corpus.tree + "\n" +
              kExamples;
-    text += fmt::format("  {:<12}{}\n", corpus.name, corpus.summary);
+    text += fmt::format("  {:<16}{}\n", corpus.name, corpus.summary);
   }
   return "corpora\n" + text + "\n" + kExamples;
 }
@@ -235,6 +271,7 @@ int run_prepare(const Arguments& arguments) {
       "biplane prepare");
   add_options(app, command);
   add_choices(app, command);
+  add_split_and_label_options(app, command);
   add_some_options(app, command);
   add_choices_of_some(app, command);
   app.footer(footer(arguments));
@@ -243,6 +280,9 @@ int run_prepare(const Arguments& arguments) {
   refuse_options_of_others(app, find_corpus(command.corpus));
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
+  command.options.labels = {parse_uncertain_policy(command.uncertain), command.blank == "zeros"};
+  if (!command.options.split.any() && !command.options.split.allowed_leaks.empty())
+    throw Error(ErrorKind::kUsage, "--allow-leak is for --split and --split-list");
   return prepare(command);
 }
 

@@ -45,6 +45,16 @@ FunnelStage& Funnel::stage(const std::string& name, const std::string& unit) {
   return stages_.emplace_back(name, unit);
 }
 
+void Funnel::record(const std::string& name, const std::string& value) {
+  for (auto& [known, old] : choices_) {
+    if (known == name) {
+      old = value;
+      return;
+    }
+  }
+  choices_.emplace_back(name, value);
+}
+
 std::string Funnel::json() const {
   using nlohmann::ordered_json;
   ordered_json stages = ordered_json::array();
@@ -62,7 +72,8 @@ std::string Funnel::json() const {
                       {"out", stage.out()},
                       {"reasons", reasons}});
   }
-  const ordered_json document = {{"format", 1}, {"stages", stages}};
+  ordered_json document = {{"format", 1}, {"stages", stages}};
+  for (const auto& [name, value] : choices_) document["choices"][name] = value;
   return document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
@@ -76,6 +87,7 @@ std::string Funnel::table() const {
                           reason.examples.empty() ? "" : "e.g. " + reason.examples.front());
     }
   }
+  for (const auto& [name, value] : choices_) text += fmt::format("{}: {}\n", name, value);
   return text;
 }
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace biplane {
@@ -52,8 +53,12 @@ class Funnel {
   FunnelStage& stage(const std::string& name, const std::string& unit = "rows");
   const std::deque<FunnelStage>& stages() const { return stages_; }
 
+  // Notes what was chosen (--split, --uncertain, ...), so that counts can be explained: "choices"
+  // in the JSON, in order; a name given again gets the new value.
+  void record(const std::string& name, const std::string& value);
+
   std::string json() const;
-  std::string table() const;  // for people, one line a stage and one a reason
+  std::string table() const;  // for people, one line a stage, one a reason and one a choice
   void write(const std::filesystem::path& path) const;  // atomic; throws Error kIo
   // Throws Error kBadContent when more than `max_fraction` of a stage's items were rejected, naming
   // the first example.
@@ -61,6 +66,7 @@ class Funnel {
 
  private:
   std::deque<FunnelStage> stages_;
+  std::vector<std::pair<std::string, std::string>> choices_;
 };
 
 }  // namespace biplane

@@ -187,11 +187,8 @@ constexpr std::array kRows = {
 };
 
 // Corpora whose labels are those of CheXpert under its own names.
-constexpr std::array kSpeakChexpert = {"mimic", "ms-cxr"};
-
-bool speaks_chexpert(const std::string& corpus) {
-  return std::find(kSpeakChexpert.begin(), kSpeakChexpert.end(), corpus) != kSpeakChexpert.end();
-}
+constexpr std::array kSpeakChexpert = {"mimic", "ms-cxr", "chexpert", "chexpert-5x200",
+                                       "chexlocalize"};
 
 // What outranks what where several labels speak of one: present, uncertain, absent.
 int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
@@ -200,7 +197,7 @@ int rank_of(int value) { return value == 1 ? 2 : value == -1 ? 1 : 0; }
 
 std::map<std::string, int> chexpert_of(const std::string& corpus,
                                        const std::map<std::string, int>& labels) {
-  if (speaks_chexpert(corpus)) return labels;
+  if (has_chexpert_labels(corpus)) return labels;
   std::map<std::string, int> out;
   for (const Row& row : kRows) {
     const auto label = corpus == row.corpus ? labels.find(row.label) : labels.end();
@@ -212,8 +209,12 @@ std::map<std::string, int> chexpert_of(const std::string& corpus,
   return out;
 }
 
+bool has_chexpert_labels(const std::string& corpus) {
+  return std::find(kSpeakChexpert.begin(), kSpeakChexpert.end(), corpus) != kSpeakChexpert.end();
+}
+
 std::vector<std::string> known_labels(const std::string& corpus) {
-  if (speaks_chexpert(corpus)) return {kChexpertLabels.begin(), kChexpertLabels.end()};
+  if (has_chexpert_labels(corpus)) return {kChexpertLabels.begin(), kChexpertLabels.end()};
   std::vector<std::string> labels;
   for (const Row& row : kRows) {
     const bool fresh = std::find(labels.begin(), labels.end(), row.label) == labels.end();

@@ -13,6 +13,9 @@ namespace biplane {
 std::map<std::string, int> chexpert_of(const std::string& corpus,
                                        const std::map<std::string, int>& labels);
 
+// Whether the labels of a corpus are the 14 of CheXpert themselves.
+bool has_chexpert_labels(const std::string& corpus);
+
 // The labels of a corpus in the table, in its order.
 std::vector<std::string> known_labels(const std::string& corpus);
 

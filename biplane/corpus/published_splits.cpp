@@ -92,6 +92,15 @@ void append(Rows& rows, const Rows& members, std::span<const std::int64_t> order
   for (const std::int64_t place : order) rows.push_back(members[static_cast<std::size_t>(place)]);
 }
 
+constexpr std::uint32_t kFractionSeed = 42;
+
+// int(fraction * n)
+std::int64_t rounded_down(std::int64_t n, double fraction) {
+  if (!(fraction >= 0 && fraction <= 1))
+    refuse("a sample with the fraction " + std::to_string(fraction) + " of the rows");
+  return static_cast<std::int64_t>(fraction * static_cast<double>(n));
+}
+
 }  // namespace
 
 RowSplit train_test_split(std::int64_t n, const SplitShares& shares, LegacyRandom random) {
@@ -140,6 +149,35 @@ std::vector<std::int64_t> dataframe_sample(std::int64_t n, RowShare share, Legac
   if (rows < 0 || rows > n)
     refuse("a sample of " + std::to_string(rows) + " out of " + std::to_string(n) + " rows");
   return random.choice(n, rows, LegacyRandom::Replace::kNo);
+}
+
+std::vector<std::int64_t> mgca_fraction(std::int64_t n, double fraction) {
+  return dataframe_sample(n, fraction, LegacyRandom(kFractionSeed));
+}
+
+std::vector<std::int64_t> mgca_detection_fraction(std::int64_t n, double fraction) {
+  return LegacyRandom(kFractionSeed)
+      .choice(n, rounded_down(n, fraction), LegacyRandom::Replace::kNo);
+}
+
+std::vector<std::int64_t> mgca_siim_fraction(std::span<const std::uint8_t> positive,
+                                             double fraction) {
+  Rows images, negative;
+  for (std::size_t i = 0; i < positive.size(); ++i)
+    (positive[i] != 0 ? images : negative).push_back(static_cast<std::int64_t>(i));
+  LegacyRandom random(kFractionSeed);  // one generator for both draws
+  const auto without = static_cast<std::int64_t>(negative.size());
+  Rows drawn =
+      random.choice(without, static_cast<std::int64_t>(images.size()), LegacyRandom::Replace::kNo);
+  std::sort(drawn.begin(), drawn.end());
+  append(images, negative, drawn);
+  if (fraction >= 1) return images;
+  const auto n = static_cast<std::int64_t>(images.size());
+  Rows places = random.choice(n, rounded_down(n, fraction), LegacyRandom::Replace::kNo);
+  std::sort(places.begin(), places.end());
+  Rows chosen;
+  append(chosen, images, places);
+  return chosen;
 }
 
 }  // namespace biplane

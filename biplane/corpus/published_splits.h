@@ -42,4 +42,18 @@ RowSplit stratified_split(std::span<const std::int64_t> labels, const SplitShare
 // below 0 or of more than n rows.
 std::vector<std::int64_t> dataframe_sample(std::int64_t n, RowShare share, LegacyRandom random);
 
+// The label fractions of MGCA, of rows in the order of its training list (as `prepare --split mgca`
+// leaves them in a manifest) after its view filter (of CheXpert: frontals by their files' names).
+// All below 1; at 1 it takes every row.
+
+// Classification: sample(frac=fraction, random_state=42).
+std::vector<std::int64_t> mgca_fraction(std::int64_t n, double fraction);
+// Detection and RSNA's segmentation: seed(42); choice(n, int(fraction * n), replace=False).
+std::vector<std::int64_t> mgca_detection_fraction(std::int64_t n, double fraction);
+// SIIM's segmentation, of images: all with a mask and as many without one, then a fraction of them;
+// images with a mask come first. `positive`: which images have one. Throws Error kUsage where fewer
+// have none than have one.
+std::vector<std::int64_t> mgca_siim_fraction(std::span<const std::uint8_t> positive,
+                                             double fraction);
+
 }  // namespace biplane

@@ -109,6 +109,35 @@ std::vector<std::int64_t> parse_relative_rle(std::string_view text, std::int64_t
   return counts;
 }
 
+std::vector<std::int64_t> parse_compressed_rle(std::string_view text, std::int64_t rows,
+                                               std::int64_t cols) {
+  constexpr int kBits = 5, kMostLetters = 8;  // of a number: 40 bits hold any run
+  constexpr int kFirst = '0', kMore = 0x20, kSign = 0x10;
+  const auto refuse = [](const char* why) {
+    throw Error(ErrorKind::kBadContent, fmt::format("compressed run lengths with {}", why));
+  };
+  std::vector<std::int64_t> counts;
+  std::int64_t run = 0;
+  int letters = 0;
+  for (const char letter : text) {
+    const int bits = letter - kFirst;
+    if (bits < 0 || bits > (kMore | (kMore - 1))) refuse("a letter that has no meaning");
+    run |= static_cast<std::int64_t>(bits & (kMore - 1)) << (kBits * letters++);
+    if ((bits & kMore) != 0) {
+      if (letters == kMostLetters) refuse("a number that never ends");
+      continue;
+    }
+    if ((bits & kSign) != 0) run -= std::int64_t{1} << (kBits * letters);
+    if (counts.size() > 2) run += counts[counts.size() - 2];
+    counts.push_back(run);
+    run = 0;
+    letters = 0;
+  }
+  if (letters > 0) refuse("an unfinished number at the end");
+  check_runs(counts, rows, cols);
+  return counts;
+}
+
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols) {
   check_runs(counts, rows, cols);
   std::int64_t area = 0;

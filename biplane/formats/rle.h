@@ -27,6 +27,12 @@ std::string relative_rle(std::span<const std::int64_t> counts);
 std::vector<std::int64_t> parse_relative_rle(std::string_view text, std::int64_t rows,
                                              std::int64_t cols);
 
+// COCO's compressed form of the run lengths, as pycocotools writes "counts": five bits a letter,
+// and from the third run on the difference to the run before the last. Throws Error kBadContent for
+// other letters, an unfinished number, or what decode_rle refuses.
+std::vector<std::int64_t> parse_compressed_rle(std::string_view text, std::int64_t rows,
+                                               std::int64_t cols);
+
 // Pixels inside. Throws as decode_rle does.
 std::int64_t rle_area(std::span<const std::int64_t> counts, std::int64_t rows, std::int64_t cols);
 

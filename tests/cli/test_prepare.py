@@ -8,7 +8,7 @@ import zipfile
 
 from program import ProgramTest, run_tests
 
-LAYOUTS = ["rsna", "siim", "nih", "covidx", "object-cxr"]
+LAYOUTS = ["rsna", "siim", "nih", "covidx", "object-cxr", "chexpert"]
 
 
 class PrepareCorpus(ProgramTest):
@@ -154,9 +154,33 @@ class PrepareCorpus(ProgramTest):
         self.expect_error(2, "--method-label", "prepare", "padchest", "--root", ".", "--out", "x", "--method-label", "rnn")
         self.expect_error(2, "did you mean '--threads'", "prepare", "nih", "--root", ".", "--out", "x", "--thread", "1")
 
+    def test_a_published_split_is_drawn_or_refused_and_labels_follow_a_policy(self):
+        def prepare(corpus, *options):
+            return ("prepare", corpus, "--root", self.folder / corpus, "--out", self.folder / "out", *options)
+
+        for corpus in ("siim", "rsna", "chexpert"):
+            self.expect_ok("phantom", "--out", self.folder / corpus, "--studies", "60", "--size", "32", "--layout", corpus)
+        self.expect_error(1, "--allow-leak mgca takes it nevertheless", *prepare("siim", "--split", "mgca"))
+        self.expect_error(2, "rsna has the published splits mgca, mgca-detection", *prepare("rsna", "--split", "mgcaa"))
+        self.expect_error(2, "--allow-leak is for --split", *prepare("rsna", "--allow-leak", "mgca"))
+        self.expect_error(2, "did you mean 'zeros'", *prepare("chexpert", "--uncertain", "zero"))
+        self.expect_error(2, "are not the 14 of CheXpert", *prepare("rsna", "--blank", "zeros"))
+        self.assertFalse((self.folder / "out" / "manifest.jsonl").exists())
+        self.assertIn("split: mgca", self.expect_ok(*prepare("rsna", "--split", "mgca")))
+        splits = [json.loads(line)["split"] for line in (self.folder / "out" / "manifest.jsonl").read_text().splitlines()]
+        self.assertEqual(splits, sorted(splits, key=["train", "validate", "test"].index))
+        self.assertEqual(set(splits), {"train", "validate", "test"})
+        self.expect_ok(*prepare("siim", "--split", "mgca", "--allow-leak", "mgca"))
+        self.assertIn("falls apart", json.loads((self.folder / "out" / "funnel.json").read_text())["choices"]["leak allowed"])
+        self.expect_ok(*prepare("chexpert", "--uncertain", "competition", "--blank", "zeros"))
+        labels = [json.loads(line)["labels"] for line in (self.folder / "out" / "manifest.jsonl").read_text().splitlines()]
+        self.assertTrue(all(len(study) == 14 and study["Edema"] in (0, 1) for study in labels))
+        self.expect_error(2, "three different sets are in use", "prepare", "chexpert-5x200", "--root", self.folder / "chexpert",
+                          "--out", self.folder / "out")
+
     def test_help_has_the_corpora_and_the_files_of_one(self):
         text = self.expect_ok("prepare", "--help")
-        for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr", "openi", "padchest"):
+        for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr", "openi", "padchest", "chexpert-5x200", "chexpert-plus", "chexlocalize"):
             self.assertIn(f"\n  {corpus} ", text)
         self.assertIn("BBox_List_2017.csv", self.expect_ok("prepare", "nih", "--help"))
 

@@ -184,8 +184,8 @@ std::string uid_of(const Study& truth) {
 
 void expect_truth(const PreparedCorpus& made, const testing::WrittenLayout& phantom) {
   EXPECT_NO_THROW(made.funnel.check_bad(0));
-  ASSERT_EQ(made.studies.size(), phantom.manifest.studies().size());
-  for (const Study& truth : phantom.manifest.studies()) {
+  ASSERT_EQ(made.studies.size(), phantom.manifest.summaries().size());
+  for (const Study& truth : phantom.manifest.read_all()) {
     const Study& own = study_of(made, uid_of(truth));
     ASSERT_EQ(own.views.size(), truth.views.size());
     for (std::size_t i = 0; i < own.views.size(); ++i) {

@@ -148,7 +148,7 @@ TEST(ReportLabels, ReportsInAnotherLanguageAreRefused) {
   label_manifest(Labeler::parse("name: fruta\nlanguage: es\nlabels:\n"
                                 "  - {name: pera, present: [pera]}\n"),
                  options);
-  EXPECT_EQ(Manifest::read(options.out).studies().at(0).labels_chexpert.at("pera"), 1);
+  EXPECT_EQ(Manifest::read(options.out).study(0).labels_chexpert.at("pera"), 1);
 }
 
 }  // namespace

@@ -67,5 +67,16 @@ TEST(Rle, RunsThatDoNotFitAreRefused) {
   EXPECT_THROW(encode_rle(std::vector<std::uint8_t>(5), 2, 3), Error);
 }
 
+TEST(Rle, CompressedRunsAreThoseOfPycocotools) {
+  using Runs = std::vector<std::int64_t>;
+  EXPECT_EQ(parse_compressed_rle("PVWX6", 2320, 2828), Runs{2320 * 2828});  // an empty mask
+  EXPECT_EQ(parse_compressed_rle("0<", 3, 4), (Runs{0, 12}));
+  EXPECT_EQ(parse_compressed_rle(";230004OM", 5, 7), (Runs{11, 2, 3, 2, 3, 2, 7, 1, 4}));
+  EXPECT_EQ(parse_compressed_rle("^l0h8:ZGoSi10jTWN", 300, 200),
+            (Runs{910, 280, 10, 2, 58505, 2, 291}));
+  for (const char* broken : {"", "0=", "P", "0<\n", "PPPPPPPPPPPPPPPP0", "O", "0<\xff", "0o0"})
+    EXPECT_THROW(parse_compressed_rle(broken, 3, 4), Error) << broken;
+}
+
 }  // namespace
 }  // namespace biplane

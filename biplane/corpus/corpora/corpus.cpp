@@ -5,6 +5,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/images.h"
+#include "biplane/corpus/corpora/published_rules.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/corpus/label_mapping.h"
 
@@ -63,10 +64,11 @@ void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
 }  // namespace
 
 const std::vector<Corpus>& corpora() {
-  static const std::vector<Corpus> all = {pairs_corpus(),  mimic_corpus(),      ms_cxr_corpus(),
-                                          rsna_corpus(),   siim_corpus(),       nih_corpus(),
-                                          covidx_corpus(), object_cxr_corpus(), vindr_corpus(),
-                                          openi_corpus(),  padchest_corpus()};
+  static const std::vector<Corpus> all = {
+      pairs_corpus(),          mimic_corpus(),         ms_cxr_corpus(),       chexpert_corpus(),
+      chexpert_5x200_corpus(), chexpert_plus_corpus(), chexlocalize_corpus(), rsna_corpus(),
+      siim_corpus(),           nih_corpus(),           covidx_corpus(),       object_cxr_corpus(),
+      vindr_corpus(),          openi_corpus(),         padchest_corpus()};
   return all;
 }
 
@@ -109,11 +111,13 @@ std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& optio
                                Funnel& funnel) {
   std::vector<Study> studies = corpus.read(options, funnel);
   for (Study& study : studies) study.labels_chexpert = chexpert_of(corpus.name, study.labels);
-  return studies;
+  return options.split.any() ? place_as_published(corpus.name, options, std::move(studies), funnel)
+                             : studies;
 }
 
 PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& options) {
   check_fractions(options.fractions);
+  check_label_policy(corpus.name, options.labels);
   check_root(corpus, options.root);
   PreparedCorpus prepared;
   prepared.studies = read_corpus(corpus, options, prepared.funnel);
@@ -142,6 +146,7 @@ void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
   pair_views(prepared.studies, options.pairing, prepared.funnel);
   for (Study& study : prepared.studies)
     if (!study.boxes.empty()) check_boxes(study, prepared.funnel.stage(kBoxStage, "boxes"));
+  apply_label_policy(options.labels, prepared.studies, prepared.funnel);
 }
 
 Split place_in_split(const std::string& patient, Split listed, bool own_test,

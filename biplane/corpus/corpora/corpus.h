@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "biplane/core/work_share.h"
+#include "biplane/corpus/corpora/label_policy.h"
 #include "biplane/corpus/corpora/pairing.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/splits.h"
@@ -24,6 +25,16 @@ enum class ImageReading {
   kListed,  // nothing: it is believed to be there, as large as the tables say
 };
 
+// Splits that others published, in place of the corpus's own and of shares drawn here.
+struct SplitChoice {
+  std::string rule;                // as published_rules.h names them; empty: none
+  std::vector<std::string> lists;  // files that name studies or images: FILE or SPLIT=FILE
+  // Names of those that may leak: the rule's, or "list".
+  std::vector<std::string> allowed_leaks;
+
+  bool any() const { return !rule.empty() || !lists.empty(); }
+};
+
 // What every preparation takes.
 struct PrepareOptions {
   std::filesystem::path root;  // folder of the corpus; image paths in its tables are relative to it
@@ -31,6 +42,8 @@ struct PrepareOptions {
       out;  // folder of the manifest: View::path will be relative to it; empty: relative to root
   SplitFractions fractions;
   std::uint64_t seed = 0;
+  SplitChoice split;
+  LabelPolicy labels;
   int threads = 1;
   ImageReading images = ImageReading::kFull;
   bool hash_images = true;  // with kFull: fill View::sha256
@@ -84,7 +97,7 @@ std::string corpus_names();
 // is not in it).
 void check_root(const Corpus& corpus, const std::filesystem::path& root);
 
-// Corpus::read, and Study::labels_chexpert from the labels.
+// Corpus::read, Study::labels_chexpert from the labels, and the published split if one is chosen.
 std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& options, Funnel& funnel);
 
 // The studies of a corpus whose images are there and decode. A bad row, box or image is counted
@@ -115,5 +128,9 @@ Corpus object_cxr_corpus();
 Corpus vindr_corpus();
 Corpus openi_corpus();
 Corpus padchest_corpus();
+Corpus chexpert_corpus();
+Corpus chexpert_5x200_corpus();
+Corpus chexpert_plus_corpus();
+Corpus chexlocalize_corpus();
 
 }  // namespace biplane

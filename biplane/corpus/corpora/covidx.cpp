@@ -4,6 +4,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/corpus.h"
+#include "biplane/corpus/corpora/covidx_lists.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/images.h"
 #include "biplane/corpus/corpora/tables.h"
@@ -24,41 +25,15 @@ const std::vector<std::string> kThreeClasses = {"normal", "pneumonia", kCovid};
 const std::vector<std::string> kAllClasses = {"normal", "pneumonia", kCovid, "positive",
                                               "negative"};
 
-// "train.txt", else the one list of the name that COVID-Net gives it: "train_COVIDx9A.txt".
-std::optional<fs::path> find_list(const fs::path& root, const std::string& name) {
-  if (const auto plain = find_table(root, {name + ".txt"})) return plain;
-  const std::vector<fs::path> found = files_like(root, name + "_COVIDx*.txt");
-  if (found.empty()) return std::nullopt;
-  if (found.size() == 1) return found.front();
-  throw Error(ErrorKind::kUsage, root.string() + ": has several lists, " +
-                                     found[0].filename().string() + " and " +
-                                     found[1].filename().string() + "; leave one version there");
-}
-
-// A line "patient file class source"; files may have blanks in their names, so it is read from both
-// ends.
-struct Line {
-  std::string patient, file, label;
-};
-
-std::optional<Line> parse_line(const std::string& text) {
-  const std::vector<std::string> words = parts(text, " \t");
-  if (words.size() < 4) return std::nullopt;
-  const std::size_t begin = words.front().size();
-  const std::size_t source = text.rfind(words.back());
-  const std::size_t label = text.rfind(words[words.size() - 2], source - 1);
-  return Line{words.front(), trimmed(text.substr(begin, label - begin)), words[words.size() - 2]};
-}
-
 class Reader {
  public:
   Reader(const PrepareOptions& options, Funnel& funnel)
       : options_(options), funnel_(funnel), images_(options.root) {}
 
   std::vector<Study> read() {
-    const bool own_test = find_list(options_.root, "test").has_value();
+    const bool own_test = find_covidx_list(options_.root, "test").has_value();
     for (const List& list : kLists) {
-      const std::optional<fs::path> path = find_list(options_.root, list.name);
+      const std::optional<fs::path> path = find_covidx_list(options_.root, list.name);
       if (!path) continue;
       for (const auto& [number, text] : read_list(*path)) add(list, *path, number, text, own_test);
     }
@@ -71,7 +46,7 @@ class Reader {
            bool own_test) {
     FunnelStage& stage = funnel_.stage("lines read", "lines");
     const std::string example = place_of(path, number) + ": " + text;
-    const std::optional<Line> line = parse_line(text);
+    const std::optional<CovidxLine> line = parse_covidx_line(text);
     if (!line) return stage.reject("unreadable line", example);
     if (std::find(kAllClasses.begin(), kAllClasses.end(), line->label) == kAllClasses.end())
       return stage.reject("unknown class", example + did_you_mean(line->label, kAllClasses));
@@ -105,6 +80,26 @@ std::vector<Study> read(const PrepareOptions& options, Funnel& funnel) {
 }
 
 }  // namespace
+
+std::optional<fs::path> find_covidx_list(const fs::path& root, const std::string& name) {
+  if (const auto plain = find_table(root, {name + ".txt"})) return plain;
+  const std::vector<fs::path> found = files_like(root, name + "_COVIDx*.txt");
+  if (found.empty()) return std::nullopt;
+  if (found.size() == 1) return found.front();
+  throw Error(ErrorKind::kUsage, root.string() + ": has several lists, " +
+                                     found[0].filename().string() + " and " +
+                                     found[1].filename().string() + "; leave one version there");
+}
+
+std::optional<CovidxLine> parse_covidx_line(const std::string& text) {
+  const std::vector<std::string> words = parts(text, " \t");
+  if (words.size() < 4) return std::nullopt;
+  const std::size_t begin = words.front().size();
+  const std::size_t source = text.rfind(words.back());
+  const std::size_t label = text.rfind(words[words.size() - 2], source - 1);
+  return CovidxLine{words.front(), trimmed(text.substr(begin, label - begin)),
+                    words[words.size() - 2]};
+}
 
 Corpus covidx_corpus() {
   return {.name = "covidx",

@@ -31,6 +31,16 @@ void read_header(const Corpus& corpus, const ImageCheck& check, Study& study, Vi
   if (study.age && *study.age > kOldest) study.age.reset();
 }
 
+fs::path last_parts(const fs::path& path, int count) {
+  fs::path name = path.filename();
+  fs::path folder = path.parent_path();
+  for (int i = 1; i < count && folder.has_filename(); ++i) {
+    name = folder.filename() / name;
+    folder = folder.parent_path();
+  }
+  return name;
+}
+
 [[noreturn]] void throw_nothing_there(const PrepareOptions& options, const FunnelStage& stage) {
   if (options.images == ImageReading::kListed)
     throw Error(ErrorKind::kUsage,
@@ -171,7 +181,7 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
   });
 }
 
-ImageIndex::ImageIndex(const fs::path& root) {
+ImageIndex::ImageIndex(const fs::path& root, int parts) {
   static constexpr std::array kEndings = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"};
   constexpr int kDeepest = 10;  // a link to a folder above it would never end
   std::error_code problem;
@@ -187,8 +197,9 @@ ImageIndex::ImageIndex(const fs::path& root) {
       files_.emplace(at->path().lexically_relative(root).string(), false);
   }
   for (const auto& [path, used] : files_) {
-    by_name_.emplace(fs::path(path).filename().string(), path);
-    by_name_.emplace(fs::path(path).stem().string(), path);
+    const fs::path name = last_parts(path, parts);
+    by_name_.emplace(name.string(), path);
+    by_name_.emplace((name.parent_path() / name.stem()).string(), path);
   }
 }
 

@@ -29,12 +29,16 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
 class ImageIndex {
  public:
   // By their endings (.dcm, .dicom, .png, .jpg, .jpeg; any case). Links are followed, ten folders
-  // deep at most.
-  explicit ImageIndex(const std::filesystem::path& root);
+  // deep at most. A name has as many parts as are given: 1 is the file's own, 3 has two folders
+  // before it ("patient00001/study1/view1_frontal.jpg").
+  explicit ImageIndex(const std::filesystem::path& root, int parts = 1);
 
   // Path relative to the root of the file of this name, with or without its ending: `expected`
   // where that is there, else the first one in the order of the alphabet, else `expected`.
   std::string find(const std::string& name, const std::string& expected);
+
+  // The same where nothing is expected: empty where there is no such file.
+  std::string find(const std::string& name) { return find(name, ""); }
 
   // Counts every file found above, and those that no call of find() gave.
   void count_unused(FunnelStage& stage) const;

@@ -110,20 +110,11 @@ class Reader {
     for (const std::string& label : labels) study->labels[label] = 1;
     study->split = place_in_split(patient, *listed, lists_.there(), options_);
     study->sex = parse_sex(field(row, columns.sex));
-    read_age(field(row, columns.age), example, *study);
+    read_age(field(row, columns.age), example, funnel_.stage("ages believed", "ages"), *study);
     View view;
     view.path = images_.find(image, "images/" + image);
     view.view = parse_view(field(row, columns.view)).value_or(ViewPosition::kUnknown);
     study->views.push_back(view);
-  }
-
-  void read_age(const std::string& text, const std::string& example, Study& study) {
-    FunnelStage& stage = funnel_.stage("ages believed", "ages");
-    const std::optional<double> age = parse_age(text);
-    if (!age) return stage.reject("age that is no number", example + ", '" + text + "'");
-    if (*age > kOldest) return stage.drop("impossible age: left out", example + ", " + text);
-    study.age = age;
-    stage.pass();
   }
 
   void read_boxes() {

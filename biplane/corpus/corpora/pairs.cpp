@@ -8,6 +8,7 @@
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/mimic_tables.h"
+#include "biplane/corpus/corpora/published_rules.h"
 #include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
@@ -184,8 +185,12 @@ std::vector<Study> read_default(const PrepareOptions& options, Funnel& funnel) {
 
 PreparedCorpus prepare_pairs(const PairsOptions& options) {
   check_fractions(options.fractions);
+  check_label_policy("pairs", options.labels);
   PreparedCorpus prepared;
   prepared.studies = read_rows(locate_csv(options), options.columns, options, prepared.funnel);
+  if (options.split.any())
+    prepared.studies =
+        place_as_published("pairs", options, std::move(prepared.studies), prepared.funnel);
   finish_preparation(pairs_corpus(), options, prepared);
   return prepared;
 }

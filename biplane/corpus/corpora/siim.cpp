@@ -6,6 +6,7 @@
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/corpora/images.h"
+#include "biplane/corpus/corpora/masks.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/formats/rle.h"
@@ -107,29 +108,6 @@ std::vector<Study> read(const PrepareOptions& options, Funnel& funnel) {
   return Reader(options, funnel).read(funnel);
 }
 
-// The place in a mask of 1024 of a pixel in an image of another size: the first that it covers.
-std::int64_t in_mask(std::int64_t pixel, std::int64_t size) {
-  return size <= kSide ? (pixel * kSide + size - 1) / size : pixel * kSide / size;
-}
-
-// Masks in pixels of the image, for copies of the corpus that were made smaller.
-std::string fit_mask(Study& study) {
-  const View& view = study.views.front();
-  if (view.rows == kSide && view.cols == kSide) return {};
-  for (Mask& mask : study.masks) {
-    const std::vector<std::uint8_t> pixels = decode_rle(mask.rle, mask.rows, mask.cols);
-    std::vector<std::uint8_t> fitted(static_cast<std::size_t>(view.rows * view.cols));
-    for (std::int64_t y = 0; y < view.rows; ++y)
-      for (std::int64_t x = 0; x < view.cols; ++x)
-        fitted[static_cast<std::size_t>(y * view.cols + x)] =
-            pixels[static_cast<std::size_t>(in_mask(y, view.rows) * kSide + in_mask(x, view.cols))];
-    mask.rows = view.rows;
-    mask.cols = view.cols;
-    mask.rle = encode_rle(fitted, mask.rows, mask.cols);
-  }
-  return {};
-}
-
 }  // namespace
 
 Corpus siim_corpus() {
@@ -142,7 +120,7 @@ Corpus siim_corpus() {
               "dicom-images-test/...               its images are the split test\n",
           .needs = {{"stage_2_train.csv", "train-rle.csv"}},
           .read = &read,
-          .complete = &fit_mask,
+          .complete = &fit_masks,
           .otherwise = ViewPosition::kPA};
 }
 

@@ -22,6 +22,24 @@ std::optional<std::vector<double>> four_numbers(const std::vector<std::string>& 
   return numbers;
 }
 
+// Entries of the folder whose names fit a pattern with at most one '*', sorted.
+std::vector<fs::path> entries_like(const fs::path& folder, const std::string& pattern) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string::npos) {
+    if (fs::exists(folder / pattern)) return {folder / pattern};
+    return {};
+  }
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.size() + 1 >= pattern.size() && name.starts_with(pattern.substr(0, star)) &&
+        name.ends_with(pattern.substr(star + 1)))
+      found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 }  // namespace
 
 std::optional<fs::path> find_table(const fs::path& folder, const std::vector<std::string>& names) {
@@ -36,19 +54,15 @@ fs::path require_table(const fs::path& folder, const std::vector<std::string>& n
 }
 
 std::vector<fs::path> files_like(const fs::path& folder, const std::string& pattern) {
-  const std::size_t star = pattern.find('*');
-  if (star == std::string::npos) {
-    if (fs::exists(folder / pattern)) return {folder / pattern};
-    return {};
-  }
+  const std::size_t slash = pattern.find('/');
+  std::vector<fs::path> entries = entries_like(folder, pattern.substr(0, slash));
+  if (slash == std::string::npos) return entries;
   std::vector<fs::path> found;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.size() + 1 >= pattern.size() && name.starts_with(pattern.substr(0, star)) &&
-        name.ends_with(pattern.substr(star + 1)))
-      found.push_back(entry.path());
+  for (const fs::path& entry : entries) {
+    if (!fs::is_directory(entry)) continue;
+    for (fs::path& path : files_like(entry, pattern.substr(slash + 1)))
+      found.push_back(std::move(path));
   }
-  std::sort(found.begin(), found.end());
   return found;
 }
 
@@ -72,6 +86,15 @@ void each_row(CsvReader& csv, FunnelStage& stage,
 
 std::string field(const CsvRow& row, const std::optional<std::size_t>& column) {
   return column ? trimmed(row.fields[*column]) : std::string();
+}
+
+void read_age(const std::string& text, const std::string& example, FunnelStage& stage,
+              Study& study) {
+  const std::optional<double> age = parse_age(text);
+  if (!age) return stage.reject("age that is no number", example + ", '" + text + "'");
+  if (*age > kOldest) return stage.drop("impossible age: left out", example + ", " + text);
+  study.age = age;
+  stage.pass();
 }
 
 std::vector<std::pair<std::int64_t, std::string>> read_list(const fs::path& path) {

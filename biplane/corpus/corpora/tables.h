@@ -22,7 +22,7 @@ std::optional<std::filesystem::path> find_table(const std::filesystem::path& fol
 std::filesystem::path require_table(const std::filesystem::path& folder,
                                     const std::vector<std::string>& names);
 
-// Files in the folder, sorted, whose names fit a pattern with at most one '*'.
+// Files in the folder, sorted, whose paths fit a pattern: each part of it has at most one '*'.
 std::vector<std::filesystem::path> files_like(const std::filesystem::path& folder,
                                               const std::string& pattern);
 
@@ -36,6 +36,10 @@ void each_row(CsvReader& csv, FunnelStage& stage,
 
 // The trimmed field of a column; empty where the table has no such column.
 std::string field(const CsvRow& row, const std::optional<std::size_t>& column);
+
+// Study::age from a table's text; what is no number or above kOldest is counted and left out.
+void read_age(const std::string& text, const std::string& example, FunnelStage& stage,
+              Study& study);
 
 // Lines of a text file without a header, trimmed, with their numbers (1 for the first); blank ones
 // are left out. Throws Error kMissingInput, kIo.
