@@ -49,6 +49,7 @@ void add_pixels(const DicomStatistics& statistics, ordered_json& json) {
   json["stored_md5"] = statistics.stored_md5;
   json["lossless"] = statistics.lossless ? "yes" : "no";
   json["stored_mean"] = statistics.stored_mean;
+  json["modality_rule"] = statistics.modality_rule;
   json["display_rule"] = statistics.display_rule;
   json["display_mean"] = statistics.display_mean;
   json["display_std"] = statistics.display_std;

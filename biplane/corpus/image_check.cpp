@@ -6,7 +6,6 @@
 #include "biplane/core/files.h"
 #include "biplane/core/sha256.h"
 #include "biplane/imaging/decode.h"
-#include "biplane/imaging/dicom.h"
 
 namespace biplane {
 
@@ -25,11 +24,10 @@ ImageCheck check_image(const std::filesystem::path& path, bool hash,
     const DecodedImage decoded = decode_image(bytes, path.string(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
-    if (is_dicom(bytes)) {
-      const DicomInfo info = dicom_info(bytes, path.string(), options.limits);
-      check.view_position = info.view_position;
-      check.sex = info.patient_sex;
-      check.age = info.patient_age;
+    if (decoded.dicom) {
+      check.view_position = decoded.dicom->view_position;
+      check.sex = decoded.dicom->patient_sex;
+      check.age = decoded.dicom->patient_age;
     }
     if (print != nullptr) *print = fingerprint(decoded.image);
   } catch (const Error& error) {
