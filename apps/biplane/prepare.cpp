@@ -26,11 +26,13 @@ constexpr const char* kExamples =
     "--out prepared\n"
     "  biplane prepare pairs --root studies --out prepared --validate 0.1 --test 0.2 --seed 1\n"
     "  biplane prepare nih --root ChestX-ray14 --out prepared --validate 0.1\n"
+    "  biplane prepare dicom --root export --reports reports.csv --salt SECRET --out prepared\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
 constexpr const char* kPairsOnly = "Options of prepare pairs";
+constexpr const char* kDicomOnly = "Options of prepare dicom (also --study and --report)";
 
 struct PrepareCommand {
-  std::string corpus, root, csv, out;
+  std::string corpus, root, csv, reports, out;
   PairsOptions options;  // of the other corpora too, less what is only of pairs
   double max_bad = 0.05;
   bool json = false;
@@ -51,6 +53,26 @@ void add_pairs_options(CLI::App& app, PrepareCommand& command) {
   add("--study", columns.study, "column naming the study; default study_id");
   add("--patient", columns.patient, "column naming the patient; default patient_id");
   add("--labels", columns.labels, "column with labels, split at ; , and |; default labels");
+}
+
+void add_dicom_options(CLI::App& app, PrepareCommand& command) {
+  PacsOptions& pacs = command.options.pacs;
+  app.add_option("--reports", command.reports,
+                 "table of reports; --study names its column of StudyInstanceUIDs, --report that "
+                 "of texts")
+      ->type_name("FILE")
+      ->group(kDicomOnly);
+  app.add_option("--accession", pacs.accession_column, "column with the accession number")
+      ->type_name("COLUMN")
+      ->group(kDicomOnly);
+  app.add_option("--salt", pacs.salt,
+                 "secret that the names of studies and patients are made with: the same one gives "
+                 "the same names; default: one made of the export's UIDs")
+      ->type_name("TEXT")
+      ->group(kDicomOnly);
+  app.add_flag("--drop-burned-in", pacs.drop_burned_in,
+               "leave out images whose header says that texts are burned into them")
+      ->group(kDicomOnly);
 }
 
 void add_options(CLI::App& app, PrepareCommand& command) {
@@ -112,6 +134,9 @@ int prepare(PrepareCommand& command) {
   options.root = command.root;
   options.csv = command.csv;
   options.out = out;
+  options.reports = command.reports;
+  options.pacs.study_column = options.columns.study;
+  options.pacs.report_column = options.columns.report;
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
   const FolderLock lock(out);
@@ -136,11 +161,16 @@ int prepare(PrepareCommand& command) {
   return 0;
 }
 
-void refuse_options_of_pairs(const CLI::App& app, const std::string& corpus) {
+void refuse_options_of_others(const CLI::App& app, const std::string& corpus) {
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group() == kPairsOnly && option->count() > 0)
-      throw Error(ErrorKind::kUsage, option->get_name() + ": prepare " + corpus +
-                                         " has no such option, prepare pairs has");
+    const std::string name = option->get_name();
+    const bool pairs = option->get_group() == kPairsOnly, dicom = option->get_group() == kDicomOnly;
+    const bool both = name == "--study" || name == "--report";
+    const bool taken = (pairs && corpus == "pairs") || ((dicom || both) && corpus == "dicom");
+    if ((pairs || dicom) && !taken && option->count() > 0)
+      throw Error(ErrorKind::kUsage, name + ": prepare " + corpus +
+                                         " has no such option, prepare " +
+                                         (pairs ? "pairs" : "dicom") + " has");
   }
 }
 
@@ -155,11 +185,11 @@ int run_prepare(const Arguments& arguments) {
       "biplane prepare");
   add_options(app, command);
   add_pairs_options(app, command);
+  add_dicom_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
   if (!parse_arguments(app, arguments)) return 0;
-  if (find_corpus(command.corpus).name != std::string("pairs"))
-    refuse_options_of_pairs(app, command.corpus);
+  refuse_options_of_others(app, find_corpus(command.corpus).name);
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
   return prepare(command);

@@ -111,8 +111,11 @@ std::optional<DicomInfo> read_dicom_header(const std::filesystem::path& path,
       loaded.scan.header_only = true;
       load_dicom(bytes, path.string(), limits, loaded);
       // A data set without pixels ends where the file does.
-      if (loaded.scan.has_pixels || content.size() < size || size == most)
-        return info_of(loaded, static_cast<std::int64_t>(std::filesystem::file_size(path)));
+      if (loaded.scan.has_pixels || content.size() < size || size == most) {
+        std::error_code ignored;
+        return info_of(loaded,
+                       static_cast<std::int64_t>(std::filesystem::file_size(path, ignored)));
+      }
     } catch (const Error&) {
       if (content.size() < size || size == most) throw;  // the whole file was there
     }

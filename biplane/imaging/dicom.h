@@ -36,6 +36,7 @@ struct DicomInfo {
   int voi_luts = 0, modality_luts = 0;  // items of the two LUT sequences
   std::optional<PixelRange> padding;    // stored values that stand for no measurement
   std::string transfer_syntax, transfer_syntax_name;
+  bool syntax_guessed = false;  // the file does not say its transfer syntax
   bool has_pixels = true;
   bool readable = true;  // false: a transfer syntax whose pixels cannot be decoded here
   std::string sop_class, study_uid, series_uid, instance_uid, laterality, burned_in;

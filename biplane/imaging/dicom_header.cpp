@@ -141,6 +141,7 @@ DicomInfo info_of(LoadedDicom& loaded, std::int64_t bytes) {
   info.frames = static_cast<int>(loaded.scan.frames);
   info.has_pixels = loaded.scan.has_pixels;
   info.transfer_syntax = loaded.scan.syntax_uid;
+  info.syntax_guessed = loaded.scan.syntax_guessed;
   info.transfer_syntax_name = loaded.scan.syntax->name;
   info.readable = loaded.scan.syntax->codec != PixelCodec::kUnknown;
   return info;

@@ -55,7 +55,8 @@ const char* guess_syntax(std::span<const std::byte> bytes) {
 }
 
 const TransferSyntax* syntax_of(DicomScan& scan, const std::string& name) {
-  if (scan.syntax_uid.empty()) scan.syntax_uid = guess_syntax(scan.data_set);
+  scan.syntax_guessed = scan.syntax_uid.empty();
+  if (scan.syntax_guessed) scan.syntax_uid = guess_syntax(scan.data_set);
   const TransferSyntax* known = find_transfer_syntax(scan.syntax_uid);
   if (known != nullptr) return known;
   // Headers of all that is compressed are explicit VR little endian (PS3.5 A.4).

@@ -32,7 +32,8 @@ struct DicomScan {
   // no error then. For headers of files of which only the beginning was read.
   bool header_only = false;
   const TransferSyntax* syntax = nullptr;
-  std::string syntax_uid;  // as the file says, or guessed
+  std::string syntax_uid;  // as the file says, or
+  bool syntax_guessed = false;
   std::span<const std::byte>
       data_set;  // behind the file meta information; in `inflated` for a deflated file
   std::string inflated;

@@ -67,7 +67,7 @@ void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
 const std::vector<Corpus>& corpora() {
   static const std::vector<Corpus> all = {pairs_corpus(), rsna_corpus(),   siim_corpus(),
                                           nih_corpus(),   covidx_corpus(), object_cxr_corpus(),
-                                          vindr_corpus()};
+                                          vindr_corpus(), dicom_corpus()};
   return all;
 }
 
@@ -90,6 +90,11 @@ const Corpus& find_corpus(const std::string& name) {
 }
 
 void check_root(const Corpus& corpus, const fs::path& root) {
+  const auto refuse = [&](const std::string& lacking) {
+    throw Error(ErrorKind::kUsage, root.string() + ": is not the root of " + corpus.name + ": no " +
+                                       lacking + " in it (prepare " + corpus.name +
+                                       " --help shows the files expected)");
+  };
   if (!fs::is_directory(root))
     throw Error(ErrorKind::kMissingInput, root.string() + ": no such folder (--root)");
   for (const std::vector<const char*>& alternatives : corpus.needs) {
@@ -100,10 +105,10 @@ void check_root(const Corpus& corpus, const fs::path& root) {
     std::string names;
     for (const char* name : alternatives)
       names += (names.empty() ? "" : " or ") + std::string(name);
-    throw Error(ErrorKind::kUsage, root.string() + ": is not the root of " + corpus.name + ": no " +
-                                       names + " in it (prepare " + corpus.name +
-                                       " --help shows the files expected)");
+    refuse(names);
   }
+  const std::string lacking = corpus.lacks == nullptr ? "" : corpus.lacks(root);
+  if (!lacking.empty()) refuse(lacking);
 }
 
 std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& options,

@@ -14,6 +14,14 @@ namespace biplane {
 
 class Progress;
 
+// What `prepare dicom` takes beside a table of reports.
+struct PacsOptions {
+  // Columns of the table as the user named them; empty: found by their usual names.
+  std::string study_column, accession_column, report_column;
+  std::string salt;  // of the pseudonyms; empty: made of all UIDs of the images
+  bool drop_burned_in = false;
+};
+
 // What every preparation takes.
 struct PrepareOptions {
   std::filesystem::path root;  // folder of the corpus; image paths in its tables are relative to it
@@ -22,8 +30,10 @@ struct PrepareOptions {
   SplitFractions fractions;
   std::uint64_t seed = 0;
   int threads = 1;
-  bool hash_images = true;       // fill View::sha256
-  Progress* progress = nullptr;  // advanced by one per image
+  bool hash_images = true;        // fill View::sha256
+  std::filesystem::path reports;  // dicom: a table of reports; empty: none
+  PacsOptions pacs;               // dicom
+  Progress* progress = nullptr;   // advanced by one per image
 };
 
 struct PreparedCorpus {
@@ -39,6 +49,9 @@ struct Corpus {
   // Of each list one must be in the root, else the root is not this corpus. A '*' stands for
   // anything.
   std::vector<std::vector<const char*>> needs = {};
+  // For a corpus without files of fixed names: what is not in a folder that is not its root; empty:
+  // it is. May be null.
+  std::string (*lacks)(const std::filesystem::path& root) = nullptr;
   // Studies as the tables describe them, with their splits; image paths are relative to the root
   // and the images are not looked at (a folder with the tables alone will do). Studies with boxes
   // or masks have one view.
@@ -87,5 +100,6 @@ Corpus nih_corpus();
 Corpus covidx_corpus();
 Corpus object_cxr_corpus();
 Corpus vindr_corpus();
+Corpus dicom_corpus();
 
 }  // namespace biplane

@@ -7,10 +7,10 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 #include "biplane/text/lexicon.h"
-#include "biplane/text/report.h"
 
 namespace biplane {
 namespace {
@@ -33,13 +33,8 @@ PairsColumns default_columns(const CsvReader& csv) {
 
 std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& given,
                                        const std::string& fallback, bool required) {
-  if (given.empty() && !required) return csv.find_column(fallback);
-  try {
-    return csv.column(given.empty() ? fallback : given);
-  } catch (const Error& error) {
-    if (given.empty()) throw;
-    throw Error(ErrorKind::kUsage, error.what());  // the user's option is wrong, not the file
-  }
+  if (!given.empty()) return given_column(csv, given);
+  return required ? csv.column(fallback) : csv.find_column(fallback);
 }
 
 ColumnIndex find_columns(const CsvReader& csv, const PairsColumns& given) {
@@ -161,16 +156,8 @@ std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
 
 std::string complete(Study& study) {
   static const Lexicon lexicon = Lexicon::english();
-  const ReportSections sections = parse_sections(study.report.text, lexicon);
-  Report& report = study.report;
-  report.findings = clean_report(sections.findings);
-  report.impression = clean_report(sections.impression);
-  for (const std::string& text : {sections.indication, sections.comparison}) {
-    const std::string cleaned = clean_report(text);
-    if (!cleaned.empty()) report.other += (report.other.empty() ? "" : " ") + cleaned;
-  }
-  report.text = training_text(sections, lexicon);
-  return report.text.empty() ? "empty report" : "";
+  fill_report(parse_sections(study.report.text, lexicon), lexicon, study.report);
+  return why_no_report(study);
 }
 
 fs::path locate_csv(const PairsOptions& options) {
