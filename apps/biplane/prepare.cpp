@@ -137,6 +137,10 @@ int prepare(PrepareCommand& command) {
   options.reports = command.reports;
   options.pacs.study_column = options.columns.study;
   options.pacs.report_column = options.columns.report;
+  const PacsOptions& pacs = options.pacs;
+  if (command.corpus == "dicom" && command.reports.empty() &&
+      !(pacs.study_column + pacs.accession_column + pacs.report_column).empty())
+    throw Error(ErrorKind::kUsage, "--study, --accession and --report name columns of --reports");
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
   const FolderLock lock(out);

@@ -5,7 +5,6 @@
 #include <dcmtk/dcmdata/dcdatset.h>
 #include <dcmtk/dcmdata/dcdict.h>
 #include <dcmtk/dcmdata/dcistrmb.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dcuid.h>
 #include <dcmtk/dcmdata/dcxfer.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
@@ -30,14 +29,12 @@ void prepare_dcmtk() {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
     DJDecoderRegistration::registerCodecs();
     DJLSDecoderRegistration::registerCodecs();
-    DcmRLEDecoderRegistration::registerCodecs();
   });
 }
 
 // DCMTK has to decode these; all others are read straight from the file.
 bool decoded_by_dcmtk(const DicomScan& scan) {
-  const PixelCodec codec = scan.syntax->codec;
-  return codec == PixelCodec::kRle || codec == PixelCodec::kJpeg || scan.syntax->big_endian;
+  return scan.syntax->codec == PixelCodec::kJpeg || scan.syntax->big_endian;
 }
 
 E_TransferSyntax dcmtk_syntax(const TransferSyntax& syntax) {

@@ -63,15 +63,64 @@ std::span<const std::uint8_t> decoded_samples(LoadedDicom& loaded, const std::st
   return {samples, element->getLength()};
 }
 
-std::span<const std::uint8_t> raw_samples(LoadedDicom& loaded, DicomInfo& info,
-                                          const std::string& name) {
+// Appends what the runs of a segment give to every `step`-th byte of `out` (PS3.5 G.3.1: a literal
+// run, a repeated byte, or nothing), until that is full; true if it is.
+bool expand_runs(std::span<const std::byte> segment, std::size_t step,
+                 std::span<std::uint8_t> out) {
+  std::size_t to = 0;
+  for (std::size_t at = 0; at + 1 < segment.size() && to < out.size();) {
+    const std::size_t run = std::to_integer<std::size_t>(segment[at++]);
+    if (run == 128) continue;
+    const bool literal = run < 128;
+    const std::size_t count = literal ? std::min(run + 1, segment.size() - at) : 257 - run;
+    for (std::size_t i = 0; i < count && to < out.size(); ++i, to += step)
+      out[to] = std::to_integer<std::uint8_t>(segment[at + (literal ? i : 0)]);
+    at += literal ? count : 1;
+  }
+  return to >= out.size();
+}
+
+// The segments hold the high bytes of all samples, then the low ones; the pre-scan has checked
+// where they lie.
+std::vector<std::uint8_t> rle_samples(const DicomScan& scan, const std::string& name) {
+  const std::span<const std::byte> fragment = scan.fragments.front();
+  const auto number = [&](std::size_t at) {
+    std::uint32_t value = 0;
+    std::memcpy(&value, fragment.data() + at, sizeof(value));
+    return std::size_t{value};
+  };
+  const std::size_t segments = number(0);
+  std::vector<std::uint8_t> samples(static_cast<std::size_t>(scan.rows * scan.cols) * segments);
+  for (std::size_t i = 0; i < segments; ++i) {
+    const std::size_t begin = number(4 + 4 * i);
+    const std::size_t end = i + 1 < segments ? number(8 + 4 * i) : fragment.size();
+    if (!expand_runs(fragment.subspan(begin, end - begin), segments,
+                     std::span(samples).subspan(segments - 1 - i)))
+      refuse_dicom(name, "damaged DICOM: an RLE segment that gives too few values");
+  }
+  return samples;
+}
+
+// Little-endian samples, 1 or 2 bytes each: in the file, in DCMTK's hands or our own.
+struct Samples {
+  std::vector<std::uint8_t> own;
+  std::span<const std::uint8_t> bytes;
+};
+
+Samples raw_samples(LoadedDicom& loaded, DicomInfo& info, const std::string& name) {
   const DicomScan& scan = loaded.scan;
-  if (scan.syntax->codec == PixelCodec::kNative && !scan.syntax->big_endian)
-    return {reinterpret_cast<const std::uint8_t*>(scan.pixels.data()), scan.pixels.size()};
-  const std::span<const std::uint8_t> samples = decoded_samples(loaded, name);
-  // Decoding may narrow the samples.
-  info.bits_allocated = number_of(*loaded.data, DCM_BitsAllocated);
-  info.bits_stored = number_of(*loaded.data, DCM_BitsStored);
+  Samples samples;
+  if (scan.syntax->codec == PixelCodec::kRle) {
+    samples.own = rle_samples(scan, name);
+    samples.bytes = samples.own;
+  } else if (scan.syntax->codec == PixelCodec::kNative && !scan.syntax->big_endian) {
+    samples.bytes = {reinterpret_cast<const std::uint8_t*>(scan.pixels.data()), scan.pixels.size()};
+  } else {
+    samples.bytes = decoded_samples(loaded, name);
+    // Decoding may narrow the samples.
+    info.bits_allocated = number_of(*loaded.data, DCM_BitsAllocated);
+    info.bits_stored = number_of(*loaded.data, DCM_BitsStored);
+  }
   return samples;
 }
 
@@ -101,7 +150,8 @@ void unpack(const std::uint8_t* raw, const SampleLayout& layout, DicomPixels& pi
 }
 
 DicomPixels samples_of(LoadedDicom& loaded, DicomInfo& info, const std::string& name) {
-  const std::span<const std::uint8_t> raw = raw_samples(loaded, info, name);
+  const Samples samples = raw_samples(loaded, info, name);
+  const std::span<const std::uint8_t> raw = samples.bytes;
   const int high = number_of(*loaded.data, DCM_HighBit, info.bits_stored - 1);
   const int shift = high + 1 - info.bits_stored;
   const bool whole_bytes = info.bits_allocated == 8 || info.bits_allocated == 16;

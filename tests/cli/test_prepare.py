@@ -54,6 +54,7 @@ class PrepareCorpus(ProgramTest):
         place = ("--root", root, "--out", self.folder / "out")
         self.expect_error(66, "no such file (--reports)", "prepare", "dicom", *place, "--reports", self.folder / "none.csv")
         self.expect_error(2, "prepare pairs has", "prepare", "dicom", *place, "--frontal", "x")
+        self.expect_error(2, "name columns of --reports", "prepare", "dicom", *place, "--accession", "x")
         self.expect_error(2, "prepare dicom has", "prepare", "nih", *place, "--salt", "x")
         self.expect_ok("prepare", "dicom", *place)
         truth = [json.loads(line) for line in (root / "manifest.jsonl").read_text().splitlines()]

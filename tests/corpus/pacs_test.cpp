@@ -20,17 +20,17 @@ using testing::reasons_of;
 
 using Reasons = std::map<std::string, std::int64_t>;
 
-constexpr const char* kCr = "1.2.840.10008.5.1.4.1.1.1";
 constexpr const char* kPresented = "1.2.840.10008.5.1.4.1.1.1.1";
 constexpr const char* kRaw = "1.2.840.10008.5.1.4.1.1.1.1.1";
 constexpr const char* kCapture = "1.2.840.10008.5.1.4.1.1.7";
 
 // A radiograph of 2 x 3 pixels of a hospital.
 struct Exposure {
-  std::string study = "1.2.826.77001", instance, accession = "ACC77", patient = "PATIENT77";
-  std::string view = "PA", body = "CHEST", series, orientation, intent = "FOR PRESENTATION";
-  std::string sop_class = kPresented, modality = "DX", source, burned_in, frames;
-  std::string photometric = "MONOCHROME2", syntax = "1.2.840.10008.1.2.1", age = "045Y", birth;
+  std::string study = "1.2.826.77001", instance = "", accession = "ACC77", patient = "PATIENT77";
+  std::string view = "PA", body = "CHEST", series = "", orientation = "";
+  std::string intent = "FOR PRESENTATION", sop_class = kPresented, modality = "DX", source = "";
+  std::string burned_in = "", frames = "", photometric = "MONOCHROME2";
+  std::string syntax = "1.2.840.10008.1.2.1", age = "045Y", birth = "";
   bool pixels = true;
 };
 
@@ -76,7 +76,7 @@ void plant_traps(CorpusTree& tree) {
   tree.file("a/5.dcm", dicom({.instance = "1.5", .source = "1.1"}));
   tree.file("notes.txt", "not a DICOM file");
   tree.file("DICOMDIR", dicom({.instance = "9.0", .sop_class = "1.2.840.10008.1.3.10"}));
-  tree.file("b/broken.dcm", dicom({.instance = "9.1"}).substr(0, 300));
+  tree.file("b/broken.dcm", dicom({.instance = "9.1"}).substr(0, 303));
   tree.file("b/ct", dicom({.instance = "9.2", .sop_class = "1.2.840.10008.5.1.4.1.1.2"}));
   tree.file("b/screen", dicom({.instance = "9.3", .sop_class = kCapture, .modality = "OT"}));
   tree.file("b/header", dicom({.instance = "9.4", .pixels = false}));
@@ -208,9 +208,10 @@ TEST(Pacs, ReportsAreFoundByStudyBeforeAccessionAndByColumnsThatAreNamed) {
   EXPECT_EQ(texts("accession\ttext\nACC77\tBoth.\n"), (Texts{"Both.", "Both."}));
   EXPECT_EQ(texts("Study UID,Findings,Impression\n1.2.826.77001,Clear lungs.,Normal.\n"),
             (Texts{"Clear lungs. Normal."}));
-  EXPECT_EQ(texts("nr,words\nACC77,Mapped.\n",
-                  {.study_column = "", .accession_column = "nr", .report_column = "words"}),
-            (Texts{"Mapped.", "Mapped."}));
+  PacsOptions mapped;
+  mapped.accession_column = "nr";
+  mapped.report_column = "words";
+  EXPECT_EQ(texts("nr,words\nACC77,Mapped.\n", mapped), (Texts{"Mapped.", "Mapped."}));
   try {
     texts("nr,words\nACC77,Mapped.\n");
     ADD_FAILURE() << "accepted";
@@ -218,7 +219,8 @@ TEST(Pacs, ReportsAreFoundByStudyBeforeAccessionAndByColumnsThatAreNamed) {
     EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
     EXPECT_THAT(error.what(), HasSubstr("it has nr, words"));
   }
-  EXPECT_THROW(texts("nr,words\nACC77,a\n", {.accession_column = "no"}), Error);
+  mapped.accession_column = "no";
+  EXPECT_THROW(texts("nr,words\nACC77,a\n", mapped), Error);
 }
 
 TEST(Pacs, WithoutReportsStudiesAreOfImages) {

@@ -92,7 +92,18 @@ TEST(DicomHostile, EndlessRunLengths) {
       DicomBuilder::number(1, 4) + DicomBuilder::number(64, 4) + std::string(56, '\0');
   DicomBuilder nothing("1.2.840.10008.1.2.5");  // 0x80: no value
   expect_refused(nothing.compressed(2, 3, table + std::string(kSize, '\x80')).file(),
-                 "damaged DICOM");
+                 "an RLE segment that gives too few values");
+  DicomBuilder cut("1.2.840.10008.1.2.5");  // a literal run of 3 with 2 values in it
+  expect_refused(cut.compressed(2, 3, table + "\x01xy\x02xy").file(), "too few values");
+  std::string runs;  // 128 values each, one run for all and 15 million more
+  for (std::size_t i = 0; i < kSize / 4; ++i) runs += "\x81x";
+  DicomBuilder many("1.2.840.10008.1.2.5");
+  const std::string file = many.compressed(2, 3, table + runs).file();
+  EXPECT_EQ(complaint_in_child([&] {
+              dicom_display(std::as_bytes(std::span(file)), "x.dcm");  // the first run is enough
+              return std::string();
+            }),
+            "");
 }
 
 std::string jpeg2000_file(const std::string& stream) {

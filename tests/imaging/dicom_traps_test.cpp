@@ -155,6 +155,14 @@ TEST(DicomTraps, ColourFramesAndForeignTransferSyntaxesAreRefusedByName) {
   EXPECT_THAT(of_syntax("1.2.840.10008.1.2.4.100"), HasSubstr("MPEG2"));
 }
 
+TEST(DicomTraps, AnRleRunOf128IsNoValue) {
+  const std::string table =
+      DicomBuilder::number(1, 4) + DicomBuilder::number(64, 4) + std::string(56, '\0');
+  DicomBuilder builder("1.2.840.10008.1.2.5");
+  builder.compressed(2, 3, table + "\x80\x01xy\x80\x80\xFDz");
+  EXPECT_THAT(stored(builder.file()), ElementsAre('x', 'y', 'z', 'z', 'z', 'z'));
+}
+
 // ---- JPEG 2000
 
 std::string jpeg2000_file(const std::vector<std::string>& fragments,
