@@ -26,6 +26,12 @@ if(NOT BIPLANE_SANITIZE)
 endif()
 find_library(BIPLANE_CSV csv)
 find_library(BIPLANE_UTF8PROC utf8proc)
+# OpenJPEG's package configuration asks for its programs too, and its headers lie in a folder of its version.
+find_library(BIPLANE_OPENJPEG openjp2)
+find_path(BIPLANE_OPENJPEG_INCLUDE openjpeg.h PATH_SUFFIXES openjpeg-2.6 openjpeg-2.5 openjpeg-2.4 openjpeg-2.3)
+if(NOT BIPLANE_OPENJPEG OR NOT BIPLANE_OPENJPEG_INCLUDE)
+  message(FATAL_ERROR "biplane: the library OpenJPEG was not found: ${BIPLANE_SETUP_HINT}")
+endif()
 find_library(BIPLANE_ZIP zip)  # Debian's package configuration also asks for libzip's programs
 if(NOT BIPLANE_CSV OR NOT BIPLANE_UTF8PROC OR NOT BIPLANE_ZIP)
   message(FATAL_ERROR "biplane: libcsv, utf8proc or libzip was not found: ${BIPLANE_SETUP_HINT}")

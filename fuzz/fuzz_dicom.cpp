@@ -4,6 +4,7 @@
 #include "biplane/imaging/encode.h"
 #include "fuzz/seed_corpus.h"
 #include "tests/imaging/dicom_builder.h"
+#include "tests/imaging/jpeg2000_encode.h"
 
 namespace biplane::fuzz {
 
@@ -21,12 +22,15 @@ std::vector<std::string> seeds() {
   DicomBuilder rle("1.2.840.10008.1.2.5"), jpeg("1.2.840.10008.1.2.4.50");
   rle.compressed(2, 3, DicomBuilder::rle_stream("abcdef"));
   jpeg.compressed(8, 8, encode_jpeg(make_grey(8, 8), 50));
+  DicomBuilder jpeg2000("1.2.840.10008.1.2.4.90");
+  jpeg2000.compressed(2, 3,
+                      testing::encode_jpeg2000({.precision = 8, .values = {0, 1, 2, 3, 4, 5}}));
   DicomBuilder table;
   table.image({}).header(0x00283010, "SQ", 0xFFFFFFFF).item().header(0x00283002, "US", 6);
   table.raw(DicomBuilder::number(2, 2) + DicomBuilder::number(0, 2) + DicomBuilder::number(8, 2));
   table.header(0x00283006, "OW", 4).raw("abcd").end_item().end_sequence().pixels(ramp);
   return {window.file(), implicit.file(), implicit.body(), nested.file(),
-          rle.file(),    jpeg.file(),     table.file()};
+          rle.file(),    jpeg.file(),     table.file(),    jpeg2000.file()};
 }
 
 void one_input(const std::uint8_t* data, std::size_t size) {

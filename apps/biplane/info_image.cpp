@@ -49,15 +49,24 @@ void add_pixels(const DicomStatistics& statistics, ordered_json& json) {
   json["stored_md5"] = statistics.stored_md5;
   json["lossless"] = statistics.lossless ? "yes" : "no";
   json["stored_mean"] = statistics.stored_mean;
+  json["modality_rule"] = statistics.modality_rule;
   json["display_rule"] = statistics.display_rule;
   json["display_mean"] = statistics.display_mean;
   json["display_std"] = statistics.display_std;
+}
+
+ordered_json note_of(const DicomInfo& info) {
+  if (!info.syntax_guessed) return {};
+  const bool implicit = info.transfer_syntax == "1.2.840.10008.1.2";
+  return "no file meta: " + (implicit ? "implicit little endian" : info.transfer_syntax_name) +
+         " assumed";
 }
 
 // The columns of a DICOM file, as a table of many files has them.
 ordered_json dicom_json(Bytes bytes, const std::string& name, const DicomInfo& info) {
   ordered_json json = {{"kind", "dicom"}, {"file", name}, {"bytes", bytes.size()}};
   add_header(info, json);
+  json["note"] = note_of(info);
   try {
     add_pixels(dicom_statistics(bytes, name), json);
   } catch (const Error& error) {

@@ -34,6 +34,7 @@ constexpr const char* kExamples =
     "--out prepared/mimic\n"
     "  biplane prepare chexpert --root CheXpert-v1.0-small --out prepared --uncertain competition\n"
     "  biplane prepare rsna --root rsna --out prepared --split mgca\n"
+    "  biplane prepare dicom --root export --reports reports.csv --salt SECRET --out prepared\n"
     "  biplane prepare rsna --help                            (the files that rsna is made of)";
 constexpr const char* kSomeOnly = "Options of some corpora";
 
@@ -56,7 +57,8 @@ void add_some_options(CLI::App& app, PrepareCommand& command) {
       "pairs: the list of studies, default ROOT/studies.csv; ms-cxr: the boxes, where they are not "
       "under --root",
       "FILE");
-  add("--reports", command.reports, "mimic: a folder or zip archive of reports", "PATH");
+  add("--reports", command.reports,
+      "mimic: a folder or zip archive of reports; dicom: a table of them", "PATH");
   add("--labels-from", command.options.labels_from,
       "mimic: chexpert or negbio, the table that labels come from; default the first that is there",
       "NAME");
@@ -65,8 +67,10 @@ void add_some_options(CLI::App& app, PrepareCommand& command) {
   add("--lateral", columns.lateral,
       "pairs: column with the lateral's path; default lateral (or Path_lateral)");
   add("--report", columns.report,
-      "pairs: column with the report's text; default report (or Report)");
-  add("--study", columns.study, "pairs: column naming the study; default study_id");
+      "pairs: column with the report's text; default report (or Report); dicom: that of --reports");
+  add("--study", columns.study,
+      "pairs: column naming the study; default study_id; dicom: the column of --reports with the "
+      "StudyInstanceUID");
   add("--patient", columns.patient, "pairs: column naming the patient; default patient_id");
   add("--labels", columns.labels, "pairs: column with labels, split at ; , and |; default labels");
 }
@@ -131,6 +135,22 @@ void add_split_and_label_options(CLI::App& app, PrepareCommand& command) {
       ->check(CLI::IsMember({"unknown", "zeros"}))
       ->type_name("POLICY")
       ->capture_default_str();
+}
+
+void add_dicom_options(CLI::App& app, PrepareCommand& command) {
+  PacsOptions& pacs = command.options.pacs;
+  app.add_option("--accession", pacs.accession_column,
+                 "dicom: column of --reports with the accession number")
+      ->type_name("COLUMN")
+      ->group(kSomeOnly);
+  app.add_option("--salt", pacs.salt,
+                 "dicom: secret that the names of studies and patients are made with: the same one "
+                 "gives the same names; default: one made of the export's UIDs")
+      ->type_name("TEXT")
+      ->group(kSomeOnly);
+  app.add_flag("--drop-burned-in", pacs.drop_burned_in,
+               "dicom: leave out images whose header says that texts are burned into them")
+      ->group(kSomeOnly);
 }
 
 void add_options(CLI::App& app, PrepareCommand& command) {
@@ -209,6 +229,12 @@ int prepare(PrepareCommand& command) {
     throw Error(ErrorKind::kUsage, "--shard: only with --images full is there work to share");
   options.views = command.views;
   options.out = out;
+  options.pacs.study_column = options.columns.study;
+  options.pacs.report_column = options.columns.report;
+  const PacsOptions& pacs = options.pacs;
+  if (command.corpus == "dicom" && command.reports.empty() &&
+      !(pacs.study_column + pacs.accession_column + pacs.report_column).empty())
+    throw Error(ErrorKind::kUsage, "--study, --accession and --report name columns of --reports");
   options.threads = resolve_threads(options.threads);
   check_root_or_show(corpus, options.root);
   const bool pairs = command.corpus == "pairs";
@@ -274,6 +300,7 @@ int run_prepare(const Arguments& arguments) {
   add_split_and_label_options(app, command);
   add_some_options(app, command);
   add_choices_of_some(app, command);
+  add_dicom_options(app, command);
   app.footer(footer(arguments));
   if (!arguments.empty() && arguments.front().rfind('-', 0) != 0) find_corpus(arguments.front());
   if (!parse_arguments(app, arguments)) return 0;

@@ -6,7 +6,6 @@
 #include "biplane/core/sha256.h"
 #include "biplane/formats/file_bytes.h"
 #include "biplane/imaging/decode.h"
-#include "biplane/imaging/dicom.h"
 
 namespace biplane {
 namespace {
@@ -37,7 +36,7 @@ ImageCheck check_image(const ImageSource& source, bool hash, std::optional<Finge
     const DecodedImage decoded = decode_image(bytes, source.name(), options);
     check.rows = decoded.original_rows;
     check.cols = decoded.original_cols;
-    if (is_dicom(bytes)) use_header(dicom_info(bytes, source.name(), options.limits), check);
+    if (decoded.dicom) use_header(*decoded.dicom, check);
     if (print != nullptr) *print = fingerprint(decoded.image);
   } catch (const Error& error) {
     use_error(error, check);

@@ -5,6 +5,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/imaging/codecs.h"
+#include "biplane/imaging/dicom_display.h"
 #include "biplane/imaging/orientation.h"
 
 namespace biplane {
@@ -70,9 +71,12 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
           decode_jpeg_grey(source, options.target_longest_side, options.target_shortest_side);
       return decoded;
     }
-    case ImageFormat::kDicom:
-      decoded.image = to_grey(dicom_display(bytes, name, options.limits));
+    case ImageFormat::kDicom: {
+      DecodedDicom dicom = decode_dicom(bytes, name, options.limits);
+      decoded.image = apply_display_grey(dicom.pixels, dicom.rule);
+      decoded.dicom = std::move(dicom.info);
       break;
+    }
   }
   decoded.original_rows = decoded.image.rows;
   decoded.original_cols = decoded.image.cols;

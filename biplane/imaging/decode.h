@@ -56,6 +56,7 @@ struct DecodeOptions {
 struct DecodedImage {
   GreyImage image;
   int original_rows = 0, original_cols = 0;  // of the full image, after the EXIF orientation
+  std::optional<DicomInfo> dicom = {};       // the header of a DICOM image
 };
 
 // All functions below decide the format by content, never by name, and throw Error kBadContent that

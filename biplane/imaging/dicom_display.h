@@ -27,19 +27,23 @@ struct DisplayRule {
   std::optional<double> center, width;  // without a VOI LUT; absent: min-max
   std::string function = "LINEAR";      // LINEAR, LINEAR_EXACT or SIGMOID
   bool inverted = false;
+  std::optional<PixelRange> padding;  // stored values that min-max does not look at
 
   std::string text() const;
+  std::string modality_text() const;
 };
 
 // The rule that a data set asks for. Throws Error kBadContent naming the file for damaged lookup
 // tables.
 DisplayRule display_rule(DcmDataset& data, const DicomInfo& info, const std::string& name);
 
-// (rows, cols) in [0, 1].
+// (rows, cols) in [0, 1], and the same rounded to 0 .. 255.
 FloatImage apply_display(const DicomPixels& pixels, const DisplayRule& rule);
+GreyImage apply_display_grey(const DicomPixels& pixels, const DisplayRule& rule);
 
 // A DICOM image with all that display needs; errors as in dicom.h.
 struct DecodedDicom {
+  DicomInfo info;
   DicomPixels pixels;
   DisplayRule rule;
   bool lossless = true;

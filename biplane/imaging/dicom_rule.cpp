@@ -2,21 +2,16 @@
 // osconfig.h has to come first.
 #include <dcmtk/dcmdata/dcdatset.h>
 #include <dcmtk/dcmdata/dcdeftag.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "biplane/core/error.h"
+#include "biplane/imaging/dicom_dataset.h"
 #include "biplane/imaging/dicom_display.h"
 
 namespace biplane {
 namespace {
-
-[[noreturn]] void bad(const std::string& name, const std::string& what) {
-  throw Error(ErrorKind::kBadContent, fmt::format("{}: {}", name, what));
-}
 
 std::optional<LookupTable> table_of(DcmDataset& data, const DcmTagKey& sequence, bool is_signed,
                                     const std::string& name) {
@@ -31,7 +26,7 @@ std::optional<LookupTable> table_of(DcmDataset& data, const DcmTagKey& sequence,
     } else if (item->findAndGetSint16(DCM_LUTDescriptor, signed_word, i).good()) {
       descriptor[i] = static_cast<Uint16>(signed_word);
     } else {
-      bad(name, "damaged DICOM: a lookup table without a descriptor");
+      refuse_dicom(name, "damaged DICOM: a lookup table without a descriptor");
     }
   }
   LookupTable table;
@@ -42,14 +37,14 @@ std::optional<LookupTable> table_of(DcmDataset& data, const DcmTagKey& sequence,
   unsigned long count = 0;
   if (table.bits < 1 || table.bits > 16 ||
       item->findAndGetUint16Array(DCM_LUTData, words, &count).bad() || words == nullptr)
-    bad(name, "damaged DICOM: a lookup table without data");
+    refuse_dicom(name, "damaged DICOM: a lookup table without data");
   table.entries.assign(words, words + std::min<std::size_t>(count, entries));
   if (table.bits <= 8 && count * 2 >= entries && count < entries) {  // two entries a word
     table.entries.clear();
     for (std::size_t i = 0; i < entries; ++i)
       table.entries.push_back(static_cast<std::uint16_t>(words[i / 2] >> (i % 2 * 8) & 0xFF));
   } else if (count < entries) {
-    bad(name, "damaged DICOM: a lookup table that is too short");
+    refuse_dicom(name, "damaged DICOM: a lookup table that is too short");
   }
   return table;
 }
@@ -60,15 +55,22 @@ DisplayRule display_rule(DcmDataset& data, const DicomInfo& info, const std::str
   const bool is_signed = info.pixel_representation == 1;
   DisplayRule rule;
   rule.modality_lut = table_of(data, DCM_ModalityLUTSequence, is_signed, name);
-  rule.slope = info.rescale_slope.value_or(1);
-  rule.intercept = info.rescale_intercept.value_or(0);
+  // A slope of 0 would make every pixel the same: such a rescale says nothing.
+  if (info.rescale_slope != 0.0) {
+    rule.slope = info.rescale_slope.value_or(1);
+    rule.intercept = info.rescale_intercept.value_or(0);
+  }
   if (!std::isfinite(rule.slope) || !std::isfinite(rule.intercept))
-    bad(name, "damaged DICOM: the rescale slope or intercept is not a number");
-  // The output of a rescale may be negative even where stored values are not.
-  rule.voi_lut = table_of(data, DCM_VOILUTSequence, is_signed || rule.intercept < 0, name);
+    refuse_dicom(name, "damaged DICOM: the rescale slope or intercept is not a number");
+  // The output of a rescale may be negative even where stored values are not; that of a modality
+  // LUT never is.
+  const bool may_be_negative = !rule.modality_lut && (is_signed || rule.intercept < 0);
+  rule.voi_lut = table_of(data, DCM_VOILUTSequence, may_be_negative, name);
   rule.center = info.window_center;
   rule.width = info.window_width;
-  rule.function = info.voi_function;
+  if (info.voi_function == "LINEAR_EXACT" || info.voi_function == "SIGMOID")
+    rule.function = info.voi_function;
+  rule.padding = info.padding;
   rule.inverted = info.photometric == "MONOCHROME1" || info.presentation_lut_shape == "INVERSE";
   return rule;
 }

@@ -54,6 +54,22 @@ const char* guess_syntax(std::span<const std::byte> bytes) {
   return "1.2.840.10008.1.2";
 }
 
+const TransferSyntax* syntax_of(DicomScan& scan, const std::string& name) {
+  scan.syntax_guessed = scan.syntax_uid.empty();
+  if (scan.syntax_guessed) scan.syntax_uid = guess_syntax(scan.data_set);
+  const TransferSyntax* known = find_transfer_syntax(scan.syntax_uid);
+  if (known != nullptr) return known;
+  // Headers of all that is compressed are explicit VR little endian (PS3.5 A.4).
+  static constexpr TransferSyntax kUnknown{"",    "not known here",    true, false, false,
+                                           false, PixelCodec::kUnknown};
+  if (scan.header_only) return &kUnknown;
+  const bool valid = scan.syntax_uid.size() <= 64 &&
+                     scan.syntax_uid.find_first_not_of("0123456789.") == std::string::npos;
+  throw Error(ErrorKind::kBadContent,
+              fmt::format("{}: DICOM transfer syntax {} is not supported", name,
+                          valid ? scan.syntax_uid + name_of_uid(scan.syntax_uid) : "(not a UID)"));
+}
+
 bool has_preamble(std::span<const std::byte> bytes) {
   return bytes.size() >= kMetaStart && std::memcmp(bytes.data() + kPreamble, "DICM", 4) == 0;
 }
@@ -76,9 +92,9 @@ void check_pixel_size(const DicomScan& scan, const std::string& name, const Deco
         fmt::format("{} x {} pixels of {} samples are beyond the limit of {} a side and {} in all",
                     scan.rows, scan.cols, scan.samples, limits.max_side, limits.max_pixels));
   const auto needed = static_cast<std::uint64_t>(values * scan.bits_allocated / 8);
-  if (!scan.syntax->encapsulated && scan.pixel_bytes < needed)
+  if (!scan.syntax->encapsulated() && scan.pixels.size() < needed)
     beyond(
-        fmt::format("damaged DICOM: {} bytes of pixels instead of {}", scan.pixel_bytes, needed));
+        fmt::format("damaged DICOM: {} bytes of pixels instead of {}", scan.pixels.size(), needed));
 }
 
 }  // namespace
@@ -102,24 +118,16 @@ void scan_dicom(std::span<const std::byte> bytes, const std::string& name,
     throw Error(ErrorKind::kBadContent, fmt::format("{}: {} bytes are more than the limit of {}",
                                                     name, bytes.size(), limits.max_file_bytes));
   if (!is_dicom(bytes)) throw Error(ErrorKind::kBadContent, name + ": not a DICOM file");
-  std::string uid;
-  const std::size_t start =
-      DicomWalker(bytes, name, limits).walk_meta(has_preamble(bytes) ? kMetaStart : 0, uid);
+  const std::size_t start = DicomWalker(bytes, name, limits)
+                                .walk_meta(has_preamble(bytes) ? kMetaStart : 0, scan.syntax_uid);
   scan.data_set = bytes.subspan(start);
-  if (uid.empty()) uid = guess_syntax(scan.data_set);
-  scan.syntax = find_transfer_syntax(uid);
-  if (scan.syntax == nullptr) {
-    const bool valid =
-        uid.size() <= 64 && uid.find_first_not_of("0123456789.") == std::string::npos;
-    throw Error(ErrorKind::kBadContent, fmt::format("{}: DICOM transfer syntax {} is not supported",
-                                                    name, valid ? uid : "(not a UID)"));
-  }
+  scan.syntax = syntax_of(scan, name);
   if (scan.syntax->deflated) {
     scan.inflated = inflate_data_set(scan.data_set, name, limits.max_file_bytes);
     scan.data_set = std::as_bytes(std::span(scan.inflated));
   }
   DicomWalker(scan.data_set, name, limits).walk(scan);
-  check_pixel_size(scan, name, limits);
+  if (!scan.header_only) check_pixel_size(scan, name, limits);
 }
 
 void prescan_dicom(std::span<const std::byte> bytes, const std::string& name,

@@ -4,34 +4,35 @@
 
 #include "biplane/core/error.h"
 #include "biplane/imaging/dicom_scan.h"
+#include "biplane/imaging/jpeg2000.h"
 
 namespace biplane {
 namespace {
 
+using enum PixelCodec;
+
 constexpr std::array<TransferSyntax, 13> kSyntaxes = {{
-    // uid, name, explicit, big, deflated, encapsulated, lossless, decodable
-    {"1.2.840.10008.1.2", "Implicit VR Little Endian", false, false, false, false, true, true},
-    {"1.2.840.10008.1.2.1", "Explicit VR Little Endian", true, false, false, false, true, true},
-    {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", true, false, true, false, true,
-     true},
-    {"1.2.840.10008.1.2.2", "Explicit VR Big Endian", true, true, false, false, true, true},
-    {"1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", true, false, false, true, false, true},
-    {"1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", true, false, false, true, false,
-     true},
+    // uid, name, explicit, big, deflated, lossless, codec
+    {"1.2.840.10008.1.2", "Implicit VR Little Endian", false, false, false, true, kNative},
+    {"1.2.840.10008.1.2.1", "Explicit VR Little Endian", true, false, false, true, kNative},
+    {"1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", true, false, true, true,
+     kNative},
+    {"1.2.840.10008.1.2.2", "Explicit VR Big Endian", true, true, false, true, kNative},
+    {"1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", true, false, false, false, kJpeg},
+    {"1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", true, false, false, false, kJpeg},
     {"1.2.840.10008.1.2.4.57", "JPEG Lossless, Non-Hierarchical (Process 14)", true, false, false,
-     true, true, true},
+     true, kJpeg},
     {"1.2.840.10008.1.2.4.70",
      "JPEG Lossless, Non-Hierarchical, First-Order Prediction (Process 14 [Selection Value 1])",
-     true, false, false, true, true, true},
-    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless Image Compression", true, false, false, true, true,
-     true},
+     true, false, false, true, kJpeg},
+    {"1.2.840.10008.1.2.4.80", "JPEG-LS Lossless Image Compression", true, false, false, true,
+     kJpeg},
     {"1.2.840.10008.1.2.4.81", "JPEG-LS Lossy (Near-Lossless) Image Compression", true, false,
-     false, true, false, true},
+     false, false, kJpeg},
     {"1.2.840.10008.1.2.4.90", "JPEG 2000 Image Compression (Lossless Only)", true, false, false,
-     true, true, false},
-    {"1.2.840.10008.1.2.4.91", "JPEG 2000 Image Compression", true, false, false, true, false,
-     false},
-    {"1.2.840.10008.1.2.5", "RLE Lossless", true, false, false, true, true, true},
+     true, kJpeg2000},
+    {"1.2.840.10008.1.2.4.91", "JPEG 2000 Image Compression", true, false, false, false, kJpeg2000},
+    {"1.2.840.10008.1.2.5", "RLE Lossless", true, false, false, true, kRle},
 }};
 
 [[noreturn]] void bad(const std::string& name, const std::string& what) {
@@ -80,6 +81,10 @@ void check_jpeg(std::span<const std::byte> fragment, const DicomScan& scan,
     const bool frame = (marker <= 0xFFCF && !tables) || marker == 0xFFF7;
     if (frame) {
       if (length < 8) break;
+      const std::uint32_t precision = number(fragment, at + 4, 1, true);
+      if (precision > scan.bits_allocated)
+        bad(name, fmt::format("a JPEG stream of {} bits in {} allocated", precision,
+                              scan.bits_allocated));
       const std::uint32_t rows = number(fragment, at + 5, 2, true);
       const std::uint32_t cols = number(fragment, at + 7, 2, true);
       const std::uint32_t samples = number(fragment, at + 9, 1, true);
@@ -94,6 +99,18 @@ void check_jpeg(std::span<const std::byte> fragment, const DicomScan& scan,
   bad(name, "the JPEG stream has no frame header");
 }
 
+void check_jpeg2000(std::span<const std::byte> fragment, const DicomScan& scan,
+                    const std::string& name) {
+  const Jpeg2000Size size = jpeg2000_size(fragment, name);
+  if (size.rows != scan.rows || size.cols != scan.cols || size.components != scan.samples)
+    bad(name,
+        fmt::format("the JPEG 2000 stream has {} x {} x {} values, the header {} x {} x {}",
+                    size.rows, size.cols, size.components, scan.rows, scan.cols, scan.samples));
+  if (size.precision > scan.bits_allocated)
+    bad(name, fmt::format("a JPEG 2000 stream of {} bits in {} allocated", size.precision,
+                          scan.bits_allocated));
+}
+
 }  // namespace
 
 const TransferSyntax* find_transfer_syntax(const std::string& uid) {
@@ -104,11 +121,16 @@ const TransferSyntax* find_transfer_syntax(const std::string& uid) {
 
 void check_fragment(std::span<const std::byte> fragment, const DicomScan& scan,
                     const std::string& name) {
-  if (!scan.syntax->decodable) return;
-  if (std::string(scan.syntax->uid) == "1.2.840.10008.1.2.5") {
-    check_rle(fragment, scan, name);
-  } else {
-    check_jpeg(fragment, scan, name);
+  switch (scan.syntax->codec) {
+    case PixelCodec::kRle:
+      return check_rle(fragment, scan, name);
+    case PixelCodec::kJpeg:
+      return check_jpeg(fragment, scan, name);
+    case PixelCodec::kJpeg2000:
+      return check_jpeg2000(fragment, scan, name);
+    case PixelCodec::kNative:
+    case PixelCodec::kUnknown:
+      return;
   }
 }
 

@@ -93,6 +93,7 @@ void DicomWalker::walk(DicomScan& scan) {
   root.explicit_vr = scan.syntax->explicit_vr;
   root.big_endian = scan.syntax->big_endian;
   levels_ = {root};
+  scan.header_end = bytes_.size();
   std::size_t at = 0;
   while (!levels_.empty()) {
     const DicomLevel& level = levels_.back();
@@ -113,6 +114,13 @@ std::size_t DicomWalker::step(std::size_t at, DicomScan& scan) {
   if (++elements_ > limits_.max_dicom_elements)
     bad(fmt::format("more than {} data elements", limits_.max_dicom_elements));
   const bool elements = level.kind == DicomLevel::Kind::kElements;
+  if (e.tag == kPixelData && levels_.size() == 1) {
+    if (scan.has_pixels) bad("pixels twice");
+    scan.has_pixels = true;
+    scan.header_end = at;
+    if (scan.header_only) levels_.clear();
+    if (scan.header_only) return at;
+  }
   if (e.tag == (elements ? kItemEnd : kSequenceEnd) && level.undefined) {
     if (e.length != 0) bad("a delimiter with a value");
     if (level.kind == DicomLevel::Kind::kFragments && level.fragments < 2)
@@ -141,8 +149,7 @@ std::size_t DicomWalker::element(const DicomElement& e, DicomScan& scan) {
   const auto number_in_group = static_cast<std::uint16_t>(e.tag & 0xFFFF);
   const bool undefined = e.length == kUndefined;
   if (e.tag == kPixelData && undefined) {
-    if (!scan.syntax->encapsulated) bad("encapsulated pixels in an uncompressed transfer syntax");
-    if (levels_.size() == 1) scan.has_pixels = true;
+    if (!scan.syntax->encapsulated()) bad("encapsulated pixels in an uncompressed transfer syntax");
     inner.kind = DicomLevel::Kind::kFragments;
     inner.fragments = 0;
     open(inner, e);
@@ -176,8 +183,10 @@ std::size_t DicomWalker::item(const DicomElement& e, DicomScan& scan) {
   if (e.length == kUndefined) bad("a compressed fragment without a length");
   ++level.fragments;
   if (level.fragments == 1 && e.length % 4 != 0) bad("a damaged offset table");
+  if (level.fragments >= 2 && levels_.size() == 2)
+    scan.fragments.push_back(bytes_.subspan(e.value, e.length));
   if (level.fragments == 2 && levels_.size() == 2)
-    check_fragment(bytes_.subspan(e.value, e.length), scan, name_);
+    check_fragment(scan.fragments.front(), scan, name_);
   return e.value + e.length;
 }
 
@@ -211,10 +220,9 @@ void DicomWalker::note_value(const DicomElement& e, DicomScan& scan) const {
       scan.bits_allocated = number_of();
       break;
     case kPixelData:
-      if (scan.syntax->encapsulated)
+      if (scan.syntax->encapsulated())
         bad("pixels without fragments in a compressed transfer syntax");
-      scan.has_pixels = true;
-      scan.pixel_bytes = e.length;
+      scan.pixels = bytes_.subspan(e.value, e.length);
       break;
     default:
       break;

@@ -178,6 +178,24 @@ class PrepareCorpus(ProgramTest):
         self.expect_error(2, "three different sets are in use", "prepare", "chexpert-5x200", "--root", self.folder / "chexpert",
                           "--out", self.folder / "out")
 
+    def test_a_tree_without_dicom_and_missing_reports(self):
+        (self.folder / "notes.txt").write_text("nothing to see here, and for more than sixteen bytes")
+        place = ("--root", self.folder, "--out", self.folder / "out")
+        result = self.expect_error(2, "is not the root of dicom: no DICOM file in it", "prepare", "dicom", *place)
+        self.assertIn("files of dicom under --root:", result.stderr)
+        root = self.folder / "phantom"
+        self.expect_ok("phantom", "--out", root, "--studies", "4", "--size", "32", "--seed", "5", "--format", "dicom")
+        place = ("--root", root, "--out", self.folder / "out")
+        self.expect_error(66, "no such file (--reports)", "prepare", "dicom", *place, "--reports", self.folder / "none.csv")
+        self.expect_error(2, "it is for prepare pairs", "prepare", "dicom", *place, "--frontal", "x")
+        self.expect_error(2, "name columns of --reports", "prepare", "dicom", *place, "--accession", "x")
+        self.expect_error(2, "it is for prepare dicom", "prepare", "nih", *place, "--salt", "x")
+        self.expect_ok("prepare", "dicom", *place)
+        truth = [json.loads(line) for line in (root / "manifest.jsonl").read_text().splitlines()]
+        lines = [json.loads(line) for line in (self.folder / "out" / "manifest.jsonl").read_text().splitlines()]
+        views = [sorted((view["sha256"], view["view"]) for study in studies for view in study["views"]) for studies in (truth, lines)]
+        self.assertEqual(*views)
+
     def test_help_has_the_corpora_and_the_files_of_one(self):
         text = self.expect_ok("prepare", "--help")
         for corpus in ("pairs", *LAYOUTS, "vindr", "mimic", "ms-cxr", "openi", "padchest", "chexpert-5x200", "chexpert-plus", "chexlocalize"):

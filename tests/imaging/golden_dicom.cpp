@@ -10,8 +10,6 @@
 namespace biplane {
 namespace {
 
-using ::testing::HasSubstr;
-
 struct IndexRow {
   const CsvReader& csv;
   const CsvRow& row;
@@ -68,22 +66,16 @@ TEST(GoldenDicom, HeadersAndPixelsAgreeWithTheIndex) {
     const std::string content = read_file(path);
     const auto bytes = std::as_bytes(std::span(content));
     expect_header(index, dicom_info(bytes, path.string()));
-    try {
-      expect_pixels(index, dicom_statistics(bytes, path.string()));
-      ++decoded;
-    } catch (const Error& e) {
-      EXPECT_THAT(index["ts_name"], HasSubstr("JPEG 2000")) << e.what();
-      EXPECT_THAT(e.what(), HasSubstr(index["ts_uid"]));
-      EXPECT_THAT(e.what(), HasSubstr(path.string()));
-    }
+    expect_pixels(index, dicom_statistics(bytes, path.string()));
+    ++decoded;
   }
   EXPECT_GT(decoded, 0);
 }
 
 TEST(GoldenDicom, AFileCutAnywhereIsRefused) {
   BIPLANE_NEEDS_TEST_DATA("dicom/chest_transcoded/CR_ExplicitLE.dcm");
-  for (const char* file :
-       {"CR_ExplicitLE.dcm", "CR_RLE.dcm", "CR_JPEGLossless_70.dcm", "CR_Deflated.dcm"}) {
+  for (const char* file : {"CR_ExplicitLE.dcm", "CR_RLE.dcm", "CR_JPEGLossless_SV1_70.dcm",
+                           "CR_Deflated.dcm", "CR_J2K_90.dcm"}) {
     const auto path = testing::test_data(std::string("dicom/chest_transcoded/") + file);
     if (!std::filesystem::exists(path)) continue;
     const std::string content = read_file(path);

@@ -68,7 +68,7 @@ const std::vector<Corpus>& corpora() {
       pairs_corpus(),          mimic_corpus(),         ms_cxr_corpus(),       chexpert_corpus(),
       chexpert_5x200_corpus(), chexpert_plus_corpus(), chexlocalize_corpus(), rsna_corpus(),
       siim_corpus(),           nih_corpus(),           covidx_corpus(),       object_cxr_corpus(),
-      vindr_corpus(),          openi_corpus(),         padchest_corpus()};
+      vindr_corpus(),          openi_corpus(),         padchest_corpus(),     dicom_corpus()};
   return all;
 }
 
@@ -91,6 +91,11 @@ const Corpus& find_corpus(const std::string& name) {
 }
 
 void check_root(const Corpus& corpus, const fs::path& root) {
+  const auto refuse = [&](const std::string& lacking) {
+    throw Error(ErrorKind::kUsage, root.string() + ": is not the root of " + corpus.name + ": no " +
+                                       lacking + " in it (prepare " + corpus.name +
+                                       " --help shows the files expected)");
+  };
   if (!fs::is_directory(root))
     throw Error(ErrorKind::kMissingInput, root.string() + ": no such folder (--root)");
   for (const std::vector<const char*>& alternatives : corpus.needs) {
@@ -101,10 +106,10 @@ void check_root(const Corpus& corpus, const fs::path& root) {
     std::string names;
     for (const char* name : alternatives)
       names += (names.empty() ? "" : " or ") + std::string(name);
-    throw Error(ErrorKind::kUsage, root.string() + ": is not the root of " + corpus.name + ": no " +
-                                       names + " in it (prepare " + corpus.name +
-                                       " --help shows the files expected)");
+    refuse(names);
   }
+  const std::string lacking = corpus.lacks == nullptr ? "" : corpus.lacks(root);
+  if (!lacking.empty()) refuse(lacking);
 }
 
 std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& options,

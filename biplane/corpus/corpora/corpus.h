@@ -35,6 +35,14 @@ struct SplitChoice {
   bool any() const { return !rule.empty() || !lists.empty(); }
 };
 
+// What `prepare dicom` takes beside a table of reports.
+struct PacsOptions {
+  // Columns of the table as the user named them; empty: found by their usual names.
+  std::string study_column, accession_column, report_column;
+  std::string salt;  // of the pseudonyms; empty: made of all UIDs of the images
+  bool drop_burned_in = false;
+};
+
 // What every preparation takes.
 struct PrepareOptions {
   std::filesystem::path root;  // folder of the corpus; image paths in its tables are relative to it
@@ -50,10 +58,11 @@ struct PrepareOptions {
   Pairing pairing = Pairing::kAll;
   // Of the corpora that say so in Corpus::takes.
   std::filesystem::path csv;      // a table that lies elsewhere; empty: in the root
-  std::filesystem::path reports;  // the same of reports: a folder or an archive
+  std::filesystem::path reports;  // the same of reports: a folder, an archive or a table
   std::string labels_from;        // which of several label tables; empty: the corpus's first one
   std::filesystem::path views;    // openi: a table of views that is believed; empty: none
   std::string method_label;      // padchest: only rows labelled by "Physician" or "RNN"; empty: all
+  PacsOptions pacs;              // dicom
   Progress* progress = nullptr;  // advanced by one per image
   CheckStore* checks = nullptr;  // with kFull: what is known of images and what becomes known
   WorkShare share;  // not the whole: only `checks` is filled, with a part of the images
@@ -74,6 +83,9 @@ struct Corpus {
   std::vector<std::vector<const char*>> needs = {};
   // Options of `prepare` beyond those of all corpora.
   std::vector<const char*> takes = {};
+  // For a corpus without files of fixed names: what is not in a folder that is not its root; empty:
+  // it is. May be null.
+  std::string (*lacks)(const std::filesystem::path& root) = nullptr;
   // Studies as the tables describe them, with their splits; image paths are relative to the root
   // and the images are not looked at (a folder with the tables alone will do). Boxes are in pixels
   // of an image as large as View::rows and cols say; where these are 0, of the file's own size.
@@ -132,5 +144,6 @@ Corpus chexpert_corpus();
 Corpus chexpert_5x200_corpus();
 Corpus chexpert_plus_corpus();
 Corpus chexlocalize_corpus();
+Corpus dicom_corpus();
 
 }  // namespace biplane

@@ -35,13 +35,8 @@ PairsColumns default_columns(const CsvReader& csv) {
 
 std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& given,
                                        const std::string& fallback, bool required) {
-  if (given.empty() && !required) return csv.find_column(fallback);
-  try {
-    return csv.column(given.empty() ? fallback : given);
-  } catch (const Error& error) {
-    if (given.empty()) throw;
-    throw Error(ErrorKind::kUsage, error.what());  // the user's option is wrong, not the file
-  }
+  if (!given.empty()) return given_column(csv, given);
+  return required ? csv.column(fallback) : csv.find_column(fallback);
 }
 
 ColumnIndex find_columns(const CsvReader& csv, const PairsColumns& given) {

@@ -84,6 +84,14 @@ void each_row(CsvReader& csv, FunnelStage& stage,
   if (!any) throw Error(ErrorKind::kBadContent, csv.name() + ": a header but no row");
 }
 
+std::size_t given_column(const CsvReader& csv, const std::string& name) {
+  try {
+    return csv.column(name);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kUsage, error.what());  // the user's option is wrong, not the file
+  }
+}
+
 std::string field(const CsvRow& row, const std::optional<std::size_t>& column) {
   return column ? trimmed(row.fields[*column]) : std::string();
 }

@@ -34,6 +34,9 @@ std::string place_of(const std::filesystem::path& table, std::int64_t row);
 void each_row(CsvReader& csv, FunnelStage& stage,
               const std::function<void(const CsvRow& row, const std::string& place)>& use);
 
+// A column that the user named. Throws Error kUsage naming the nearest one.
+std::size_t given_column(const CsvReader& csv, const std::string& name);
+
 // The trimmed field of a column; empty where the table has no such column.
 std::string field(const CsvRow& row, const std::optional<std::size_t>& column);
 
