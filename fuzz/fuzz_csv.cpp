@@ -1,4 +1,6 @@
 // CSV tables, plain and compressed. The reader takes a path, so the input lies in a file in memory.
+//
+// Guards: biplane/formats/csv.cpp
 #include <sys/mman.h>
 #include <unistd.h>
 

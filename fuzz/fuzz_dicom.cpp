@@ -1,4 +1,8 @@
 // The pre-scan of DICOM files and their way to pixels.
+//
+// Guards: biplane/imaging/dicom.cpp biplane/imaging/dicom_display.cpp
+// biplane/imaging/dicom_rule.cpp biplane/imaging/dicom_scan.cpp biplane/imaging/dicom_syntax.cpp
+// biplane/imaging/dicom_walk.cpp
 #include "biplane/core/error.h"
 #include "biplane/imaging/dicom.h"
 #include "biplane/imaging/encode.h"

@@ -1,4 +1,7 @@
 // Headers of safetensors files; every tensor that is accepted must lie inside the file.
+//
+// Guards: biplane/formats/safetensors.cpp biplane/formats/weight_index.cpp
+// biplane/formats/guarded_json.cpp
 #include <cstring>
 
 #include "biplane/core/error.h"

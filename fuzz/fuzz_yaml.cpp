@@ -1,4 +1,6 @@
 // YAML into a configuration tree and on into a struct.
+//
+// Guards: biplane/core/config.cpp
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/imaging/preprocess.h"

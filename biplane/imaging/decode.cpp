@@ -65,15 +65,8 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
     case ImageFormat::kPng:
       decoded.image = decode_png_grey(source);
       break;
-    case ImageFormat::kJpeg: {
-      const CodecHeader header = jpeg_header(source);
-      const bool swapped = swaps_sides(header.orientation);
-      decoded.original_rows = swapped ? header.cols : header.rows;
-      decoded.original_cols = swapped ? header.rows : header.cols;
-      decoded.image =
-          decode_jpeg_grey(source, options.target_longest_side, options.target_shortest_side);
-      return decoded;
-    }
+    case ImageFormat::kJpeg:
+      return decode_jpeg(source, options.target_longest_side, options.target_shortest_side);
     case ImageFormat::kDicom:
       decoded.image = to_grey(dicom_display(bytes, name, options.limits));
       break;
@@ -100,7 +93,7 @@ FloatImage decode_float(std::span<const std::byte> bytes, const std::string& nam
   const EncodedImage source{bytes, name, limits};
   const ImageFormat format = detect(source);
   if (format == ImageFormat::kDicom) return dicom_display(bytes, name, limits);
-  if (format == ImageFormat::kJpeg) return to_float(decode_jpeg_grey(source, 0, 0));
+  if (format == ImageFormat::kJpeg) return to_float(decode_jpeg(source, 0, 0).image);
   const Grey16Image wide = decode_png_grey16(source);
   FloatImage image = make_float(wide.rows, wide.cols);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
