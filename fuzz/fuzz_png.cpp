@@ -70,7 +70,8 @@ void one_input(const std::uint8_t* data, std::size_t size) {
     if (info.rows != grey.rows || info.cols != grey.cols) __builtin_trap();
     if (info.format != ImageFormat::kPng) return;
     if (decode_float(bytes, "input", limits).pixels.size() != pixels) __builtin_trap();
-    if (decode_grey(std::as_bytes(std::span(encode_png(grey))), "back").pixels != grey.pixels)
+    const std::string again = encode_png(grey);
+    if (decode_grey(std::as_bytes(std::span(again)), "again").pixels != grey.pixels)
       __builtin_trap();
   } catch (const Error&) {
   }

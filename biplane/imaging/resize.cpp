@@ -148,11 +148,13 @@ void check_sides(int from_rows, int from_cols, int rows, int cols) {
 }
 
 Side rows_of(const DecodedImage& decoded) {
+  if (decoded.reduction.by == 1) return plain_side(decoded.image.rows);
   return {decoded.image.rows, decoded.original_rows, decoded.reduction.by,
           decoded.reduction.lead_rows};
 }
 
 Side cols_of(const DecodedImage& decoded) {
+  if (decoded.reduction.by == 1) return plain_side(decoded.image.cols);
   return {decoded.image.cols, decoded.original_cols, decoded.reduction.by,
           decoded.reduction.lead_cols};
 }

@@ -206,7 +206,7 @@ TEST(CodecKinds, BlockMeansOfDamagedFilesAreThoseOfLibjpegOrAreRefusedAsByIt) {
   for (JpegBuilder jpeg : sequential_kinds()) {
     jpeg.quality = 75;
     const std::string file = jpeg.file(smooth);
-    for (int round = 0; round < 400; ++round) {
+    for (int round = 0; round < 100; ++round) {
       std::string damaged = file;
       const auto size = static_cast<std::int64_t>(file.size());
       damaged[static_cast<std::size_t>(2 + random.below(size - 2))] =
@@ -222,8 +222,8 @@ TEST(CodecKinds, BlockMeansOfDamagedFilesAreThoseOfLibjpegOrAreRefusedAsByIt) {
       }
     }
   }
-  EXPECT_GT(refused, 1000);
-  EXPECT_GT(taken, 1000);
+  EXPECT_GT(refused, 250);
+  EXPECT_GT(taken, 250);
 }
 
 // --- the mean of reduced images
@@ -276,26 +276,21 @@ TEST(CodecKinds, AReducedJpegHasTheMeanOfTheFullOne) {
       // Bright last rows and columns: they must not count for more than they are.
       [&](int y, int x, int) { return x % 257 == 256 || y % 257 == 256 ? 240 : 15; },
       [](int y, int x, int) { return (x / 8 + y / 8) % 2 == 0 ? 30 : 220; }};
-  double largest = 0;
   for (const Shape& shape : shapes)
-    for (const int quality : {30, 75, 95})
-      for (std::size_t content = 0; content < contents.size(); ++content)
-        for (const bool progressive : {false, true}) {
-          JpegBuilder jpeg;
-          jpeg.rows = shape.rows;
-          jpeg.cols = shape.cols;
-          jpeg.quality = quality;
-          jpeg.progressive = progressive;
-          bool reduced = false;
-          const double difference =
-              difference_of_means(jpeg.file(contents[content]), shape.size, reduced);
-          EXPECT_TRUE(reduced);
-          EXPECT_LE(difference, 1.0 / 255)
-              << shape.rows << " x " << shape.cols << " to " << shape.size << ", quality "
-              << quality << ", content " << content << (progressive ? ", progressive" : "");
-          largest = std::max(largest, difference);
-        }
-  RecordProperty("largest_difference", std::to_string(largest));
+    for (const int quality : {30, 95})
+      for (std::size_t content = 0; content < contents.size(); ++content) {
+        JpegBuilder jpeg;
+        jpeg.rows = shape.rows;
+        jpeg.cols = shape.cols;
+        jpeg.quality = quality;
+        jpeg.progressive = quality == 30;
+        bool reduced = false;
+        const std::string file = jpeg.file(contents[content]);
+        EXPECT_LE(difference_of_means(file, shape.size, reduced), 1.0 / 255)
+            << shape.rows << " x " << shape.cols << " to " << shape.size << ", quality " << quality
+            << ", content " << content;
+        EXPECT_TRUE(reduced);
+      }
 }
 
 TEST(CodecKinds, AReducedJpegThatIsTurnedHasTheMeanOfTheFullOne) {
@@ -306,8 +301,9 @@ TEST(CodecKinds, AReducedJpegThatIsTurnedHasTheMeanOfTheFullOne) {
       jpeg.file([](int y, int x, int) { return y == 256 || x == 392 ? 250 : 20 + x / 4; });
   for (int orientation = 1; orientation <= 8; ++orientation) {
     bool reduced = false;
-    EXPECT_LE(difference_of_means(JpegBuilder::turned(file, orientation), 32, reduced), 1.0 / 255)
-        << orientation;
+    const std::string turned = JpegBuilder::turned(file, orientation);
+    EXPECT_EQ(probe_image(bytes_of(turned), "x").rows, orientation < 5 ? 257 : 393);
+    EXPECT_LE(difference_of_means(turned, 32, reduced), 1.0 / 255) << orientation;
     EXPECT_TRUE(reduced);
   }
 }

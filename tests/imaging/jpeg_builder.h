@@ -71,9 +71,9 @@ struct JpegBuilder {
 
   // The same file with an EXIF block that says how it is turned.
   static std::string turned(const std::string& jpeg, int orientation) {
-    const std::string block = std::string("Exif\0\0", 6) + "II*" +
-                              std::string("\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0", 17) +
-                              static_cast<char>(orientation) + std::string(3, '\0');
+    static constexpr char kEntry[] = "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0";
+    const std::string block =
+        std::string(kEntry, sizeof kEntry) + static_cast<char>(orientation) + std::string(3, '\0');
     const std::string marker = {'\xFF', '\xE1', '\0', static_cast<char>(block.size() + 2)};
     return jpeg.substr(0, 2) + marker + block + jpeg.substr(2);
   }
