@@ -13,9 +13,11 @@ endif()
 function(_biplane_flags target)
   target_compile_options(${target} PRIVATE ${BIPLANE_WARNINGS})
   if(BIPLANE_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${BIPLANE_SANITIZE} -fno-omit-frame-pointer
-                                            $<$<BOOL:${BIPLANE_FUZZ}>:-fsanitize=fuzzer-no-link>)
+    target_compile_options(${target} PUBLIC -fsanitize=${BIPLANE_SANITIZE} -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${BIPLANE_SANITIZE})
+  endif()
+  if(BIPLANE_FUZZ)
+    target_compile_options(${target} PUBLIC -fsanitize=fuzzer-no-link)
   endif()
 endfunction()
 

@@ -1,4 +1,6 @@
 // CSV tables, plain and compressed. The reader takes a path, so the input lies in a file in memory.
+//
+// Guards: biplane/formats/csv.cpp
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,7 +12,12 @@ namespace biplane::fuzz {
 
 std::vector<std::string> seeds() {
   return {"frontal,lateral,report\r\na.png,b.png,\"two\nlines, \"\"quoted\"\"\"\r\nc.png,,\n",
-          "\xEF\xBB\xBFImageId, EncodedPixels\n1, -1\n2,\"unclosed\n"};
+          "\xEF\xBB\xBFImageId, EncodedPixels\n1, -1\n2,\"unclosed\n",
+          std::string("a,b,\n1,2\n1,2,,,\n1\n\0,2\n", 23),
+          "\xFF\xFE"
+          "a\n",
+          std::string("\x1F\x8B\x08\0\0\0\0\0\x02\x03\x4B\xD4\xE1\x02\0", 15),
+          "report,report\n" + std::string(5000, 'x')};
 }
 
 void one_input(const std::uint8_t* data, std::size_t size) {
@@ -24,9 +31,12 @@ void one_input(const std::uint8_t* data, std::size_t size) {
   options.max_columns = 64;
   try {
     CsvReader csv(path, options);
-    csv.find_column("report");
-    for (CsvRow row; csv.next(row);)
+    for (CsvRow row; csv.next(row);) {
       if (row.problem.empty() && row.fields.size() != csv.header().size()) __builtin_trap();
+      if (csv_line(row.fields).find('\0') != std::string::npos && row.problem.empty())
+        __builtin_trap();
+    }
+    if (csv.column("report") >= csv.header().size()) __builtin_trap();
   } catch (const Error&) {
   }
 }

@@ -1,4 +1,7 @@
 // Reports under the shipped rules, or (first byte) a label file of arbitrary bytes.
+//
+// Guards: biplane/text/label_phrases.cpp biplane/text/label_rules.cpp biplane/text/label_scopes.cpp
+// biplane/text/labeler.cpp
 #include "biplane/core/error.h"
 #include "biplane/text/labeler.h"
 #include "fuzz/seed_corpus.h"

@@ -1,5 +1,9 @@
 // Pickles, and the tensors that a torch file's pickle describes; a tensor that is accepted must lie
 // inside its storage.
+//
+// Guards: biplane/formats/pickle.cpp biplane/formats/pickle_globals.cpp
+// biplane/formats/pickle_input.cpp biplane/formats/pickle_machine.cpp
+// biplane/formats/torch_tensors.cpp
 #include <string>
 
 #include "biplane/core/error.h"

@@ -1,4 +1,6 @@
 // WordPiece on arbitrary bytes, in both spellings of special tokens.
+//
+// Guards: biplane/text/wordpiece.cpp biplane/text/word_split.cpp biplane/text/unicode.cpp
 #include "biplane/text/wordpiece.h"
 #include "fuzz/seed_corpus.h"
 

@@ -1,5 +1,8 @@
 // Files of torch.save and TorchScript: as they are, and pickles in an archive with right CRCs,
 // which a mutated archive seldom has.
+//
+// Guards: biplane/formats/torch_archive.cpp biplane/formats/torch_legacy.cpp
+// biplane/formats/zip.cpp biplane/formats/zip_directory.cpp
 #include <string>
 
 #include "biplane/core/error.h"

@@ -127,16 +127,23 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
   check_readable(path);
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw_io(path, "cannot be opened for reading");
-  std::string content;
-  std::vector<char> buffer(1 << 18);
-  while (stream) {
-    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    content.append(buffer.data(), static_cast<std::size_t>(stream.gcount()));
-    if (content.size() > max_bytes) {
-      throw Error(ErrorKind::kBadContent, path.string() + ": larger than the limit of " +
-                                              std::to_string(max_bytes) + " bytes");
-    }
+  const auto too_large = [&] {
+    return Error(ErrorKind::kBadContent, path.string() + ": larger than the limit of " +
+                                             std::to_string(max_bytes) + " bytes");
+  };
+  // Read in one go; a file that grows, or of /proc, which says 0, takes more rounds.
+  const std::uintmax_t told = fs::file_size(path, error);
+  if (!error && told > max_bytes) throw too_large();
+  std::string content(error ? 0 : static_cast<std::size_t>(told) + 1, '\0');
+  std::size_t used = 0;
+  for (;;) {
+    stream.read(content.data() + used, static_cast<std::streamsize>(content.size() - used));
+    used += static_cast<std::size_t>(stream.gcount());
+    if (used > max_bytes) throw too_large();
+    if (!stream) break;
+    content.resize(2 * content.size() + 4096);
   }
+  content.resize(used);
   if (stream.bad()) throw_io(path, "reading failed");
   return content;
 }

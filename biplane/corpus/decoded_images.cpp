@@ -106,8 +106,8 @@ void write_pixels(std::ostream& stream, const Manifest& manifest, const Preproce
 
 GreyImage fit_to_grey(const DecodedImage& decoded, const PreprocessOptions& options) {
   if (options.fit == "longest") {
-    return resize_and_pad(decoded.image, pad_geometry(decoded.original_rows, decoded.original_cols,
-                                                      static_cast<int>(options.size)));
+    return resize_and_pad(decoded, pad_geometry(decoded.original_rows, decoded.original_cols,
+                                                static_cast<int>(options.size)));
   }
   return to_grey(fit_image(decoded, options));
 }

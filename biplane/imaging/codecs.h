@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "biplane/imaging/decode.h"
 #include "biplane/imaging/image.h"
 #include "biplane/imaging/limits.h"
 
@@ -39,6 +40,6 @@ Grey16Image decode_png_grey16(const EncodedImage& source);  // spread over 16 bi
 bool is_jpeg(std::span<const std::byte> bytes);
 CodecHeader jpeg_header(const EncodedImage& source);
 // Reduced by 1, 2, 4 or 8 as far as the sides stay >= the targets (0: full size).
-GreyImage decode_jpeg_grey(const EncodedImage& source, int target_longest, int target_shortest);
+DecodedImage decode_jpeg(const EncodedImage& source, int target_longest, int target_shortest);
 
 }  // namespace biplane

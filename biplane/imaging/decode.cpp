@@ -62,15 +62,8 @@ DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& n
     case ImageFormat::kPng:
       decoded.image = decode_png_grey(source);
       break;
-    case ImageFormat::kJpeg: {
-      const CodecHeader header = jpeg_header(source);
-      const bool swapped = swaps_sides(header.orientation);
-      decoded.original_rows = swapped ? header.cols : header.rows;
-      decoded.original_cols = swapped ? header.rows : header.cols;
-      decoded.image =
-          decode_jpeg_grey(source, options.target_longest_side, options.target_shortest_side);
-      return decoded;
-    }
+    case ImageFormat::kJpeg:
+      return decode_jpeg(source, options.target_longest_side, options.target_shortest_side);
     case ImageFormat::kDicom: {
       DecodedDicom dicom = decode_dicom(bytes, name, options.limits);
       decoded.image = apply_display_grey(dicom.pixels, dicom.rule);
@@ -101,7 +94,13 @@ std::string read_image_bytes(const ImageSource& source, const DecodeLimits& limi
 DecodedImage read_image(const ImageSource& source, const DecodeOptions& options) {
   const std::string content = read_image_bytes(source, options.limits);
   DecodedImage decoded = decode_image(as_bytes(content), source.name(), options);
-  if (source.original_rows > 0 && source.original_cols > 0) {
+  const bool packed_smaller = source.original_rows > 0 && source.original_cols > 0 &&
+                              (source.original_rows != decoded.original_rows ||
+                               source.original_cols != decoded.original_cols);
+  if (packed_smaller) {
+    // Where the pixels of a reduction of a reduction lie on the first image is not known.
+    if (decoded.reduction.by > 1)
+      decoded = decode_image(as_bytes(content), source.name(), {.limits = options.limits});
     decoded.original_rows = source.original_rows;
     decoded.original_cols = source.original_cols;
   }
@@ -120,7 +119,7 @@ FloatImage decode_float(std::span<const std::byte> bytes, const std::string& nam
   const EncodedImage source{bytes, name, limits};
   const ImageFormat format = detect(source);
   if (format == ImageFormat::kDicom) return dicom_display(bytes, name, limits);
-  if (format == ImageFormat::kJpeg) return to_float(decode_jpeg_grey(source, 0, 0));
+  if (format == ImageFormat::kJpeg) return to_float(decode_jpeg(source, 0, 0).image);
   const Grey16Image wide = decode_png_grey16(source);
   FloatImage image = make_float(wide.rows, wide.cols);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)

@@ -53,10 +53,19 @@ struct DecodeOptions {
   int target_shortest_side = 0;
 };
 
+// How the pixels of a reduced image lie on the full one: pixel (y, x) is the mean of its rows
+// y by - lead_rows .. (y + 1) by - lead_rows, likewise for columns, as far as they are inside. The
+// last pixels, or the first ones of an image that was turned, cover less than the others.
+struct Reduction {
+  int by = 1;
+  int lead_rows = 0, lead_cols = 0;
+};
+
 struct DecodedImage {
   GreyImage image;
   int original_rows = 0, original_cols = 0;  // of the full image, after the EXIF orientation
-  std::optional<DicomInfo> dicom = {};       // the header of a DICOM image
+  Reduction reduction = {};
+  std::optional<DicomInfo> dicom = {};  // the header of a DICOM image
 };
 
 // All functions below decide the format by content, never by name, and throw Error kBadContent that

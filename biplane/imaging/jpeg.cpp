@@ -5,10 +5,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "biplane/core/error.h"
 #include "biplane/imaging/codecs.h"
 #include "biplane/imaging/encode.h"
+#include "biplane/imaging/jpeg_means.h"
 #include "biplane/imaging/orientation.h"
 // jpeglib.h needs size_t and FILE from the headers above.
 #include <jerror.h>
@@ -25,7 +28,8 @@ struct JpegErrors {
   char message[JMSG_LENGTH_MAX] = {};
 };
 
-constexpr int kMaxScans = 500;  // a progressive file can ask for millions of passes over the image
+// Each scan is a pass over the whole image, whatever it takes in the file; encoders make about ten.
+constexpr int kMaxScans = 100;
 
 [[noreturn]] void fail(j_common_ptr codec) {
   auto* errors = reinterpret_cast<JpegErrors*>(codec->err);
@@ -95,15 +99,26 @@ class JpegDecoder {
             decoder_.num_components, decoder_.data_precision, orientation()};
   }
 
-  GreyImage grey(int target_longest, int target_shortest) {
+  DecodedImage grey(int target_longest, int target_shortest) {
     if (decoder_.num_components != 1 && decoder_.num_components != 3)
       refuse_image(source_,
                    fmt::format("a JPEG of {} components (CMYK?): convert it to grey or RGB",
                                decoder_.num_components));
     const int turned = orientation();  // libjpeg forgets the markers when it finishes
+    const int by = reduction(target_longest, target_shortest);
+    DecodedImage decoded = upright(turned, by);
+    GreyImage& image = decoded.image;
+    std::optional<GreyImage> means = by == DCTSIZE ? block_means() : std::nullopt;
+    image = means ? std::move(*means) : scaled(by);
+    apply_orientation(turned, image.rows, image.cols, image.pixels);
+    return decoded;
+  }
+
+ private:
+  GreyImage scaled(int by) {
     decoder_.out_color_space = JCS_GRAYSCALE;
     decoder_.scale_num = 1;
-    decoder_.scale_denom = static_cast<unsigned>(reduction(target_longest, target_shortest));
+    decoder_.scale_denom = static_cast<unsigned>(by);
     run([this] { jpeg_start_decompress(&decoder_); });
     GreyImage image = make_grey(static_cast<int>(decoder_.output_height),
                                 static_cast<int>(decoder_.output_width));
@@ -115,11 +130,66 @@ class JpegDecoder {
       }
       jpeg_finish_decompress(&decoder_);
     });
-    apply_orientation(turned, image.rows, image.cols, image.pixels);
     return image;
   }
 
- private:
+  // The image reduced by 8 where its blocks can be stepped over.
+  std::optional<GreyImage> block_means() const {
+    if (!is_plain_scan()) return std::nullopt;
+    JpegScan scan;
+    scan.data = source_.bytes.last(decoder_.src->bytes_in_buffer);
+    scan.restart_interval = static_cast<int>(decoder_.restart_interval);
+    const bool alone = decoder_.num_components == 1;
+    for (int i = 0; i < decoder_.num_components; ++i) {
+      const jpeg_component_info& component = decoder_.comp_info[i];
+      const JQUANT_TBL* steps = table(decoder_.quant_tbl_ptrs, component.quant_tbl_no);
+      const JHUFF_TBL* dc = table(decoder_.dc_huff_tbl_ptrs, component.dc_tbl_no);
+      const JHUFF_TBL* ac = table(decoder_.ac_huff_tbl_ptrs, component.ac_tbl_no);
+      if (steps == nullptr || dc == nullptr || ac == nullptr) return std::nullopt;
+      if (i == 0) scan.dc_step = steps->quantval[0];
+      scan.components.push_back({alone ? 1 : component.h_samp_factor,
+                                 alone ? 1 : component.v_samp_factor, codes_of(*dc),
+                                 codes_of(*ac)});
+    }
+    if (scan.dc_step > 0x7FFF) return std::nullopt;
+    const int rows = blocks(decoder_.image_height, 1), cols = blocks(decoder_.image_width, 1);
+    scan.mcu_rows = blocks(decoder_.image_height, scan.components[0].down);
+    scan.mcu_cols = blocks(decoder_.image_width, scan.components[0].across);
+    return jpeg_block_means(scan, rows, cols);
+  }
+
+  // Whether the first scan is the whole image in sequence, with the luma as it is shown.
+  bool is_plain_scan() const {
+    int blocks = 0;
+    for (int i = 0; i < decoder_.comps_in_scan; ++i) {
+      const jpeg_component_info& component = *decoder_.cur_comp_info[i];
+      if (&component != &decoder_.comp_info[i]) return false;
+      blocks += component.h_samp_factor * component.v_samp_factor;
+    }
+    const jpeg_component_info& luma = decoder_.comp_info[0];
+    const bool whole = decoder_.comps_in_scan == decoder_.num_components &&
+                       (blocks <= D_MAX_BLOCKS_IN_MCU || decoder_.num_components == 1) &&
+                       luma.h_samp_factor == decoder_.max_h_samp_factor &&
+                       luma.v_samp_factor == decoder_.max_v_samp_factor;
+    const bool sequential = decoder_.progressive_mode == FALSE && decoder_.arith_code == FALSE &&
+                            decoder_.Ss == 0 && decoder_.Se == DCTSIZE2 - 1 && decoder_.Ah == 0 &&
+                            decoder_.Al == 0 && decoder_.data_precision == 8;
+    return whole && sequential &&
+           (decoder_.jpeg_color_space == JCS_GRAYSCALE || decoder_.jpeg_color_space == JCS_YCbCr);
+  }
+
+  static int blocks(JDIMENSION side, int together) {
+    const int size = DCTSIZE * together;
+    return (static_cast<int>(side) + size - 1) / size;
+  }
+  template <class Table>
+  static const Table* table(Table* const (&tables)[4], int number) {
+    return number >= 0 && number < 4 ? tables[number] : nullptr;
+  }
+  static JpegCodes codes_of(const JHUFF_TBL& table) {
+    return {std::span(table.bits).subspan(1), table.huffval};
+  }
+
   template <class Step>
   void run(Step step) {
     if (run_guarded(errors_, step)) return;
@@ -135,6 +205,24 @@ class JpegDecoder {
       return exif_orientation(block.subspan(sizeof kPrefix));
     }
     return 1;
+  }
+
+  // The sizes of the full image and where the reduced one lies on it, after turning.
+  DecodedImage upright(int orientation, int by) const {
+    const int rows = static_cast<int>(decoder_.image_height);
+    const int cols = static_cast<int>(decoder_.image_width);
+    DecodedImage decoded;
+    decoded.original_rows = rows;
+    decoded.original_cols = cols;
+    decoded.reduction.by = by;
+    const auto missing = [by](int side) { return (by - side % by) % by; };
+    if (flips_rows(orientation)) decoded.reduction.lead_rows = missing(rows);
+    if (flips_cols(orientation)) decoded.reduction.lead_cols = missing(cols);
+    if (swaps_sides(orientation)) {
+      std::swap(decoded.original_rows, decoded.original_cols);
+      std::swap(decoded.reduction.lead_rows, decoded.reduction.lead_cols);
+    }
+    return decoded;
   }
 
   int reduction(int target_longest, int target_shortest) const {
@@ -165,7 +253,7 @@ bool is_jpeg(std::span<const std::byte> bytes) {
 
 CodecHeader jpeg_header(const EncodedImage& source) { return JpegDecoder(source).header(); }
 
-GreyImage decode_jpeg_grey(const EncodedImage& source, int target_longest, int target_shortest) {
+DecodedImage decode_jpeg(const EncodedImage& source, int target_longest, int target_shortest) {
   return JpegDecoder(source).grey(target_longest, target_shortest);
 }
 

@@ -14,14 +14,21 @@ int exif_orientation(std::span<const std::byte> tiff);
 // True if rows and columns are exchanged by this orientation.
 inline bool swaps_sides(int orientation) { return orientation >= 5 && orientation <= 8; }
 
+// True if the stored rows (columns) are in reverse order in the upright image.
+inline bool flips_rows(int orientation) {
+  return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+}
+inline bool flips_cols(int orientation) {
+  return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+}
+
 // Turns and mirrors an image so that it is upright. Pixels: rows x cols, row-major.
 template <class Pixel>
 void apply_orientation(int orientation, int& rows, int& cols, std::vector<Pixel>& pixels) {
   if (orientation < 2 || orientation > 8) return;
   const int out_rows = swaps_sides(orientation) ? cols : rows;
   const int out_cols = swaps_sides(orientation) ? rows : cols;
-  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool flip_y = flips_rows(orientation), flip_x = flips_cols(orientation);
   std::vector<Pixel> turned(pixels.size());
   std::size_t next = 0;
   for (int y = 0; y < out_rows; ++y) {

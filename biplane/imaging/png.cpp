@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kSignatureBytes = 8;
 constexpr png_alloc_size_t kMaxChunkBytes = 8U << 20;  // memory for one ancillary chunk
+constexpr std::size_t kMaxTailBytes = 64U << 10;       // compressed, beside the last row
 
 struct PngErrors {
   std::string message;
@@ -98,6 +99,7 @@ class PngDecoder {
       for (int y = 0; y < rows; ++y) {
         const auto row = static_cast<std::size_t>(y);
         png_bytep data = buffer.data() + (passes > 1 ? row * row_bytes : 0);
+        if (pass + 1 == passes && y + 1 == rows) check_tail();
         run([this, data] { png_read_row(png_, data, nullptr); });
         if (pass + 1 == passes)
           convert_row(data, pixels.data() + row * static_cast<std::size_t>(cols),
@@ -122,6 +124,23 @@ class PngDecoder {
     const auto bytes = source_.bytes;
     if (bytes.size() < 33 || std::memcmp(bytes.data() + 12, "IHDR", 4) != 0) refuse("no header");
     check_image_size(source_, big_endian(bytes, 20), big_endian(bytes, 16));
+  }
+
+  // With the last row libpng inflates what is left of the compressed data, however much that
+  // becomes.
+  void check_tail() {
+    const auto bytes = source_.bytes;
+    std::size_t left = 0;
+    for (std::size_t at = kSignatureBytes; bytes.size() - at >= 12;) {
+      const std::size_t length = big_endian(bytes, at);
+      if (length > bytes.size() - at - 12) break;  // libpng will say so
+      const std::size_t next = at + 12 + length;
+      if (next > position_ && std::memcmp(bytes.data() + at + 4, "IDAT", 4) == 0)
+        left += next - std::max(at, position_);
+      at = next;
+    }
+    if (left > kMaxTailBytes + 8 * std::size_t{png_get_image_width(png_, info_)})
+      refuse("compressed data go on behind the last pixel");
   }
 
   // Grey or RGB of 8 or 16 bit, values as stored: no gamma, no transparency. Returns the number of

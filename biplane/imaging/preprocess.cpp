@@ -80,8 +80,8 @@ PadGeometry pad_geometry(int rows, int cols, int size) {
   return geometry;
 }
 
-GreyImage resize_and_pad(const GreyImage& image, const PadGeometry& geometry) {
-  const GreyImage content = resize_area(image, geometry.content_rows, geometry.content_cols);
+GreyImage resize_and_pad(const DecodedImage& decoded, const PadGeometry& geometry) {
+  const GreyImage content = resize_area(decoded, geometry.content_rows, geometry.content_cols);
   GreyImage padded = make_grey(geometry.size, geometry.size);
   for (int y = 0; y < content.rows; ++y) {
     const auto from = content.pixels.begin() + static_cast<std::ptrdiff_t>(y) * content.cols;
@@ -90,6 +90,10 @@ GreyImage resize_and_pad(const GreyImage& image, const PadGeometry& geometry) {
                   (static_cast<std::ptrdiff_t>(geometry.top + y) * geometry.size + geometry.left));
   }
   return padded;
+}
+
+GreyImage resize_and_pad(const GreyImage& image, const PadGeometry& geometry) {
+  return resize_and_pad(DecodedImage{image, image.rows, image.cols, {}}, geometry);
 }
 
 GreyImage resize_and_pad(const GreyImage& image, int size) {
@@ -101,13 +105,13 @@ FloatImage fit_image(const DecodedImage& decoded, const PreprocessOptions& optio
   const int size = static_cast<int>(options.size);
   const int rows = decoded.original_rows, cols = decoded.original_cols;
   if (options.fit == kLongest)
-    return to_float(resize_and_pad(decoded.image, pad_geometry(rows, cols, size)));
+    return to_float(resize_and_pad(decoded, pad_geometry(rows, cols, size)));
   const FitSize fit = shortest_size(rows, cols, size);
-  return resize_antialiased(to_float(decoded.image), fit.rows, fit.cols);
+  return resize_antialiased(decoded, fit.rows, fit.cols);
 }
 
 FloatImage fit_image(const GreyImage& image, const PreprocessOptions& options) {
-  return fit_image(DecodedImage{image, image.rows, image.cols}, options);
+  return fit_image(DecodedImage{image, image.rows, image.cols, {}}, options);
 }
 
 DecodeOptions decode_options(const PreprocessOptions& options, const DecodeLimits& limits) {

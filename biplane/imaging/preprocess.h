@@ -43,12 +43,17 @@ PadGeometry pad_geometry(int rows, int cols, int size);
 // Resizes by area averaging as OpenCV's INTER_AREA does on 8 bit (where it would enlarge: linearly
 // with area-aligned weights). rows, cols >= 1.
 GreyImage resize_area(const GreyImage& image, int rows, int cols);
+// The same of the full image that `decoded` may be a reduction of: its pixels count by the area of
+// the full image that they cover, so that the mean is that of the full image.
+GreyImage resize_area(const DecodedImage& decoded, int rows, int cols);
 // Bilinear with antialiasing (triangle filter widened by the scale), half-pixel centres, on value /
 // 255.
 FloatImage resize_antialiased(const FloatImage& image, int rows, int cols);
+FloatImage resize_antialiased(const DecodedImage& decoded, int rows, int cols);
 
 // Content resized into geometry.content_*, zero elsewhere: (size, size).
 GreyImage resize_and_pad(const GreyImage& image, const PadGeometry& geometry);
+GreyImage resize_and_pad(const DecodedImage& decoded, const PadGeometry& geometry);
 GreyImage resize_and_pad(const GreyImage& image, int size);
 
 // The part of preprocessing that does not depend on chance, before the crop: (size, size) for fit

@@ -12,6 +12,7 @@
 #include "biplane/core/md5.h"
 #include "biplane/formats/safetensors.h"
 #include "biplane/imaging/decode.h"
+#include "biplane/imaging/encode.h"
 #include "biplane/imaging/preprocess.h"
 #include "tests/test_data.h"
 
@@ -147,28 +148,52 @@ TEST(GoldenImages, ShortestSideCropAgreesWithAntialiasedBilinear) {
   EXPECT_GT(compared, 0);
 }
 
+double mean_of(const FloatImage& image) {
+  return std::accumulate(image.pixels.begin(), image.pixels.end(), 0.0) /
+         static_cast<double>(image.pixels.size());
+}
+
+// Compares the model input that is made of the reduced image with that of the full one; true if it
+// was reduced at all.
+bool expect_equal_means(const std::string& file, const GreyImage& full, int size) {
+  PreprocessOptions options;
+  options.size = options.crop = size;
+  DecodeOptions decode;
+  decode.target_longest_side = size;
+  const DecodedImage small = decode_image(std::as_bytes(std::span(file)), "file", decode);
+  EXPECT_EQ(small.original_rows, full.rows);
+  EXPECT_EQ(small.original_cols, full.cols);
+  EXPECT_GE(std::max(small.image.rows, small.image.cols),
+            std::min(size, std::max(full.rows, full.cols)));
+  EXPECT_NEAR(mean_of(fit_image(small, options)), mean_of(fit_image(full, options)), 1.0 / 255);
+  return small.reduction.by > 1;
+}
+
 TEST(GoldenImages, ReducedJpegKeepsTheMean) {
   BIPLANE_NEEDS_TEST_DATA("cxr/images");
-  PreprocessOptions options;
   int reduced = 0;
   for (const auto& item : std::filesystem::directory_iterator(testing::test_data("cxr/images"))) {
     SCOPED_TRACE(item.path().filename().string());
     const GreyImage full = read_image(item.path(), {}).image;
-    DecodeOptions decode;
-    decode.target_longest_side = static_cast<int>(options.size);
-    const DecodedImage small = read_image(item.path(), decode);
-    EXPECT_EQ(small.original_rows, full.rows);
-    EXPECT_EQ(small.original_cols, full.cols);
-    EXPECT_GE(std::max(small.image.rows, small.image.cols),
-              std::min(static_cast<int>(options.size), std::max(full.rows, full.cols)));
-    reduced += small.image.rows < full.rows ? 1 : 0;
-    const FloatImage a = fit_image(small, options), b = fit_image(full, options);
-    double sum_a = std::accumulate(a.pixels.begin(), a.pixels.end(), 0.0);
-    double sum_b = std::accumulate(b.pixels.begin(), b.pixels.end(), 0.0);
-    EXPECT_NEAR(sum_a / static_cast<double>(a.pixels.size()),
-                sum_b / static_cast<double>(b.pixels.size()), 1.0 / 255);
+    for (const int size : {48, 256})
+      reduced += expect_equal_means(read_file(item.path()), full, size) ? 1 : 0;
   }
   EXPECT_GT(reduced, 0);
+}
+
+TEST(GoldenImages, ReducedJpegOfFullSizeKeepsTheMean) {
+  BIPLANE_NEEDS_TEST_DATA("cxr/images");
+  int count = 0;
+  for (const auto& item : std::filesystem::directory_iterator(testing::test_data("cxr/images"))) {
+    SCOPED_TRACE(item.path().filename().string());
+    const GreyImage large = resize_area(read_image(item.path(), {}).image, 3003, 2507);
+    for (const int quality : {30, 95}) {
+      const std::string file = encode_jpeg(large, quality);
+      const GreyImage full = decode_grey(std::as_bytes(std::span(file)), "file");
+      for (const int size : {224, 256}) EXPECT_TRUE(expect_equal_means(file, full, size));
+    }
+    if (++count == 4) break;
+  }
 }
 
 }  // namespace
