@@ -16,7 +16,8 @@
 namespace biplane {
 namespace {
 
-constexpr std::int64_t kPieceBytes = std::int64_t{4} << 20;
+constexpr std::int64_t kPieceBytes = std::int64_t{256} << 10;  // stays in a core's own cache
+constexpr std::int64_t kPage = 4096;  // reading from the begin of one is a third faster
 constexpr std::int64_t kLongestLine = std::int64_t{64} << 20;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::int64_t kPadding = 64;  // what the parser may read behind a line
@@ -35,11 +36,11 @@ class PieceLines {
  public:
   PieceLines(const PositionalFile& file, std::int64_t begin)
       : file_(file),
-        base_(std::max<std::int64_t>(begin - 1, 0)),
+        base_(std::max<std::int64_t>(begin - kPage, 0)),
         end_(std::min(begin + kPieceBytes, file.size())),
         at_(begin) {
     if (begin == 0) return;
-    const std::optional<std::int64_t> stop = find_end(base_, end_);  // of the line of another piece
+    const std::optional<std::int64_t> stop = find_end(begin - 1, end_);  // of another piece's line
     at_ = stop ? *stop + 1 : end_;
   }
 
@@ -50,7 +51,7 @@ class PieceLines {
     std::int64_t limit = end_;
     std::optional<std::int64_t> stop = find_end(at_, limit);
     while (!stop && limit < file_.size() && limit - at_ <= kLongestLine) {
-      limit = std::min(limit + kPieceBytes, file_.size());
+      limit = std::min(limit + std::max(kPieceBytes, limit - at_), file_.size());
       stop = find_end(at_, limit);
     }
     const std::int64_t size = stop.value_or(limit) - at_;

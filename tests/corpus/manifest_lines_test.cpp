@@ -16,7 +16,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr std::size_t kPiece = std::size_t{4} << 20;  // as in manifest_lines.cpp
+constexpr std::size_t kPiece = std::size_t{256} << 10;  // as in manifest_lines.cpp
 
 // A line of `size` bytes with its line end.
 std::string line_of(const std::string& id, std::size_t size) {
