@@ -134,10 +134,10 @@ TEST_F(Pack, ReducedImagesAreWhatALoaderWouldHaveMadeOfThem) {
 
 TEST_F(Pack, SmallerImagesThanPackedStayCloseToThoseOfTheOriginals) {
   for (std::size_t i = 0; i < 3; ++i) {
-    GreyImage smooth = make_grey(90, 75);
-    for (int y = 0; y < 90; ++y) {
-      for (int x = 0; x < 75; ++x)
-        smooth.pixels[static_cast<std::size_t>(y * 75 + x)] =
+    GreyImage smooth = make_grey(100, 95);  // 48 x 45 in the pack, 20 x 19 and not 20 x 18
+    for (int y = 0; y < 100; ++y) {
+      for (int x = 0; x < 95; ++x)
+        smooth.pixels[static_cast<std::size_t>(y * 95 + x)] =
             static_cast<std::uint8_t>(y + x + 10 * static_cast<int>(i));
     }
     write_file_atomically(root() / studies_[i].views[0].path, encode_png(smooth));
@@ -210,6 +210,26 @@ TEST_F(Pack, AFolderWithAnotherPackIsRefused) {
     EXPECT_THAT(error.what(), HasSubstr("\"size\":12"));
   }
   EXPECT_EQ(files(options.out), before);
+}
+
+TEST_F(Pack, AShardOfAnotherPackIsNoneOfThisOne) {
+  PackOptions options = this->options("other");
+  options.form.image.size = 12;
+  packed(options);
+  options = this->options("pack");
+  packed(options);
+  const auto whole = files(options.out);
+  for (const char* name : {"train/shard-000000.tar", "train/shard-000000.jsonl"})
+    fs::copy(out("other") / name, options.out / name, fs::copy_options::overwrite_existing);
+  try {
+    merge_pack(options.out, 0);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kMissingInput);
+    EXPECT_THAT(error.what(), HasSubstr("1 of 6 shards"));
+  }
+  EXPECT_EQ(pack_share(options).written, 1);
+  EXPECT_EQ(files(options.out), whole);
 }
 
 TEST_F(Pack, WhatCannotBeReadIsCountedAndLeftOutWithItsBoxes) {
