@@ -132,6 +132,7 @@ std::string read_file(const fs::path& path, std::uint64_t max_bytes) {
                                              std::to_string(max_bytes) + " bytes");
   };
   // Read in one go; a file that grows, or of /proc, which says 0, takes more rounds.
+  std::error_code error;
   const std::uintmax_t told = fs::file_size(path, error);
   if (!error && told > max_bytes) throw too_large();
   std::string content(error ? 0 : static_cast<std::size_t>(told) + 1, '\0');

@@ -142,13 +142,8 @@ void check_images(const Corpus& corpus, std::vector<Study>& studies, const Prepa
   for (Study& study : studies) {
     for (View& view : study.views) jobs.emplace_back(&study, &view);
   }
-  std::vector<ImageCheck> checks(jobs.size());
-  if (options.progress != nullptr) options.progress->expect(static_cast<std::int64_t>(jobs.size()));
-  parallel_for(static_cast<std::int64_t>(jobs.size()), options.threads, [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    checks[at] = check_view(*jobs[at].second, options);
-    if (options.progress != nullptr) options.progress->advance();
-  });
+  std::vector<ImageCheck> checks(std::min(kBlock, jobs.size()));
+  if (options.progress != nullptr) options.progress->expect(std::ssize(jobs));
   std::size_t missing = 0;
   for (std::size_t begin = 0; begin < jobs.size(); begin += kBlock) {
     const std::size_t count = std::min(kBlock, jobs.size() - begin);
