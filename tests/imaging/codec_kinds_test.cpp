@@ -78,7 +78,7 @@ TEST(CodecKinds, EveryKindOfPngIsItsGreyValues) {
         png.interlaced = interlaced;
         if (type == 3) png.before_pixels = palette_chunks(depth);
         const std::string file =
-            png.file([&](int y, int x, int c) { return sample_of(depth, y, x, c); });
+            png.file([&png](int y, int x, int c) { return sample_of(png.depth, y, x, c); });
         const GreyImage grey = decode_grey(bytes_of(file), "x");
         const FloatImage wide = decode_float(bytes_of(file), "x");
         ASSERT_EQ(std::tuple(grey.rows, grey.cols), std::tuple(rows, cols));
