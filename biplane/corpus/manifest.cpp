@@ -100,7 +100,7 @@ Manifest::Manifest(std::vector<Study> studies, fs::path root, fs::path path)
     : studies_(std::move(studies)), root_(std::move(root)), path_(std::move(path)) {}
 
 ImageSource Manifest::image_source(const View& view) const {
-  ImageSource source(root_ / view.path);
+  ImageSource source(image_path(view));
   source.offset = view.stored.offset;
   source.length = view.stored.length;
   if (source.length > 0) {

@@ -57,8 +57,10 @@ class Manifest {
   const std::filesystem::path& root() const { return root_; }
   const std::filesystem::path& path() const {
     return path_;
-  }  // empty if it was not read from a file
-  ImageSource image_source(const View& view) const;
+  }                                                  // empty if it was not read from a file
+  ImageSource image_source(const View& view) const;  // what to read an image by
+  // The file that it is in: its own, or a shard of a pack.
+  std::filesystem::path image_path(const View& view) const { return root_ / view.path; }
 
  private:
   std::vector<Study> studies_;

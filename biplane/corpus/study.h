@@ -30,7 +30,7 @@ struct View {
   std::string laterality;           // as the source gives it; empty if unknown
   std::int64_t rows = 0, cols = 0;  // of the original image, which boxes speak of
   std::string sha256;               // of the encoded image; empty if not computed
-  StoredImage stored;
+  StoredImage stored{};
 };
 
 struct Report {
