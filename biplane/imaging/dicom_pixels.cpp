@@ -181,6 +181,8 @@ DicomPixels jpeg2000_of(const LoadedDicom& loaded, const DicomInfo& info, const 
     stream = joined;
   }
   Jpeg2000Image image = decode_jpeg2000(stream, name);
+  if (image.size.rows != info.rows || image.size.cols != info.cols)
+    refuse_dicom(name, "damaged DICOM: contradicting image sizes");
   DicomPixels pixels{info.rows, info.cols, std::move(image.values)};
   // Where the stream says signed and the header unsigned, or the other way round, the header tells
   // what the bits mean.

@@ -26,7 +26,7 @@ class Prepare(ProgramTest):
         # the same source that is not.
         root, out = self.needs_data("dicom/index.csv").parent, self.folder / "out"
         self.expect_ok("prepare", "dicom", "--root", root, "--out", out, "--salt", "s")
-        stages = {stage["name"]: stage for stage in json.loads((out / "funnel.json").read_text())["stages"]}
+        stages = {stage["stage"]: stage for stage in json.loads((out / "funnel.json").read_text())["stages"]}
         self.assertEqual((stages["files found"]["in"], stages["files found"]["out"]), (18, 17))
         self.assertEqual([(reason["reason"], reason["count"]) for reason in stages["images told apart"]["reasons"]],
                          [("repeated image: same SOPInstanceUID", 11), ("another form of an image of its study", 2)])
