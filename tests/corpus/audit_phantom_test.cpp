@@ -78,7 +78,8 @@ Counts kinds(const AuditReport& report) {
 
 AuditReport run(const std::vector<AuditInput>& inputs, const std::string& what) {
   const double begin = monotonic_seconds();
-  AuditReport report = audit(inputs, {.threads = resolve_threads(0)});
+  AuditReport report =
+      audit(inputs, {.threads = resolve_threads(0), .progress = nullptr, .allowed = {}});
   std::cout << what << ": " << report.studies << " studies, " << report.images << " images, "
             << report.findings.size() << " findings, " << monotonic_seconds() - begin
             << " s, at most " << peak_memory_bytes() / 1'000'000 << " MB\n";
