@@ -76,6 +76,8 @@ TEST(Codecs, SixteenBitPngThatUsesFewerBitsIsSpreadOverAll) {
   EXPECT_THAT(decoded({0, 512, 1023}), ElementsAre(0, 128, 255));
   EXPECT_THAT(decoded({0, 7, 255}), ElementsAre(0, 7, 255));
   EXPECT_THAT(decoded({0, 0x0FFF, 0x8000}), ElementsAre(0, 0x0F, 0x80));  // uses all
+  EXPECT_THAT(decoded({0, 0x0FFF, 0x7FFF}), ElementsAre(0, 0x0F, 0x7F));  // may be dark
+  EXPECT_THAT(decoded({0, 0x1FFF, 0x3FFF}), ElementsAre(0, 0x7F, 0xFF));
   EXPECT_THAT(decoded({0, 0}), ElementsAre(0, 0));
   const Grey16Image twelve{1, 2, {819, 4095}};
   EXPECT_THAT(decode_float(bytes_of(encode_png(twelve)), "x").pixels, ElementsAre(0.2F, 1));
