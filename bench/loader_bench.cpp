@@ -53,12 +53,11 @@ void batches(benchmark::State& state, const char* name, bool keep_reports) {
   static const Corpus corpus;
   at::set_num_threads(1);
   const auto manifest = std::make_shared<Manifest>(Manifest::read(corpus.folder(name)));
-  std::vector<std::int64_t> chosen(manifest->studies().size());
+  std::vector<std::int64_t> chosen(manifest->summaries().size());
   std::iota(chosen.begin(), chosen.end(), 0);
   DataConfig config;
   config.cache_mib = keep_reports ? 8 : 0;  // too little for images to matter
-  const StudyDataset dataset(manifest, chosen,
-                             make_text_pipeline(config, manifest->studies(), chosen),
+  const StudyDataset dataset(manifest, chosen, make_text_pipeline(config, *manifest, chosen),
                              DatasetOptions::from(config, 1, /*training=*/true));
   StudyLoader loader(dataset, BatchSampler({.studies = kStudies, .batch = kBatch, .seed = 1}),
                      {.workers = 0});

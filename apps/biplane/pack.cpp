@@ -37,7 +37,8 @@ constexpr const char* kFooter =
     "  biplane pretrain --config configs/paper.yaml --set data.manifest=packed --out runs/packed";
 
 struct Options {
-  std::string manifest, root, out, shard_size = "256MiB", shard;
+  std::string manifest, root, out, shard_size = "256MiB";
+  WorkShare share;
   PackForm form;
   std::int64_t threads = 0;
   double max_bad = 0.05;
@@ -83,9 +84,7 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("DIR");
   app.add_option("--out", options.out, "folder of the pack")->required()->type_name("DIR");
   add_form_options(app, options);
-  app.add_option("--shard", options.shard,
-                 "do the I-th of N shares, I from 0; default the launcher's RANK and WORLD_SIZE")
-      ->type_name("I/N");
+  add_shard_option(app, options.share, "of the shards");
   app.add_flag("--merge", options.merge,
                "write no shard, only the manifest and index of the shards that are there");
   app.add_option("--max-bad", options.max_bad,
@@ -136,11 +135,6 @@ std::optional<Options> parse(const Arguments& arguments) {
   set_shard_size(options.shard_size, options.form);
   check_pack_form(options.form);
   return options;
-}
-
-WorkShare share_of(const Options& options) {
-  if (!options.shard.empty()) return parse_work_share(options.shard, "--shard");
-  return launcher_share().value_or(WorkShare{});
 }
 
 PackResult pack_share(const Options& options, const WorkShare& share) {
@@ -212,7 +206,7 @@ int run_pack(const Arguments& arguments) {
   if (!options) return 0;
   PackResult result;
   if (!options->merge) {
-    const WorkShare share = share_of(*options);
+    const WorkShare share = options->share;
     result = pack_share(*options, share);
     if (result.missing > 0) {
       print_waiting(*options, share, result);

@@ -92,10 +92,12 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
 }
 
 void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what) {
+  share = launcher_share().value_or(WorkShare{});
   app.add_option_function<std::string>(
          "--shard",
          [&share](const std::string& text) { share = parse_work_share(text, "--shard"); },
-         "one of several machines, 0/4 to 3/4: do only this part " + what)
+         "one of several machines, 0/4 to 3/4: do only this part " + what +
+             "; default the launcher's RANK and WORLD_SIZE (or SLURM's, Open MPI's, PMI's)")
       ->type_name("PART/PARTS");
 }
 

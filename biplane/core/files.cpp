@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -14,6 +13,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/output_place.h"
+#include "biplane/core/temporary_name.h"
 
 namespace biplane {
 namespace {
@@ -87,12 +87,6 @@ void sync_folder(const fs::path& folder) {
   const Descriptor descriptor(
       ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
   if (descriptor.get() >= 0) ::fsync(descriptor.get());
-}
-
-fs::path temporary_beside(const fs::path& path) {
-  static std::atomic<unsigned> counter{0};
-  return path.parent_path() / ("." + path.filename().string() + ".tmp-" +
-                               std::to_string(::getpid()) + "-" + std::to_string(counter++));
 }
 
 // All that `write` gives, into the file that was opened for `path`.

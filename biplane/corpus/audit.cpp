@@ -70,8 +70,8 @@ Checks room_for(const std::vector<AuditInput>& inputs) {
 }
 
 // Views of a pack lie in one file.
-std::string key_of(const AuditInput& input, const View& view) {
-  const std::string key = input.name + "\n" + view.path;
+std::string key_of(const AuditPlace& place, const View& view) {
+  const std::string key = std::to_string(place.input) + "\n" + view.path;
   return view.stored.length > 0 ? key + "\n" + std::to_string(view.stored.offset) : key;
 }
 
@@ -79,7 +79,7 @@ ImageCheck check_place(const AuditInput& input, const AuditPlace& place, CheckSt
                        std::optional<Fingerprint>& print) {
   const View view = input.manifest->study(place.study).views.at(place.view);
   const ImageSource source = input.manifest->image_source(view);
-  return checks != nullptr ? checks->check(key_of(input, view), source, &print)
+  return checks != nullptr ? checks->check(key_of(place, view), source, &print)
                            : check_image(source, true, &print);
 }
 

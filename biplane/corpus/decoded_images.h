@@ -39,7 +39,7 @@ class DecodedImages {
   static void write_beside(const Manifest& manifest, const PreprocessOptions& options, int threads,
                            Progress* progress);
 
-  // By places in Manifest::studies() and Study::views; nothing where it could not be read then.
+  // By places in the manifest and Study::views; nothing where it could not be read then.
   std::optional<GreyView> image(std::size_t study, std::size_t view) const;
 
  private:

@@ -12,6 +12,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/output_place.h"
 #include "biplane/core/parallel.h"
+#include "biplane/core/temporary_name.h"
 #include "biplane/corpus/manifest_lines.h"
 
 namespace biplane {
@@ -32,8 +33,7 @@ ManifestWriter::ManifestWriter(fs::path path) {
   path_ = place.path;
   if (!path_.parent_path().empty()) make_folder(path_.parent_path());
   if (!place.in_place) {
-    temporary_ = path_.parent_path() /
-                 ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
+    temporary_ = temporary_beside(path_);
   }
   descriptor_ = place.in_place
                     ? ::open(path_.c_str(), O_WRONLY | O_CLOEXEC)

@@ -46,6 +46,24 @@ void settle_description(const fs::path& out, const std::string& description) {
                                      "; give another --out or remove it");
 }
 
+// Throws where none of many studies has an image file: the root is another folder.
+void check_images_are_there(const Manifest& manifest) {
+  constexpr std::int64_t kMost = 1000;
+  const std::int64_t step = std::max<std::int64_t>(1, manifest.size() / kMost);
+  std::string first;
+  for (std::int64_t i = 0; i < manifest.size(); i += step) {
+    for (const View& view : manifest.study(i).views) {
+      std::error_code ignored;
+      if (fs::exists(manifest.image_path(view), ignored)) return;
+      if (first.empty()) first = view.path;
+    }
+  }
+  if (first.empty()) return;
+  throw Error(ErrorKind::kUsage,
+              manifest.root().string() + ": none of the images is in this folder, for example " +
+                  first + "; give the folder that the manifest's paths are relative to as --root");
+}
+
 // What a process that was killed had begun to write.
 void remove_leftovers(const fs::path& out) {
   std::vector<fs::path> found;
@@ -177,6 +195,7 @@ PackResult pack(const Manifest& manifest, const std::vector<ShardPlan>& shards,
   check_pack_form(options.form);
   const std::string description = describe_pack(manifest, options.form, shards);
   settle_description(options.out, description);
+  check_images_are_there(manifest);
   const ShardJob job{manifest,        options.form,    options.out, sha256_hex(description),
                      options.threads, options.progress};
   if (options.share.is_all()) remove_leftovers(options.out);

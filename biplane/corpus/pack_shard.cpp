@@ -44,12 +44,6 @@ class ShardWriter {
         add(studies[i], plan_.studies[begin + i], tar);
     }
     tar.finish();
-    if (missing_ == plan_.studies.size()) {
-      throw Error(ErrorKind::kUsage,
-                  job_.manifest.root().string() + ": none of the images of " + plan_.name() +
-                      " is in this folder, for example " + lost_.front().example +
-                      "; give the folder that the manifest's paths are relative to as --root");
-    }
   }
 
   std::string index(const fs::path& shard) const {
@@ -69,7 +63,6 @@ class ShardWriter {
  private:
   void add(PreparedStudy& prepared, std::int64_t place, TarWriter& tar) {
     std::move(prepared.lost.begin(), prepared.lost.end(), std::back_inserter(lost_));
-    missing_ += prepared.all_missing ? 1 : 0;
     if (prepared.images.empty()) {
       studies_lost_.push_back("study " + prepared.study.study_id);
       return;
@@ -93,7 +86,6 @@ class ShardWriter {
 
   const ShardPlan& plan_;
   const ShardJob& job_;
-  std::size_t missing_ = 0;  // studies without any image file
   std::int64_t images_ = 0;
   std::vector<LostImage> lost_;
   std::vector<std::string> studies_lost_;

@@ -39,7 +39,7 @@ GreyImage reduce(const DecodedImage& decoded, const PreprocessOptions& image) {
   if (image.fit == "longest") {
     const PadGeometry content =
         pad_geometry(decoded.original_rows, decoded.original_cols, static_cast<int>(image.size));
-    return resize_area(decoded.image, content.content_rows, content.content_cols);
+    return resize_area(decoded, content.content_rows, content.content_cols);
   }
   return to_grey(fit_image(decoded, image));
 }
@@ -67,12 +67,11 @@ PackedImage pack_image(const Manifest& manifest, const PackForm& form, View& vie
   PackedImage packed{{}, read_image_bytes(source), view.path};
   const auto bytes = std::as_bytes(std::span(packed.bytes));
   // All of it is decoded where the bytes are kept, too: a pack holds no broken image.
-  DecodedImage decoded = decode_image(bytes, source.name(), decode_options(form.image));
-  StoredImage stored{0, 0, decoded.original_rows, decoded.original_cols};
-  if (source.original_rows > 0) {  // it comes from another pack
-    decoded.original_rows = source.original_rows;
-    decoded.original_cols = source.original_cols;
-  }
+  const DecodedImage decoded = decode_source(source, bytes, decode_options(form.image));
+  // Only an image that is stored as large as it was comes back reduced.
+  const bool whole = decoded.reduction.by > 1;
+  StoredImage stored{0, 0, whole ? decoded.original_rows : decoded.image.rows,
+                     whole ? decoded.original_cols : decoded.image.cols};
   const std::string hash = sha256_hex(packed.bytes);
   check_unchanged(view, hash, decoded);
   view.rows = decoded.original_rows;
@@ -123,22 +122,19 @@ class StudyPacker {
     Study& study = prepared_.study;
     std::vector<View> views = std::move(study.views);
     study.views.clear();
-    std::size_t missing = 0;
     std::vector<std::int64_t> places;
     for (View& view : views) {
       const std::size_t before = study.views.size();
-      missing += add(view) ? 0 : 1;
+      add(view);
       places.push_back(study.views.size() > before ? static_cast<std::int64_t>(before) : -1);
     }
     keep_marks(study.boxes, places);
     keep_marks(study.masks, places);
-    prepared_.all_missing = !views.empty() && missing == views.size();
     return std::move(prepared_);
   }
 
  private:
-  // False where the file is not there.
-  bool add(View& view) {
+  void add(View& view) {
     try {
       PackedImage image = pack_image(manifest_, form_, view);
       const char* kind = kind_of(view.view);
@@ -146,15 +142,12 @@ class StudyPacker {
       view.path = image.name;
       prepared_.images.push_back(std::move(image));
       prepared_.study.views.push_back(std::move(view));
-      return true;
     } catch (const ChangedImage& changed) {
       lose("changed image", changed.why);
-      return true;
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kUsage || error.kind() == ErrorKind::kFailure) throw;
       const bool missing = error.kind() == ErrorKind::kMissingInput;
       lose(missing ? "missing image" : "broken image", without_root(error.what(), manifest_));
-      return !missing;
     }
   }
 

@@ -21,7 +21,6 @@ struct PreparedStudy {
   std::string key;
   std::vector<PackedImage> images;  // one a view
   std::vector<LostImage> lost;
-  bool all_missing = false;  // it has images, and not one of their files is there
 };
 
 PreparedStudy prepare_study(const Manifest& manifest, std::int64_t place, const PackForm& form);

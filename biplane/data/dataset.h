@@ -45,7 +45,7 @@ struct DatasetOptions {
 // the manifest's file for every sample.
 class StudyDataset {
  public:
-  // `chosen`: indices into manifest->studies(). Throws Error kUsage when there are none, or for bad
+  // `chosen`: indices into the manifest. Throws Error kUsage when there are none, or for bad
   // options.
   StudyDataset(std::shared_ptr<const Manifest> manifest, std::vector<std::int64_t> chosen,
                TextPipeline text, const DatasetOptions& options);

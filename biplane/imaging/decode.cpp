@@ -92,15 +92,19 @@ std::string read_image_bytes(const ImageSource& source, const DecodeLimits& limi
 }
 
 DecodedImage read_image(const ImageSource& source, const DecodeOptions& options) {
-  const std::string content = read_image_bytes(source, options.limits);
-  DecodedImage decoded = decode_image(as_bytes(content), source.name(), options);
+  return decode_source(source, as_bytes(read_image_bytes(source, options.limits)), options);
+}
+
+DecodedImage decode_source(const ImageSource& source, std::span<const std::byte> bytes,
+                           const DecodeOptions& options) {
+  DecodedImage decoded = decode_image(bytes, source.name(), options);
   const bool packed_smaller = source.original_rows > 0 && source.original_cols > 0 &&
                               (source.original_rows != decoded.original_rows ||
                                source.original_cols != decoded.original_cols);
   if (packed_smaller) {
     // Where the pixels of a reduction of a reduction lie on the first image is not known.
     if (decoded.reduction.by > 1)
-      decoded = decode_image(as_bytes(content), source.name(), {.limits = options.limits});
+      decoded = decode_image(bytes, source.name(), {.limits = options.limits});
     decoded.original_rows = source.original_rows;
     decoded.original_cols = source.original_cols;
   }

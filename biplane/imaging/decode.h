@@ -83,6 +83,9 @@ GreyImage decode_grey(std::span<const std::byte> bytes, const std::string& name,
 DecodedImage decode_image(std::span<const std::byte> bytes, const std::string& name,
                           const DecodeOptions& options);
 DecodedImage read_image(const ImageSource& source, const DecodeOptions& options);
+// The same from the source's bytes.
+DecodedImage decode_source(const ImageSource& source, std::span<const std::byte> bytes,
+                           const DecodeOptions& options);
 
 // [0, 1] without the loss to 8 bit: 16-bit PNG value / 65535 (spread as above), DICOM display
 // values, 8-bit value / 255.

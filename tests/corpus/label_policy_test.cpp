@@ -18,7 +18,7 @@ Applied apply(const LabelPolicy& policy, const Labels& labels) {
   study.labels = study.labels_chexpert = labels;
   std::vector<Study> studies = {study};
   Applied applied;
-  apply_label_policy(policy, studies, applied.funnel);
+  apply_label_policy(policy, false, studies, applied.funnel);
   applied.study = studies.front();
   EXPECT_EQ(applied.study.labels, applied.study.labels_chexpert);
   return applied;
@@ -67,6 +67,20 @@ TEST(LabelPolicy, WhatItChangesIsCountedAndTheChoiceRecorded) {
   EXPECT_NE(made.funnel.json().find("\"uncertain\": \"competition\""), std::string::npos);
   EXPECT_NE(made.funnel.table().find("uncertain: competition\n"), std::string::npos);
   EXPECT_TRUE(apply({UncertainPolicy::kKeep, false}, kMixed).funnel.stages().empty());
+}
+
+TEST(LabelPolicy, WhatIsIgnoredIsNotTakenForBlank) {
+  const Applied made = apply({UncertainPolicy::kIgnore, true}, kMixed);
+  EXPECT_FALSE(made.study.labels.contains("Edema"));
+  EXPECT_EQ(made.study.labels.at("Support Devices"), 0);
+}
+
+TEST(LabelPolicy, AStudyWithoutARowOfLabelsHasNoBlanks) {
+  std::vector<Study> studies(1);
+  Funnel funnel;
+  apply_label_policy({UncertainPolicy::kKeep, true}, /*may_lack_labels=*/true, studies, funnel);
+  EXPECT_TRUE(studies[0].labels.empty());
+  EXPECT_THROW(check_label_policy("ms-cxr", {UncertainPolicy::kKeep, true}), Error);
 }
 
 TEST(LabelPolicy, BlanksAreAbsentOnlyAmongTheLabelsOfChexpert) {

@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 30;  // of one of its files
 constexpr std::array kFindings = {"Enlarged Cardiomediastinum",
                                   "Cardiomegaly",
                                   "Lung Lesion",
@@ -126,9 +127,10 @@ class Joiner {
 
   void read(const fs::path& file) {
     const std::string name = file.filename().string();
-    const json document = parse_guarded_json(read_file(file), name, [&](const std::string& cause) {
-      throw Error(ErrorKind::kBadContent, file.string() + ": " + cause);
-    });
+    const json document =
+        parse_guarded_json(read_file(file, kMostBytes), name, [&](const std::string& cause) {
+          throw Error(ErrorKind::kBadContent, file.string() + ": " + cause);
+        });
     if (!document.is_object())
       throw Error(ErrorKind::kBadContent, file.string() + ": is no object of images");
     const bool contours = name.starts_with(kAnnotations);

@@ -143,8 +143,6 @@ std::vector<Study> read(const PrepareOptions& options, Funnel& funnel) {
   return Reader(options, funnel).read();
 }
 
-std::string complete(Study& study) { return study.report.text.empty() ? "empty report" : ""; }
-
 }  // namespace
 
 Corpus chexpert_plus_corpus() {
@@ -157,7 +155,7 @@ Corpus chexpert_plus_corpus() {
               "folders\n",
           .needs = {{"df_chexpert_plus_240401.csv"}},
           .read = &read,
-          .complete = &complete,
+          .complete = [](Study& study) { return why_no_report(study); },
           .otherwise = ViewPosition::kPA};
 }
 

@@ -8,6 +8,7 @@
 #include "biplane/corpus/corpora/published_rules.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/corpus/label_mapping.h"
+#include "biplane/formats/file_bytes.h"
 
 namespace biplane {
 namespace {
@@ -47,10 +48,20 @@ void check_boxes(Study& study, FunnelStage& stage) {
   study.boxes = std::move(kept);
 }
 
+// JSON has no other texts: names would come back as others, and lead to no file.
+bool has_plain_names(const Study& study) {
+  return is_line_of_text(study.study_id) && is_line_of_text(study.patient_id) &&
+         std::all_of(study.views.begin(), study.views.end(),
+                     [](const View& view) { return is_line_of_text(view.path); }) &&
+         std::all_of(study.labels.begin(), study.labels.end(),
+                     [](const auto& label) { return is_line_of_text(label.first); });
+}
+
 void keep_complete(const Corpus& corpus, PreparedCorpus& prepared) {
   FunnelStage& stage = prepared.funnel.stage("studies complete", "studies");
   keep_studies(prepared.studies, [&](Study& study) {
     std::string reason = study.views.empty() ? "no image left" : "";
+    if (reason.empty() && !has_plain_names(study)) reason = "a name that is not UTF-8";
     if (reason.empty() && corpus.complete != nullptr) reason = corpus.complete(study);
     if (reason.empty()) {
       stage.pass();
@@ -151,7 +162,7 @@ void finish_preparation(const Corpus& corpus, const PrepareOptions& options,
   pair_views(prepared.studies, options.pairing, prepared.funnel);
   for (Study& study : prepared.studies)
     if (!study.boxes.empty()) check_boxes(study, prepared.funnel.stage(kBoxStage, "boxes"));
-  apply_label_policy(options.labels, prepared.studies, prepared.funnel);
+  apply_label_policy(options.labels, corpus.may_lack_labels, prepared.studies, prepared.funnel);
 }
 
 Split place_in_split(const std::string& patient, Split listed, bool own_test,

@@ -54,7 +54,6 @@ struct PrepareOptions {
   LabelPolicy labels;
   int threads = 1;
   ImageReading images = ImageReading::kFull;
-  bool hash_images = true;  // with kFull: fill View::sha256
   Pairing pairing = Pairing::kAll;
   // Of the corpora that say so in Corpus::takes.
   std::filesystem::path csv;      // a table that lies elsewhere; empty: in the root
@@ -92,6 +91,8 @@ struct Corpus {
   std::vector<Study> (*read)(const PrepareOptions& options, Funnel& funnel) = nullptr;
   // Last step for a study whose images were read: why it is left out; empty: it stays. May be null.
   std::string (*complete)(Study& study) = nullptr;
+  // Labels are in a table of their own, which need not have every study.
+  bool may_lack_labels = false;
   // The ViewPosition of a DICOM header counts where the tables say nothing.
   bool believe_headers = true;
   // Of an image that neither tables nor header say anything about.

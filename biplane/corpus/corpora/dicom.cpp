@@ -11,6 +11,7 @@
 #include "biplane/corpus/corpora/dicom_files.h"
 #include "biplane/corpus/corpora/dicom_names.h"
 #include "biplane/corpus/corpora/dicom_reports.h"
+#include "biplane/corpus/corpora/each_file.h"
 #include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 

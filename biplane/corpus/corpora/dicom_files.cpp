@@ -12,6 +12,7 @@
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 #include "biplane/corpus/corpora/dicom_view.h"
+#include "biplane/corpus/corpora/each_file.h"
 #include "biplane/corpus/corpora/fields.h"
 
 namespace biplane {
@@ -123,53 +124,7 @@ void count(const FileResult& result, FunnelStage& stage) {
   }
 }
 
-// True for a file; folders behind links are entered once, whatever way leads there.
-class Walk {
- public:
-  Walk(const fs::path& root, const fs::path& without,
-       const std::function<bool(const fs::path&)>& use)
-      : use_(use) {
-    std::error_code ignored;
-    if (!without.empty()) entered_.insert(fs::weakly_canonical(without, ignored));
-    entered_.erase(fs::weakly_canonical(root, ignored));
-    enter(root);
-  }
-
- private:
-  // False: no more.
-  bool enter(const fs::path& top) {
-    std::vector<fs::path> waiting = {top};  // the next one last
-    while (!waiting.empty()) {
-      const fs::path path = waiting.back();
-      waiting.pop_back();
-      std::error_code problem;
-      if (fs::is_regular_file(path, problem)) {
-        if (!use_(path)) return false;
-      } else if (fs::is_directory(path, problem) &&
-                 entered_.insert(fs::canonical(path, problem)).second) {
-        std::vector<fs::path> entries;
-        for (fs::directory_iterator
-                 at(path, fs::directory_options::skip_permission_denied, problem),
-             end;
-             !problem && at != end; at.increment(problem))
-          entries.push_back(at->path());
-        std::sort(entries.begin(), entries.end(), std::greater<>());
-        waiting.insert(waiting.end(), entries.begin(), entries.end());
-      }
-    }
-    return true;
-  }
-
-  const std::function<bool(const fs::path&)>& use_;
-  std::set<fs::path> entered_;
-};
-
 }  // namespace
-
-void each_file(const fs::path& root, const fs::path& without,
-               const std::function<bool(const fs::path&)>& use) {
-  Walk(root, without, use);
-}
 
 std::vector<PacsImage> find_pacs_images(const PrepareOptions& options, Funnel& funnel) {
   FunnelStage& files = funnel.stage("files found", "files");

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,11 +21,6 @@ struct PacsImage {
   bool for_processing = false, for_presentation = false;
   bool burned_in = false;
 };
-
-// Calls use(path) for all files under a folder, in the order of the alphabet, until it says false.
-// Links are followed, each folder is entered once; `without`: a folder that is not.
-void each_file(const std::filesystem::path& root, const std::filesystem::path& without,
-               const std::function<bool(const std::filesystem::path&)>& use);
 
 // The radiographs of the chest among all files under the root, by their headers alone, which are
 // read in parallel. Everything else is counted.

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <system_error>
 #include <utility>
 
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
 #include "biplane/core/progress.h"
 #include "biplane/corpus/check_store.h"
+#include "biplane/corpus/corpora/each_file.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/image_check.h"
 #include "biplane/text/unicode.h"
@@ -106,7 +106,7 @@ ImageCheck check_one(const View& view, const PrepareOptions& options) {
   }
   const fs::path file = options.root / view.path;
   return options.checks != nullptr ? options.checks->check(view.path, file)
-                                   : check_image(file, options.hash_images);
+                                   : check_image(file, /*hash=*/true);
 }
 
 const char* stage_name(ImageReading reading) {
@@ -178,19 +178,12 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
 
 ImageIndex::ImageIndex(const fs::path& root, int parts) {
   static constexpr std::array kEndings = {".dcm", ".dicom", ".png", ".jpg", ".jpeg"};
-  constexpr int kDeepest = 10;  // a link to a folder above it would never end
-  std::error_code problem;
-  const auto options = fs::directory_options::follow_directory_symlink |
-                       fs::directory_options::skip_permission_denied;
-  for (fs::recursive_directory_iterator at(root, options, problem), end; !problem && at != end;
-       at.increment(problem)) {
-    if (at.depth() >= kDeepest) at.disable_recursion_pending();
-    const std::string ending = lower_case(at->path().extension().string());
-    if (std::find(kEndings.begin(), kEndings.end(), ending) == kEndings.end()) continue;
-    std::error_code ignored;
-    if (at->is_regular_file(ignored))
-      files_.emplace(at->path().lexically_relative(root).string(), false);
-  }
+  each_file(root, {}, [&](const fs::path& path) {
+    const std::string ending = lower_case(path.extension().string());
+    if (std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end())
+      files_.emplace(path.lexically_relative(root).string(), false);
+    return true;
+  });
   for (const auto& [path, used] : files_) {
     const fs::path name = last_parts(path, parts);
     by_name_.emplace(name.string(), path);

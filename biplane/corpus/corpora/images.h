@@ -28,8 +28,8 @@ void check_shard(const std::vector<Study>& studies, const PrepareOptions& option
 // The image files under a folder, by name: corpora are unpacked into folders of many shapes.
 class ImageIndex {
  public:
-  // By their endings (.dcm, .dicom, .png, .jpg, .jpeg; any case). Links are followed, ten folders
-  // deep at most. A name has as many parts as are given: 1 is the file's own, 3 has two folders
+  // By their endings (.dcm, .dicom, .png, .jpg, .jpeg; any case). Links are followed, each folder
+  // is entered once. A name has as many parts as are given: 1 is the file's own, 3 has two folders
   // before it ("patient00001/study1/view1_frontal.jpg").
   explicit ImageIndex(const std::filesystem::path& root, int parts = 1);
 

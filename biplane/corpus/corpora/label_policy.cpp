@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string_view>
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/chexpert.h"
@@ -30,6 +31,10 @@ struct ClassValue {
 constexpr std::array kCompetition = {ClassValue{"atelectasis", 1}, ClassValue{"cardiomegaly", 0},
                                      ClassValue{"consolidation", 0}, ClassValue{"edema", 1},
                                      ClassValue{"pleural effusion", 1}};
+
+// Corpora with a table of the 14 labels of CheXpert, in which some are blank.
+constexpr std::array<std::string_view, 4> kWithBlanks = {"mimic", "chexpert", "chexpert-5x200",
+                                                         "chexlocalize"};
 
 constexpr int kLeftOut = 2;
 
@@ -90,20 +95,27 @@ UncertainPolicy parse_uncertain_policy(const std::string& name) {
 }
 
 void check_label_policy(const std::string& corpus, const LabelPolicy& policy) {
-  if (policy.blanks_are_absent && !has_chexpert_labels(corpus))
+  if (policy.blanks_are_absent && std::ranges::find(kWithBlanks, corpus) == kWithBlanks.end())
     throw Error(ErrorKind::kUsage, "--blank zeros: the labels of " + corpus +
                                        " are not the 14 of CheXpert; where it says nothing of "
                                        "them, they are unknown");
 }
 
-void apply_label_policy(const LabelPolicy& policy, std::vector<Study>& studies, Funnel& funnel) {
+void apply_label_policy(const LabelPolicy& policy, bool may_lack_labels,
+                        std::vector<Study>& studies, Funnel& funnel) {
   const auto each = [&](const std::string& what, const auto& change) {
     for (Study& study : studies) {
+      if (may_lack_labels && study.labels.empty()) continue;
       const std::string example = "study " + study.study_id;
       change(example, study.labels, funnel.stage(what, "labels"));
       change(example, study.labels_chexpert, funnel.stage(what + " (labels_chexpert)", "labels"));
     }
   };
+  if (policy.blanks_are_absent) {
+    funnel.record("blank", "zeros");
+    // What is blank, before uncertain labels are left out and look as if they were.
+    each("labels given", fill);
+  }
   if (policy.uncertain != UncertainPolicy::kKeep) {
     const auto known = std::find_if(kPolicies.begin(), kPolicies.end(), [&](const Policy& one) {
       return one.policy == policy.uncertain;
@@ -112,10 +124,6 @@ void apply_label_policy(const LabelPolicy& policy, std::vector<Study>& studies, 
     each("uncertain labels", [&](const std::string& example, Labels& labels, FunnelStage& stage) {
       resolve(policy.uncertain, example, labels, stage);
     });
-  }
-  if (policy.blanks_are_absent) {
-    funnel.record("blank", "zeros");
-    each("labels given", fill);
   }
 }
 

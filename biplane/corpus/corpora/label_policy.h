@@ -32,6 +32,9 @@ void check_label_policy(const std::string& corpus, const LabelPolicy& policy);
 
 // Rewrites Study::labels and labels_chexpert and counts every label that changes; what was chosen
 // is recorded in the funnel.
-void apply_label_policy(const LabelPolicy& policy, std::vector<Study>& studies, Funnel& funnel);
+// `may_lack_labels`: a study without any label has no row of labels, so that nothing in it is
+// blank.
+void apply_label_policy(const LabelPolicy& policy, bool may_lack_labels,
+                        std::vector<Study>& studies, Funnel& funnel);
 
 }  // namespace biplane

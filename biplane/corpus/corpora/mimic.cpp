@@ -319,7 +319,8 @@ Corpus mimic_corpus() {
               "                                      another place (--reports)\n",
           .needs = {{"mimic-cxr-*-metadata.csv.gz", "mimic-cxr-*-metadata.csv"}},
           .takes = {"--reports", "--labels-from"},
-          .read = &read};
+          .read = &read,
+          .may_lack_labels = true};
 }
 
 }  // namespace biplane

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <regex>
 #include <utility>
 
 #include "biplane/core/error.h"
@@ -39,10 +40,10 @@ ReportText text_in_folder(const fs::path& folder) {
 
 // What stands before "p10/p10000032/s50414267.txt" in the names of an archive.
 std::string folder_of_reports(const ZipArchive& archive) {
-  constexpr std::size_t kLength = std::string_view("p10/p10000032/s50414267.txt").size();
+  static const std::regex report(R"(p\d\d/p\d{8}/s\d{8}\.txt$)");
+  std::smatch match;
   for (const ZipEntry& entry : archive.entries())
-    if (entry.name.size() >= kLength && entry.name.ends_with(".txt"))
-      return entry.name.substr(0, entry.name.size() - kLength);
+    if (std::regex_search(entry.name, match, report)) return match.prefix();
   throw Error(ErrorKind::kUsage,
               archive.name() + ": no report such as files/p10/p10000032/s50414267.txt in it");
 }

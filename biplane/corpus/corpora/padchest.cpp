@@ -161,7 +161,7 @@ class Reader {
     if (study->patient_id != entry->patient)
       return stage_.reject("names another patient than its study", example);
     View view;
-    view.path = images_.find(entry->image, value_of(row, columns.folder) + "/" + entry->image);
+    view.path = images_.find(entry->image, fs::path(value_of(row, columns.folder)) / entry->image);
     view.view = entry->view;
     study->views.push_back(view);
     if (!fresh) return stage_.drop("merged: further image of a study", example);

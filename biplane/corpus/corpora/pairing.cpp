@@ -70,12 +70,32 @@ std::vector<Places> chosen_views(const Study& study, Pairing pairing) {
   return chosen;
 }
 
+bool is_used(const std::vector<Places>& chosen, std::size_t view) {
+  return std::any_of(chosen.begin(), chosen.end(), [view](const Places& places) {
+    return std::find(places.begin(), places.end(), view) != places.end();
+  });
+}
+
+// Boxes and masks of an image that is used or not.
+void count_marks(const Study& study, std::size_t view, bool used, FunnelStage& stage) {
+  const auto count = [&](const auto& marks, const char* what) {
+    for (const auto& mark : marks) {
+      if (static_cast<std::size_t>(mark.view) != view) continue;
+      if (used) {
+        stage.pass();
+      } else {
+        stage.drop(std::string(what) + " of an image that was left out", study.views[view].path);
+      }
+    }
+  };
+  count(study.boxes, "box");
+  count(study.masks, "mask");
+}
+
 void count_images(const Study& study, const std::vector<Places>& chosen, FunnelStage& stage) {
   for (std::size_t i = 0; i < study.views.size(); ++i) {
     const View& view = study.views[i];
-    const bool used = std::any_of(chosen.begin(), chosen.end(), [i](const Places& places) {
-      return std::find(places.begin(), places.end(), i) != places.end();
-    });
+    const bool used = is_used(chosen, i);
     const bool lateral = view.view == ViewPosition::kLateral;
     if (used) {
       stage.pass();
@@ -162,6 +182,11 @@ void pair_views(std::vector<Study>& studies, Pairing pairing, Funnel& funnel) {
     }
     const std::vector<Places> chosen = chosen_views(study, pairing);
     count_images(study, chosen, images);
+    if (!study.boxes.empty() || !study.masks.empty()) {
+      FunnelStage& marks = funnel.stage("boxes and masks paired" + policy, "marks");
+      for (std::size_t i = 0; i < study.views.size(); ++i)
+        count_marks(study, i, is_used(chosen, i), marks);
+    }
     made.pass(static_cast<std::int64_t>(chosen.size()));
     if (chosen.empty()) made.drop(why_left_out(study), "study " + study.study_id);
     if (pairing == Pairing::kEvery) {

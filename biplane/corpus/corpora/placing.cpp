@@ -69,7 +69,7 @@ class Finder {
     static const std::vector<Study> empty;
     return empty;
   }
-  StudyNames names_;
+  StudyLookup names_;
   std::unordered_map<std::string, const Study*> exact_;
 };
 
@@ -113,8 +113,11 @@ std::pair<std::size_t, std::string> leaking_patients(const std::vector<Study>& s
   return {leaking.size(), example};
 }
 
-void check_options(const PrepareOptions& options) {
+void check_options(const std::string& corpus, const PrepareOptions& options) {
   const SplitChoice& choice = options.split;
+  if (is_by_image(corpus) && options.pairing != Pairing::kAll)
+    throw Error(ErrorKind::kUsage, "--pairing: under --split and --split-list every image of " +
+                                       corpus + " is a study of its own");
   if (!choice.rule.empty() && !choice.lists.empty())
     throw Error(ErrorKind::kUsage, "--split and --split-list: give one of them");
   if (options.fractions.validate > 0 || options.fractions.test > 0)
@@ -126,7 +129,7 @@ void check_options(const PrepareOptions& options) {
 
 std::vector<Study> place_as_published(const std::string& corpus, const PrepareOptions& options,
                                       std::vector<Study> studies, Funnel& funnel) {
-  check_options(options);
+  check_options(corpus, options);
   const SplitChoice& choice = options.split;
   const bool by_rule = !choice.rule.empty();
   const std::string name = by_rule ? choice.rule : kLists;

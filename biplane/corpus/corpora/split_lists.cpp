@@ -97,7 +97,7 @@ std::vector<Placement> read_split_lists(const std::vector<std::string>& argument
   return placements;
 }
 
-StudyNames::StudyNames(const std::vector<Study>& studies) {
+StudyLookup::StudyLookup(const std::vector<Study>& studies) {
   for (const Study& study : studies) {
     add(study.study_id, study);
     for (const View& view : study.views) {
@@ -110,17 +110,17 @@ StudyNames::StudyNames(const std::vector<Study>& studies) {
   }
 }
 
-void StudyNames::add(const std::string& name, const Study& study) {
+void StudyLookup::add(const std::string& name, const Study& study) {
   const auto [place, fresh] = studies_.emplace(name, &study);
   if (!fresh && place->second != &study) place->second = nullptr;
 }
 
-const Study* StudyNames::look_up(const std::string& name) const {
+const Study* StudyLookup::look_up(const std::string& name) const {
   const auto found = studies_.find(name);
   return found == studies_.end() ? nullptr : found->second;
 }
 
-const Study* StudyNames::find(const std::string& entry) const {
+const Study* StudyLookup::find(const std::string& entry) const {
   const std::vector<std::string> words = parts(entry, " \t");
   // The whole line first: names of files may hold blanks.
   for (const std::string& name : {entry, words.empty() ? entry : words.front()}) {

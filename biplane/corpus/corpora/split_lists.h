@@ -16,9 +16,9 @@ std::vector<Placement> read_split_lists(const std::vector<std::string>& argument
 
 // Studies by the names that a list may use: study, path of an image, end of a CheXpert path, file
 // name, each with or without its ending. A name of two studies finds neither.
-class StudyNames {
+class StudyLookup {
  public:
-  explicit StudyNames(const std::vector<Study>& studies);
+  explicit StudyLookup(const std::vector<Study>& studies);
   const Study* find(const std::string& entry) const;  // null: none
 
  private:

@@ -106,7 +106,8 @@ void read_age(const std::string& text, const std::string& example, FunnelStage& 
 }
 
 std::vector<std::pair<std::int64_t, std::string>> read_list(const fs::path& path) {
-  const std::string content = read_file(path);
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 28;  // a million names
+  const std::string content = read_file(path, kMostBytes);
   std::vector<std::pair<std::int64_t, std::string>> lines;
   std::int64_t number = 0;
   for (std::size_t begin = 0; begin < content.size();) {

@@ -6,6 +6,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/temporary_name.h"
 
 namespace biplane {
 
@@ -14,8 +15,7 @@ void TableFile::Close::operator()(gzFile_s* file) const { gzclose(file); }
 TableFile::TableFile(std::filesystem::path path, const std::string& header)
     : path_(std::move(path)) {
   make_folder(path_.parent_path());
-  temporary_ = path_.parent_path() /
-               ("." + path_.filename().string() + ".tmp-" + std::to_string(::getpid()));
+  temporary_ = temporary_beside(path_);
   // "T": zlib writes the bytes as they are.
   file_.reset(gzopen(temporary_.c_str(), path_.extension() == ".gz" ? "wbe6" : "wbeT"));
   if (!file_) fail();
