@@ -73,6 +73,38 @@ TEST(Corpora, TablesWithoutAnyOfTheImagesAreAWrongRoot) {
   }
 }
 
+TEST(Corpora, ANameThatIsNotUtf8IsLeftOutAndCounted) {
+  CorpusTree tree;
+  tree.file("train.csv", "image_name,annotation\na.png,\nm\xE9.png,\n\xC3\xA9.png,\n");
+  for (const char* name : {"train/a.png", "train/m\xE9.png", "train/\xC3\xA9.png"})
+    tree.image(name);
+  const PreparedCorpus made = tree.prepare("object-cxr");
+  EXPECT_EQ(made.studies.size(), 2u);
+  EXPECT_EQ(
+      testing::reasons_of(made.funnel),
+      (std::map<std::string, std::int64_t>{{"studies complete: a name that is not UTF-8", 1}}));
+}
+
+TEST(Corpora, LinksInCirclesEndAndEveryFolderIsEnteredOnce) {
+  CorpusTree tree;
+  tree.file("train-rle.csv", "ImageId,EncodedPixels\n1,-1\n");
+  tree.image("dicom-images-train/s/1.dcm");
+  for (const char* name : {"one", "two", "three"}) {
+    std::filesystem::create_directory_symlink("..", tree.path() / "dicom-images-train" / name);
+    std::filesystem::create_directory_symlink(".", tree.path() / "dicom-images-train/s" / name);
+  }
+  const PreparedCorpus made = tree.prepare("siim");
+  EXPECT_EQ(made.studies.size(), 1u);
+  EXPECT_EQ(testing::items_in(made.funnel, "image files"), 1);
+}
+
+TEST(Corpora, AListWithoutLineEndsIsRefusedBeforeItIsRead) {
+  CorpusTree tree;
+  tree.file("train.txt", "1 a.png normal x\n");
+  std::filesystem::resize_file(tree.path() / "train.txt", 10'000'000'000);  // sparse
+  EXPECT_THROW(tree.prepare("covidx"), Error);
+}
+
 TEST(Corpora, AgesOfEveryFormAreYears) {
   EXPECT_EQ(parse_age("58"), 58);
   EXPECT_EQ(parse_age(" 058Y"), 58);

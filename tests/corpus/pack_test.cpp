@@ -132,6 +132,42 @@ TEST_F(Pack, ReducedImagesAreWhatALoaderWouldHaveMadeOfThem) {
   }
 }
 
+// Its sides do not divide by 8, so that the last pixels of its reduction cover less than the
+// others.
+GreyImage large_slope() {
+  GreyImage image = make_grey(803, 1005);
+  for (int y = 0; y < image.rows; ++y)
+    for (int x = 0; x < image.cols; ++x)
+      image.pixels[static_cast<std::size_t>(y * image.cols + x)] =
+          static_cast<std::uint8_t>((y + x) / 8);
+  return image;
+}
+
+TEST_F(Pack, LargeJpegsThatAreReducedWhileTheyAreDecodedAreThoseOfALoader) {
+  write_file_atomically(root() / "images/f1.png", encode_jpeg(large_slope(), 92));
+  for (const std::string encoding : {"png", "jpeg"}) {
+    PackOptions options = this->options(encoding);
+    options.form.image.size = 100;
+    options.form.encoding = encoding;
+    const Manifest before = manifest(), after = packed(options);
+    const View view = after.study(1).views[0];
+    EXPECT_EQ(view.rows, 803);
+    EXPECT_EQ(view.stored.rows, 79);
+    for (const int size : {100, 30}) {  // 30: of the packed JPEG a reduction again
+      const PreprocessOptions image{"longest", size, 1};
+      const FloatImage then =
+          read_fitted_image(before.image_source(before.study(1).views[0]), image);
+      const FloatImage now = read_fitted_image(after.image_source(view), image);
+      ASSERT_EQ(now.pixels.size(), then.pixels.size());
+      if (encoding == "png" && size == 100) {
+        EXPECT_EQ(now.pixels, then.pixels);
+      }
+      for (std::size_t p = 0; p < now.pixels.size(); ++p)
+        ASSERT_NEAR(now.pixels[p], then.pixels[p], 4.0 / 255) << encoding << size << " " << p;
+    }
+  }
+}
+
 TEST_F(Pack, SmallerImagesThanPackedStayCloseToThoseOfTheOriginals) {
   for (std::size_t i = 0; i < 3; ++i) {
     GreyImage smooth = make_grey(100, 95);  // 48 x 45 in the pack, 20 x 19 and not 20 x 18
