@@ -24,6 +24,7 @@ constexpr Verb kVerbs[] = {
     {"audit", "prove that a manifest's files are whole and its splits do not leak", run_audit},
     {"import", "turn published weights into the start of a tower", nullptr},
     {"pretrain", "train a model on a manifest", nullptr},
+    {"finetune", "train a downstream task on a model and measure it", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},
     {"ablate", "train a design of runs and say what each part of the method is worth", nullptr},
     {"explain", "draw what a model does with one study", nullptr},
