@@ -39,7 +39,6 @@ class Linear(FinetuneTest):
         rows = self.rows(self.out / "results.jsonl")
         self.assertEqual({(row["task"], row["corpus"], row["split"], row["seed"]) for row in rows}, {("linear", "phantom", "test", 42)})
         self.assertEqual({row["metric"] for row in rows}, {"auroc", "average_precision", "accuracy", "f1_macro", "ece", "brier"})
-        self.assertEqual({row.get("population", "") for row in rows}, {"", "all"} if any(row.get("population") for row in rows) else {""})
         for row in rows:
             self.assertEqual(row["value"] is None, row.get("note", "").startswith("no "), row)
             self.assertTrue(all(len(row[key]) == 64 for key in ("weights_sha256", "preprocess_sha256", "split_sha256")))

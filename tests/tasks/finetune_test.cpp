@@ -248,7 +248,7 @@ class FinetuneTest : public ::testing::Test {
     return lines;
   }
 
-  SmallEvaluation small_{48, 6, set_split};
+  SmallEvaluation small_{48, 10, set_split};
   std::string log_;
 };
 
