@@ -25,6 +25,7 @@ constexpr Verb kVerbs[] = {
     {"pack", "put a manifest's images and reports into tar shards to train from", run_pack},
     {"import", "turn published weights into the start of a tower", nullptr},
     {"pretrain", "train a model on a manifest", nullptr},
+    {"finetune", "train a downstream task on a model and measure it", nullptr},
     {"evaluate", "measure a model on studies it was not trained on", nullptr},
     {"ablate", "train a design of runs and say what each part of the method is worth", nullptr},
     {"explain", "draw what a model does with one study", nullptr},

@@ -80,8 +80,10 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--out", evaluate.out, "folder for results.jsonl and report.html")->required();
   app.add_option("--root", evaluate.root,
                  "folder that image paths are relative to (default: the manifest's)");
-  app.add_option("--tasks", evaluate.tasks,
-                 "zero_shot, retrieval, grounding (default: these three), supervised, modules")
+  app.add_option(
+         "--tasks", evaluate.tasks,
+         "zero_shot, retrieval, grounding (default: these three), supervised, modules, and linear "
+         "or finetune of a model that biplane finetune made")
       ->delimiter(',');
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,

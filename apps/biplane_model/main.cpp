@@ -15,6 +15,8 @@ constexpr Verb kVerbs[] = {
     {"evaluate", "Measure a model on a manifest: zero-shot, retrieval, grounding", define_evaluate},
     {"explain", "Draw what a model does with one study", define_explain},
     {"demo", "Phantom, training, evaluation and report in one go", define_demo},
+    {"finetune", "Train a downstream task on a model, or on its frozen features, and measure it",
+     define_finetune},
     {"import", "Turn published weights into the start of a tower", define_import},
     {"pretrain", "Pre-train the two-view model on a manifest", define_pretrain},
 };

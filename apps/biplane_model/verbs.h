@@ -20,6 +20,7 @@ VerbRun define_ablate(CLI::App& app);
 VerbRun define_evaluate(CLI::App& app);
 VerbRun define_explain(CLI::App& app);
 VerbRun define_demo(CLI::App& app);
+VerbRun define_finetune(CLI::App& app);
 VerbRun define_import(CLI::App& app);
 VerbRun define_pretrain(CLI::App& app);
 

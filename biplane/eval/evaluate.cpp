@@ -7,10 +7,11 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
-#include "biplane/core/sha256.h"
 #include "biplane/corpus/exclusion.h"
 #include "biplane/eval/grounding.h"
+#include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/modules.h"
+#include "biplane/eval/origin.h"
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
 #include "biplane/eval/supervised.h"
@@ -37,10 +38,13 @@ std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::s
       evaluators.push_back(std::make_unique<SupervisedEvaluator>());
     } else if (task == "modules") {
       evaluators.push_back(std::make_unique<ModulesEvaluator>());
+    } else if (task == "linear" || task == "finetune") {
+      evaluators.push_back(std::make_unique<HeadEvaluator>(task));
     } else {
       throw Error(ErrorKind::kUsage,
                   "--tasks: '" + task +
-                      "' is none of: zero_shot, retrieval, grounding, supervised, modules");
+                      "' is none of: zero_shot, retrieval, grounding, supervised, modules, linear, "
+                      "finetune");
     }
   }
   return evaluators;
@@ -78,29 +82,8 @@ std::optional<PromptSet> choose_prompts(const EvaluateOptions& options,
   return best;
 }
 
-// RUN for RUN, RUN/model and RUN/checkpoints/step-N.
-fs::path run_of(const fs::path& model) {
-  fs::path folder = fs::weakly_canonical(model);
-  if (folder.filename().empty()) folder = folder.parent_path();
-  if (folder.filename() == "model") return folder.parent_path();
-  if (folder.parent_path().filename() == "checkpoints") return folder.parent_path().parent_path();
-  return folder;
-}
-
-std::string split_hash(const EvaluationInput& input) {
-  std::vector<std::string> ids;
-  for (const std::int64_t index : input.features.studies)
-    ids.push_back(input.manifest.summary(index).study_id);
-  std::sort(ids.begin(), ids.end());
-  std::string text;
-  for (const std::string& id : ids) text += id + "\n";
-  return sha256_hex(text);
-}
-
 std::string corpus_name(const EvaluateOptions& options) {
-  if (!options.corpus.empty()) return options.corpus;
-  const fs::path path = fs::weakly_canonical(options.manifest);
-  return (fs::is_directory(path) ? path : path.parent_path()).filename().string();
+  return options.corpus.empty() ? corpus_of(options.manifest) : options.corpus;
 }
 
 std::string split_text(const StudyFilter& filter) {
@@ -108,13 +91,9 @@ std::string split_text(const StudyFilter& filter) {
 }
 
 ResultOrigin make_origin(const EvaluateOptions& options, const EvaluationInput& input) {
-  ResultOrigin origin;
-  origin.run = run_of(options.model).filename().string();
-  origin.seed = input.engine.description().provenance.seed;
-  origin.weights_sha256 = input.engine.package().weights_sha256;
-  origin.preprocess_sha256 = input.engine.package().preprocess_sha256;
+  ResultOrigin origin =
+      model_origin(input.engine, options.model, input.manifest, input.features.studies);
   if (input.prompts != nullptr) origin.prompts_sha256 = input.prompts->sha256;
-  origin.split_sha256 = split_hash(input);
   origin.code = options.code;
   return origin;
 }

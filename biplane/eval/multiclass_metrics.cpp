@@ -6,6 +6,7 @@
 #include <string>
 
 #include "biplane/core/error.h"
+#include "biplane/eval/calibration.h"
 
 namespace biplane {
 
@@ -93,25 +94,28 @@ double MulticlassScores::log_loss() const {
   return sum / static_cast<double>(truth_.size());
 }
 
-double MulticlassScores::brier() const {
-  double sum = 0;
+std::optional<double> MulticlassScores::brier(Values weight) const {
+  double sum = 0, all = 0;
   for (std::size_t i = 0; i < truth_.size(); ++i) {
+    const double own = weight.empty() ? 1.0 : weight[i];
     for (std::int64_t c = 0; c < classes_; ++c) {
       const double error = probability(i, c) - (truth_[i] == c ? 1 : 0);
-      sum += error * error;
+      sum += own * error * error;
     }
+    all += own;
   }
-  return sum / static_cast<double>(truth_.size());
+  if (all <= 0) return std::nullopt;
+  return sum / all;
 }
 
-double MulticlassScores::ece15() const {
+std::optional<double> MulticlassScores::ece15(Values weight) const {
   std::vector<double> confidence;
   std::vector<std::uint8_t> right;
   for (std::size_t i = 0; i < truth_.size(); ++i) {
     confidence.push_back(probability(i, predicted_[i]));
     right.push_back(predicted_[i] == truth_[i] ? 1 : 0);
   }
-  return *biplane::ece15(confidence, right);
+  return biplane::ece15(confidence, right, weight);
 }
 
 }  // namespace biplane

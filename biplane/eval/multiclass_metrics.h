@@ -31,8 +31,10 @@ class MulticlassScores {
   // Of a class against the rest; undefined where either has no weight.
   std::optional<double> auroc(std::int64_t of, Values weight = {}) const;
   double log_loss() const;  // p clipped to [eps, 1 - eps]
-  double brier() const;     // mean over rows of the sum over classes of (p - y)^2
-  double ece15() const;     // of the highest probability against being right
+  // Mean over rows of the sum over classes of (p - y)^2; undefined without weight.
+  std::optional<double> brier(Values weight = {}) const;
+  // Of the highest probability against being right; undefined without weight.
+  std::optional<double> ece15(Values weight = {}) const;
 
  private:
   double probability(std::size_t row, std::int64_t of) const;

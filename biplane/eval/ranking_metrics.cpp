@@ -164,18 +164,6 @@ std::optional<YoudenPoint> youden(Values score, Flags positive) {
   return best;
 }
 
-std::optional<double> brier(Values probability, Flags positive) {
-  check_sizes(probability.size(), positive.size(), 0);
-  check_finite(probability);
-  if (probability.empty()) return std::nullopt;
-  double sum = 0;
-  for (std::size_t i = 0; i < probability.size(); ++i) {
-    const double error = probability[i] - (positive[i] != 0 ? 1.0 : 0.0);
-    sum += error * error;
-  }
-  return sum / static_cast<double>(probability.size());
-}
-
 std::optional<double> log_loss(Values probability, Flags positive) {
   check_sizes(probability.size(), positive.size(), 0);
   check_finite(probability);
@@ -186,23 +174,6 @@ std::optional<double> log_loss(Values probability, Flags positive) {
     const double p = std::clamp(probability[i], kEps, 1 - kEps);
     sum -= positive[i] != 0 ? std::log(p) : std::log1p(-p);
   }
-  return sum / static_cast<double>(probability.size());
-}
-
-std::optional<double> ece15(Values probability, Flags positive) {
-  check_sizes(probability.size(), positive.size(), 0);
-  check_finite(probability);
-  if (probability.empty()) return std::nullopt;
-  constexpr int kBins = 15;
-  std::vector<double> confidence(kBins, 0), truth(kBins, 0);
-  for (std::size_t i = 0; i < probability.size(); ++i) {
-    const int bin =
-        std::clamp(static_cast<int>(std::ceil(kBins * probability[i])) - 1, 0, kBins - 1);
-    confidence[bin] += probability[i];
-    truth[bin] += positive[i] != 0 ? 1 : 0;
-  }
-  double sum = 0;
-  for (int bin = 0; bin < kBins; ++bin) sum += std::abs(truth[bin] - confidence[bin]);
   return sum / static_cast<double>(probability.size());
 }
 

@@ -112,6 +112,16 @@ std::string auroc_table(std::span<const ResultRow> rows, const std::string& task
       });
 }
 
+// Of heads that tell classes which exclude each other.
+std::string accuracy_table(std::span<const ResultRow> rows) {
+  const auto all = select(rows, [](const ResultRow& row) {
+    return (row.task == "linear" || row.task == "finetune") && row.label == "all";
+  });
+  return cross_table(
+      "Classification, all classes", all, [](const ResultRow& row) { return row.metric; },
+      column_name, interval_text);
+}
+
 std::string retrieval_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) { return row.task == "retrieval"; });
   if (all.empty()) return {};
@@ -220,7 +230,9 @@ void append_results(const std::filesystem::path& file, std::span<const ResultRow
 }
 
 std::string result_table(std::span<const ResultRow> rows) {
-  return auroc_table(rows, "zero_shot", "Zero-shot classification") +
+  return auroc_table(rows, "linear", "Linear classification") +
+         auroc_table(rows, "finetune", "Fine-tuned classification") + accuracy_table(rows) +
+         auroc_table(rows, "zero_shot", "Zero-shot classification") +
          auroc_table(rows, "supervised", "Classification by the label head") +
          retrieval_table(rows) + grounding_table(rows) + modules_table(rows);
 }

@@ -6,6 +6,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
+#include "biplane/inference/model_text.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/mlm_input.h"
 #include "biplane/model/objective_state.h"
@@ -17,13 +18,6 @@ namespace biplane {
 namespace {
 
 namespace fs = std::filesystem;
-
-TextPipeline make_text(const ModelDescription& description) {
-  return {WordPieceTokenizer(description.vocabulary, description.tokenizer),
-          description.lexicon.empty() ? Lexicon::english()
-                                      : Lexicon::parse(description.lexicon, "the model's lexicon"),
-          description.provenance.masking, description.config.max_tokens};
-}
 
 // The label head of a model that has one.
 std::shared_ptr<Linear> make_label_head(const ModelPackage& package) {
@@ -74,7 +68,7 @@ struct Engine::BatchFeatures {
 
 Engine::Engine(ModelPackage package, const EngineOptions& options)
     : package_(std::move(package)),
-      text_(make_text(package_.description)),
+      text_(model_text(package_.description)),
       batch_(options.batch),
       threads_(options.threads) {
   if (batch_ < 1)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from program import ProgramTest, run_tests
 
-DESIGN = Path("configs/ablation.yaml")  # of `biplane ablate`; the others are of `biplane pretrain`
-CONFIGS = sorted(set(Path("configs").rglob("*.yaml")) - {DESIGN})
+DESIGN = Path("configs/ablation.yaml")  # of `biplane ablate`
+TASKS = sorted(Path("configs/tasks").glob("*.yaml"))  # of `biplane finetune`; the others are of `biplane pretrain`
+CONFIGS = sorted(set(Path("configs").rglob("*.yaml")) - {DESIGN} - set(TASKS))
 SIZES = {"paper": (224, 0), "strong": (224, 384)}  # image size, and that of the last steps
 # Parameters of the published towers (ViT-B/16 of CLIP, Swin-T, BERT-base) without heads.
 PUBLISHED = {"frontal": 85_799_424, "lateral": 27_519_354, "text": 107_719_680}
@@ -91,6 +92,45 @@ class Configs(ProgramTest):
         self.assertIn("switch_off", plan)
         self.assertIn("waits for factorial", plan)
         self.assertFalse((self.folder / "out").exists(), "--plan writes nothing")
+
+    def task(self, name):
+        """What a task's configuration comes to: "group.key" -> its text."""
+        text = self.expect_ok("finetune", "--config", Path("configs/tasks") / f"{name}.yaml", "--print-config")
+        values, group = {}, ""
+        for line in text.splitlines():
+            key, _, value = line.strip().partition(":")
+            group = "" if not line.startswith(" ") and value else key + "." if not value and not line.startswith(" ") else group
+            values[(group if line.startswith(" ") else "") + key] = value.strip().strip('"')
+        return values
+
+    def test_each_task_is_read_and_checked_and_says_what_it_is(self):
+        self.assertGreaterEqual(len(TASKS), 12)
+        for config in TASKS:
+            with self.subTest(config=str(config)):
+                resolved = self.expect_ok("finetune", "--config", config, "--print-config")
+                flat = self.folder / "flat.yaml"
+                flat.write_text(resolved)
+                self.assertEqual(self.expect_ok("finetune", "--config", flat, "--print-config"), resolved)
+                head = re.match(r"(?:#.*\n)+", config.read_text()).group()
+                self.assertIn(f"biplane finetune --config {config} ", head)
+                self.assertRegex(head, r"not measured yet|docs/tasks\.md", f"{config}: time and result")
+
+    def test_the_named_protocols_are_the_published_ones(self):
+        for corpus in ("chexpert", "rsna", "covidx"):
+            mgca = self.task(f"mgca_linear_{corpus}")
+            self.assertEqual([mgca[key] for key in ("task", "train.optimizer", "train.lr", "train.weight_decay", "train.batch", "train.epochs",
+                                                    "train.patience", "train.stop_on", "head.features", "data.fraction_rule")],
+                             ["linear", "adamw", "0.0005", "1e-06", "48", "50", "10", "loss", "tower", "published"])
+        self.assertEqual(self.task("mgca_linear_covidx")["labels.kind"], "multiclass")
+        for corpus, rate in {"chexpert": "0.03", "rsna": "0.01", "nih": "0.01", "covidx": "0.03"}.items():
+            ecamp = self.task(f"ecamp_linear_{corpus}")
+            self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "train.layer_decay", "augment.flip")],
+                             ["linear", "sgd", "0.9", rate, "1", "0.5"])
+        benchx = self.task("benchx_cls_chexpert")
+        self.assertEqual([benchx[key] for key in ("train.optimizer", "train.encoder_lr", "head.norm", "head.init", "train.stop_on")],
+                         ["sgd", "0.1", "layer", "normal", "metric"])
+        for name in ("mrm_ft_nih", "ecamp_ft_rsna"):
+            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.layer_decay")], ["finetune", "sgd", "1"])
 
 
 if __name__ == "__main__":

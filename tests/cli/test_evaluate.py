@@ -13,7 +13,7 @@ TEST_STUDIES = 12
 
 class Help(ProgramTest):
     def test_verbs_that_need_tensors_have_examples(self):
-        for verb in ("pretrain", "evaluate", "demo"):
+        for verb in ("pretrain", "finetune", "evaluate", "demo"):
             text = self.expect_ok(verb, "--help")
             self.assertRegex(text, rf"(?mi)^examples:?\n  biplane {verb} ")
             self.assertEqual(self.expect_ok("help", verb), text)

@@ -13,7 +13,7 @@ ROWS = ["s1,p1,a.png,b.png,Small left effusion.", "s2,p2,c.png,,No effusion.", "
 class Verbs(ProgramTest):
     def test_help_lists_the_verbs_and_each_has_its_own(self):
         text = self.expect_ok("--help")
-        for verb in ("demo", "phantom", "prepare", "label", "audit", "pack", "import", "pretrain", "evaluate", "ablate", "explain", "info"):
+        for verb in ("demo", "phantom", "prepare", "label", "audit", "pack", "import", "pretrain", "finetune", "evaluate", "ablate", "explain", "info"):
             self.assertIn(f"\n  {verb} ", text)
         for verb in ("phantom", "prepare", "label", "audit", "pack", "info"):
             self.assertIn("example", self.expect_ok(verb, "--help"))

@@ -1,0 +1,117 @@
+#include "biplane/eval/head_predictions.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+
+namespace biplane {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 34;
+
+Json head_line(const HeadPredictions& predictions) {
+  Json json;
+  json["task"] = predictions.task;
+  json["kind"] = predictions.kind;
+  json["classes"] = predictions.classes;
+  json["thresholds"] = predictions.thresholds;
+  Json columns = Json::array();
+  for (const PredictedColumn& column : predictions.columns)
+    columns.push_back(
+        {{"views", column.views}, {"population", column.population}, {"note", column.note}});
+  json["columns"] = columns;
+  return json;
+}
+
+Json study_line(const PredictedColumn& column, std::size_t row, std::size_t classes) {
+  Json json;
+  json["views"] = column.views;
+  json["population"] = column.population;
+  json["study"] = column.studies[row];
+  json["patient"] = column.patients[row];
+  Json probability = Json::array(), truth = Json::array();
+  for (std::size_t c = row * classes; c < (row + 1) * classes; ++c) {
+    probability.push_back(column.probability[c]);
+    truth.push_back(std::isnan(column.truth[c]) ? Json(nullptr) : Json(column.truth[c]));
+  }
+  json["probability"] = probability;
+  json["truth"] = truth;
+  return json;
+}
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+HeadPredictions parse_head(const Json& json) {
+  HeadPredictions predictions;
+  predictions.task = json.at("task");
+  predictions.kind = json.at("kind");
+  predictions.classes = json.at("classes").get<std::vector<std::string>>();
+  predictions.thresholds = json.at("thresholds").get<std::vector<double>>();
+  for (const Json& one : json.at("columns")) {
+    PredictedColumn& column = predictions.columns.emplace_back();
+    column.views = one.at("views");
+    column.population = one.at("population");
+    column.note = one.at("note");
+  }
+  return predictions;
+}
+
+void add_study(const Json& json, HeadPredictions& predictions) {
+  for (PredictedColumn& column : predictions.columns) {
+    if (column.views != json.at("views") || column.population != json.at("population")) continue;
+    const Json &probability = json.at("probability"), &truth = json.at("truth");
+    if (probability.size() != predictions.classes.size() || truth.size() != probability.size())
+      throw Error(ErrorKind::kBadContent, "one number a class is needed");
+    column.studies.push_back(json.at("study"));
+    column.patients.push_back(json.at("patient"));
+    for (const Json& value : probability) column.probability.push_back(value.get<double>());
+    for (const Json& value : truth)
+      column.truth.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN()
+                                             : value.get<double>());
+    return;
+  }
+  throw Error(ErrorKind::kBadContent, "a column that the first line does not name");
+}
+
+}  // namespace
+
+void write_predictions(const std::filesystem::path& file, const HeadPredictions& predictions) {
+  write_file_atomically(file, [&](std::ostream& out) {
+    out << text_of(head_line(predictions));
+    for (const PredictedColumn& column : predictions.columns) {
+      for (std::size_t row = 0; row < column.studies.size(); ++row)
+        out << text_of(study_line(column, row, predictions.classes.size()));
+    }
+  });
+}
+
+HeadPredictions read_predictions(const std::filesystem::path& file) {
+  std::istringstream lines(read_file(file, kMaxBytes));
+  HeadPredictions predictions;
+  std::int64_t number = 0;
+  try {
+    for (std::string line; std::getline(lines, line);) {
+      const Json json = Json::parse(line);
+      if (++number == 1) {
+        predictions = parse_head(json);
+      } else {
+        add_study(json, predictions);
+      }
+    }
+    if (number == 0) throw Error(ErrorKind::kBadContent, "is empty");
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::kBadContent,
+                file.string() + ": line " + std::to_string(number) + ": " + error.what());
+  }
+  return predictions;
+}
+
+}  // namespace biplane

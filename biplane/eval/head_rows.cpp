@@ -1,0 +1,281 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "biplane/core/parallel.h"
+#include "biplane/eval/calibration.h"
+#include "biplane/eval/head_predictions.h"
+#include "biplane/eval/multiclass_metrics.h"
+
+namespace biplane {
+namespace {
+
+constexpr double kDefaultThreshold = 0.5;
+
+using Statistic = std::function<std::optional<double>(Values)>;
+
+// A figure, how it is computed from weights of its rows, and what it rests on.
+struct Figure {
+  std::string metric, label;
+  Statistic statistic;
+  std::int64_t n = 0;
+  std::optional<std::int64_t> positives{};
+  std::string note{};  // why it is undefined; empty: it is defined
+};
+
+// The rows of one class whose label is known.
+struct ClassRows {
+  std::vector<double> probability;
+  std::vector<std::uint8_t> positive;
+  std::vector<std::size_t> rows;  // of the column
+  std::int64_t positives = 0;
+  std::int64_t n() const { return static_cast<std::int64_t>(rows.size()); }
+};
+
+ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes) {
+  ClassRows known;
+  for (std::size_t row = 0; row < column.patients.size(); ++row) {
+    const double truth = column.truth[row * classes + of];
+    if (std::isnan(truth)) continue;
+    known.probability.push_back(column.probability[row * classes + of]);
+    known.positive.push_back(truth == 1 ? 1 : 0);
+    known.rows.push_back(row);
+    known.positives += truth == 1;
+  }
+  return known;
+}
+
+// Weights of a column's rows as those of a class.
+std::vector<double> pick(Values weight, const std::vector<std::size_t>& rows) {
+  std::vector<double> picked;
+  for (const std::size_t row : rows) picked.push_back(weight[row]);
+  return picked;
+}
+
+std::string undefined_note(const ClassRows& known) {
+  if (known.n() == 0) return "no study of this column has a known label";
+  if (known.positives == 0) return "no positive study";
+  return known.positives == known.n() ? "no negative study" : "";
+}
+
+// The figures of one class; `threshold`: null for classes that exclude each other.
+std::vector<Figure> class_figures(std::shared_ptr<const ClassRows> known, const std::string& name,
+                                  const double* threshold) {
+  const auto ranked = std::make_shared<RankedScores>(known->probability, known->positive);
+  const auto on = [known](auto statistic) -> Statistic {
+    return [known, statistic](Values weight) -> std::optional<double> {
+      return statistic(pick(weight, known->rows));
+    };
+  };
+  std::vector<std::pair<std::string, Statistic>> wanted = {
+      {"auroc", on([ranked](const auto& weight) { return ranked->auroc(weight); })},
+      {"average_precision",
+       on([ranked](const auto& weight) { return ranked->average_precision(weight); })}};
+  if (threshold) {
+    const auto counts = [known, at = *threshold](const std::vector<double>& weight) {
+      return confusion(known->probability, known->positive, at, weight);
+    };
+    wanted.emplace_back("accuracy",
+                        on([counts](const auto& weight) { return accuracy(counts(weight)); }));
+    wanted.emplace_back("f1_macro", on([counts](const auto& weight) {
+                          return std::optional<double>(macro_f1(counts(weight)));
+                        }));
+    wanted.emplace_back("ece", on([known](const auto& weight) {
+                          return ece15(known->probability, known->positive, weight);
+                        }));
+    wanted.emplace_back("brier", on([known](const auto& weight) {
+                          return brier(known->probability, known->positive, weight);
+                        }));
+  }
+  std::vector<Figure> figures;
+  for (auto& [metric, statistic] : wanted)
+    figures.push_back(
+        {metric, name, statistic, known->n(), known->positives, undefined_note(*known)});
+  return figures;
+}
+
+// Rows of a column that are of one class, with all their probabilities.
+struct MulticlassRows {
+  std::vector<std::size_t> rows;
+  std::unique_ptr<MulticlassScores> scores;  // null without rows
+};
+
+MulticlassRows multiclass_rows(const PredictedColumn& column, std::size_t classes) {
+  MulticlassRows result;
+  std::vector<std::int64_t> truth;
+  std::vector<double> probability;
+  for (std::size_t row = 0; row < column.patients.size(); ++row) {
+    const auto begin = column.truth.begin() + static_cast<std::ptrdiff_t>(row * classes),
+               end = begin + static_cast<std::ptrdiff_t>(classes);
+    const auto of = std::find(begin, end, 1.0);
+    if (of == end) continue;
+    truth.push_back(of - begin);
+    const auto first = column.probability.begin() + static_cast<std::ptrdiff_t>(row * classes);
+    probability.insert(probability.end(), first, first + static_cast<std::ptrdiff_t>(classes));
+    result.rows.push_back(row);
+  }
+  if (!truth.empty())
+    result.scores =
+        std::make_unique<MulticlassScores>(truth, probability, static_cast<std::int64_t>(classes));
+  return result;
+}
+
+std::vector<Figure> exclusive_figures(const PredictedColumn& column, std::size_t classes) {
+  const auto data = std::make_shared<const MulticlassRows>(multiclass_rows(column, classes));
+  const std::string note = data->scores ? "" : "no study of this column has a known label";
+  const auto on = [data](auto statistic) -> Statistic {
+    return [data, statistic](Values weight) -> std::optional<double> {
+      return statistic(*data->scores, pick(weight, data->rows));
+    };
+  };
+  const auto n = static_cast<std::int64_t>(data->rows.size());
+  std::vector<Figure> figures;
+  const auto add = [&](const char* metric, Statistic statistic) {
+    figures.push_back({metric, "all", std::move(statistic), n, {}, note});
+  };
+  add("accuracy", on([](const auto& scores, const auto& w) { return scores.accuracy(w); }));
+  add("f1_macro", on([](const auto& scores, const auto& w) {
+        return std::optional<double>(scores.macro_f1(true, w));
+      }));
+  add("ece", on([](const auto& scores, const auto& w) { return scores.ece15(w); }));
+  add("brier", on([](const auto& scores, const auto& w) { return scores.brier(w); }));
+  return figures;
+}
+
+std::vector<Figure> column_figures(const HeadPredictions& head, const PredictedColumn& column) {
+  const std::size_t classes = head.classes.size();
+  const bool multilabel = head.kind == "multilabel";
+  std::vector<Figure> figures;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const auto known = std::make_shared<const ClassRows>(class_rows(column, c, classes));
+    const double* threshold = multilabel ? &head.thresholds.at(c) : nullptr;
+    for (Figure& figure : class_figures(known, head.classes[c], threshold))
+      figures.push_back(std::move(figure));
+  }
+  if (!multilabel) {
+    for (Figure& figure : exclusive_figures(column, classes)) figures.push_back(std::move(figure));
+  }
+  return figures;
+}
+
+ResultRow make_row(const HeadPredictions& head, const PredictedColumn& column) {
+  ResultRow row;
+  row.task = head.task;
+  row.views = column.views;
+  row.population = column.population;
+  return row;
+}
+
+// The mean of a metric over its defined classes.
+ResultRow macro_row(const std::vector<ResultRow>& rows, const std::string& metric,
+                    ResultRow macro) {
+  macro.metric = metric;
+  macro.label = "macro";
+  std::vector<Replicates> repeats;
+  double sum = 0;
+  std::int64_t undefined = 0;
+  for (const ResultRow& row : rows) {
+    if (row.metric != metric || row.label == "all") continue;
+    macro.n = std::max(macro.n, row.n);
+    if (!row.value) {
+      ++undefined;
+      continue;
+    }
+    sum += *row.value;
+    repeats.push_back(row.repeats);
+  }
+  if (repeats.empty()) {
+    macro.note = "no class is defined";
+    return macro;
+  }
+  macro.value = sum / static_cast<double>(repeats.size());
+  set_repeats(macro, mean_of(repeats));
+  if (undefined > 0)
+    macro.note = std::to_string(undefined) + " classes are undefined and left out of the mean";
+  return macro;
+}
+
+std::vector<ResultRow> column_rows(const HeadPredictions& head, const PredictedColumn& column,
+                                   const BootstrapOptions& options, int threads) {
+  std::vector<Figure> figures = column_figures(head, column);
+  const PatientBootstrap bootstrap(column.patients, options);
+  const std::vector<double> ones(column.patients.size(), 1.0);
+  std::vector<ResultRow> rows(figures.size(), make_row(head, column));
+  parallel_for(static_cast<std::int64_t>(figures.size()), threads, [&](std::int64_t i) {
+    const Figure& figure = figures[static_cast<std::size_t>(i)];
+    ResultRow& row = rows[static_cast<std::size_t>(i)];
+    row.metric = figure.metric;
+    row.label = figure.label;
+    row.n = figure.n;
+    row.positives = figure.positives;
+    row.note = figure.note;
+    if (!figure.note.empty()) return;
+    row.value = figure.statistic(ones);
+    set_repeats(row, bootstrap.replicate(figure.statistic));
+  });
+  std::vector<ResultRow> all;
+  std::vector<std::string> metrics;
+  for (const ResultRow& row : rows) {
+    if (row.label != "all" &&
+        std::find(metrics.begin(), metrics.end(), row.metric) == metrics.end())
+      metrics.push_back(row.metric);
+  }
+  for (const std::string& metric : metrics)
+    all.push_back(macro_row(rows, metric, make_row(head, column)));
+  all.insert(all.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
+  return all;
+}
+
+}  // namespace
+
+std::vector<ResultRow> head_rows(const HeadPredictions& predictions,
+                                 const BootstrapOptions& bootstrap, int threads) {
+  std::vector<ResultRow> rows;
+  for (const PredictedColumn& column : predictions.columns) {
+    if (!column.note.empty()) {
+      ResultRow row = make_row(predictions, column);
+      const bool multilabel = predictions.kind == "multilabel";
+      row.metric = multilabel ? "auroc" : "accuracy";
+      row.label = multilabel ? "macro" : "all";
+      row.note = column.note;
+      rows.push_back(std::move(row));
+      continue;
+    }
+    for (ResultRow& row : column_rows(predictions, column, bootstrap, threads))
+      rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<double> youden_thresholds(const PredictedColumn& column, std::size_t classes) {
+  std::vector<double> thresholds;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const ClassRows known = class_rows(column, c, classes);
+    const auto point = youden(known.probability, known.positive);
+    thresholds.push_back(point && point->threshold ? *point->threshold : kDefaultThreshold);
+  }
+  return thresholds;
+}
+
+std::optional<double> selection_metric(const PredictedColumn& column, const std::string& kind,
+                                       std::size_t classes) {
+  if (kind == "multiclass") {
+    const MulticlassRows data = multiclass_rows(column, classes);
+    return data.scores ? data.scores->accuracy() : std::nullopt;
+  }
+  double sum = 0;
+  std::int64_t defined = 0;
+  for (std::size_t c = 0; c < classes; ++c) {
+    const ClassRows known = class_rows(column, c, classes);
+    const auto area = auroc(known.probability, known.positive);
+    sum += area.value_or(0);
+    defined += area.has_value();
+  }
+  if (defined == 0) return std::nullopt;
+  return sum / static_cast<double>(defined);
+}
+
+}  // namespace biplane

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "biplane/data/dataset.h"
+#include "biplane/eval/head_predictions.h"
+#include "biplane/inference/task_features.h"
+#include "biplane/tasks/downstream_task.h"
+#include "biplane/tasks/fit.h"
+
+namespace biplane {
+
+// Features of a frozen encoder, computed once for all seeds.
+struct FrozenFeatures {
+  StudyParts train, select;
+};
+
+// Training of a classifier with one seed.
+class ClassifierTraining {
+ public:
+  explicit ClassifierTraining(const SeedJob& job);
+
+  // Whether the encoder's features stay as they are, so that they are computed once.
+  bool on_features() const;
+  // Trains the head on features; fills `frozen` where it is empty and takes what is there (init
+  // random: features of each seed are its own).
+  FitResult fit_features(std::optional<FrozenFeatures>& frozen);
+  // Trains through the encoder, which learns too unless the task is linear.
+  FitResult fit_encoder();
+  // Chooses the operating points on the studies that select and writes RUN/model.
+  void save();
+
+ private:
+  std::unique_ptr<StudyDataset> dataset(const std::vector<std::int64_t>& studies,
+                                        bool training) const;
+  StudyParts encode(const StudyDataset& dataset, const char* what) const;
+  FitJob make_job() const;
+  void add_encoder(std::vector<OptimizedParameter>& parameters) const;
+  SelectionScore score(const StudyParts& parts);
+  torch::Tensor targets(const std::vector<std::int64_t>& studies) const;
+  double encoder_gradient(const StudyBatch& batch, const torch::Tensor& targets, std::int64_t epoch,
+                          const std::vector<torch::Tensor>& parameters) const;
+  TaskDescription description(std::vector<double> thresholds) const;
+
+  const SeedJob& job_;
+  ClassifierConfig classifier_;
+  std::shared_ptr<MultiviewModel> model_;
+  std::shared_ptr<ClassifierHead> head_;
+  PredictedColumn selected_;  // of the last selection
+};
+
+}  // namespace biplane

@@ -1,0 +1,189 @@
+#include "biplane/tasks/finetune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "biplane/core/config.h"
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/eval/origin.h"
+#include "biplane/inference/task_model.h"
+#include "biplane/tasks/classification.h"
+#include "biplane/tasks/seed_mean.h"
+#include "biplane/train/config_keys.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kResults = "results.jsonl";
+
+// The task of that name (checked before): where a task with another head joins.
+DownstreamTask task_of(const FinetuneConfig&) { return classification_task(); }
+
+TaskData read_data(const FinetuneConfig& config, const FinetuneOptions& options,
+                   const DownstreamTask& task) {
+  TaskData data;
+  data.manifest = std::make_shared<const Manifest>(Manifest::read(options.manifest, options.root));
+  data.studies = choose_task_studies(*data.manifest, config.data);
+  data.corpus = options.corpus.empty() ? corpus_of(options.manifest) : options.corpus;
+  task.prepare(config, data);
+  return data;
+}
+
+bool is_done(const fs::path& run) {
+  return fs::exists(run / "state") && read_file(run / "state") == "done\n" &&
+         fs::exists(run / "model");
+}
+
+// Throws unless a finished run did what this call would do.
+void check_finished(const fs::path& run, const FinetuneConfig& config, const StartModel& start,
+                    const TaskData& data) {
+  FinetuneConfig before;
+  load_config(ConfigTree::read(run / "config.yaml"), before);
+  check_same_config(config_keys(before), config_keys(config), run);
+  const std::optional<TaskDescription> task = read_task(run / "model");
+  if (!task) throw Error(ErrorKind::kBadContent, run.string() + ": model/ has no task.json");
+  const auto require = [&](const std::string& there, const std::string& here, const char* what) {
+    if (there == here) return;
+    throw Error(ErrorKind::kUsage, run.string() + ": is done with another " + what +
+                                       "; use another --out or the same one");
+  };
+  require(task->start.weights_sha256, start.weights_sha256, "--model");
+  require(task->start.train_sha256, ordered_ids_sha256(*data.manifest, data.studies.train),
+          "choice of training studies");
+  require(task->start.select_sha256, ordered_ids_sha256(*data.manifest, data.studies.select),
+          "choice of studies that select");
+}
+
+// One call of finetune().
+class Finetuning {
+ public:
+  Finetuning(const FinetuneConfig& config, const FinetuneOptions& options, const TrainHooks& hooks)
+      : config_(config),
+        options_(options),
+        hooks_(hooks),
+        start_(read_start(options.model, config)),
+        task_(task_of(config)),
+        data_(read_data(config, options, task_)),
+        bootstrap_{.repeats = options.bootstrap} {}
+
+  FinetuneResult run() {
+    FinetuneResult result;
+    result.notes = data_.studies.notes;
+    const bool several = !options_.seeds.empty();
+    std::vector<SeedRows> seeds;
+    for (const std::int64_t seed : several ? options_.seeds : std::vector{config_.seed}) {
+      FinetuneConfig own = config_;
+      own.seed = seed;
+      const fs::path run = several ? options_.out / fmt::format("seed-{}", seed) : options_.out;
+      auto rows = is_done(run) ? finished(run, own) : trained(run, own);
+      if (!rows) {
+        result.outcome = TrainOutcome::kCheckpointed;
+        return result;
+      }
+      seeds.push_back(std::move(*rows));
+    }
+    result.results_file = options_.out / kResults;
+    if (several) {
+      add_means(seeds, result);
+    } else {
+      result.rows = std::move(seeds.front().rows);
+      for (const ResultRow& row : result.rows) result.lines.push_back(result_to_json(row, origin_));
+    }
+    return result;
+  }
+
+ private:
+  SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
+    for (ResultRow& row : rows) {
+      row.corpus = data_.corpus;
+      row.split = "test";
+    }
+    const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
+    origin_ = model_origin(engine, run, *data_.manifest, data_.studies.test);
+    origin_.code = options_.code;
+    return {seed, origin_.weights_sha256, std::move(rows)};
+  }
+
+  std::optional<SeedRows> finished(const fs::path& run, const FinetuneConfig& config) {
+    check_finished(run, config, start_, data_);
+    hooks_.log(run.string() + ": is done");
+    return complete(run, config.seed, task_.reread(run, bootstrap_, options_.threads));
+  }
+
+  // Nothing where it was stopped.
+  std::optional<SeedRows> trained(const fs::path& run, const FinetuneConfig& config) {
+    RunFolder folder({run, hooks_.wall_seconds, hooks_.log});
+    folder.start(print_config(config), 0);
+    const SeedJob job{config, start_, data_, folder, hooks_, options_.threads};
+    folder.log(fmt::format("{}: {} studies to train on, {} select, {} test", config.task,
+                           data_.studies.train.size(), data_.studies.select.size(),
+                           data_.studies.test.size()));
+    for (const std::string& note : data_.studies.notes) folder.log(note);
+    try {
+      if (!task_.train(job)) {
+        folder.log("stopped on request; the same command does this seed again");
+        folder.set_state("checkpointed");
+        return std::nullopt;
+      }
+      SeedRows rows = complete(run, config.seed, task_.measure(job, bootstrap_));
+      append_results(run / kResults, rows.rows, origin_);
+      folder.set_state("done");
+      return rows;
+    } catch (const std::exception& error) {
+      folder.log(std::string("failed: ") + error.what(), /*quiet=*/true);
+      folder.set_state("failed");
+      throw;
+    }
+  }
+
+  void add_means(const std::vector<SeedRows>& seeds, FinetuneResult& result) {
+    result.rows = seed_means(seeds);
+    origin_.run = fs::weakly_canonical(options_.out).filename().string();
+    for (const ResultRow& row : result.rows)
+      result.lines.push_back(seed_mean_to_json(row, origin_, seeds));
+    const std::string before =
+        fs::exists(result.results_file) ? read_file(result.results_file) : std::string();
+    std::set<std::string> there;
+    std::istringstream lines(before);
+    for (std::string line; std::getline(lines, line);) there.insert(line);
+    LineAppender appender(result.results_file);
+    for (const std::string& line : result.lines) {
+      if (!there.contains(line)) appender.append(line);
+    }
+  }
+
+  FinetuneConfig config_;
+  const FinetuneOptions& options_;
+  const TrainHooks& hooks_;
+  StartModel start_;
+  DownstreamTask task_;
+  TaskData data_;
+  BootstrapOptions bootstrap_;
+  ResultOrigin origin_;  // of the seed at hand
+};
+
+void check_options(const FinetuneOptions& options) {
+  if (options.bootstrap < 1) throw Error(ErrorKind::kUsage, "--bootstrap must be 1 or more");
+  const std::set<std::int64_t> seeds(options.seeds.begin(), options.seeds.end());
+  if (seeds.size() != options.seeds.size() || (!seeds.empty() && *seeds.begin() < 0))
+    throw Error(ErrorKind::kUsage, "--seeds: each must be 0 or more and stand there once");
+}
+
+}  // namespace
+
+FinetuneResult finetune(const FinetuneConfig& config, const FinetuneOptions& options,
+                        const TrainHooks& hooks) {
+  check_finetune_config(config);
+  check_options(options);
+  return Finetuning(config, options, hooks).run();
+}
+
+}  // namespace biplane

@@ -1,0 +1,96 @@
+#include "biplane/tasks/finetune_config.h"
+
+#include <fmt/format.h>
+
+#include "biplane/core/error.h"
+#include "biplane/core/one_of.h"
+
+namespace biplane {
+namespace {
+
+void require(bool holds, const std::string& message) {
+  if (!holds) throw Error(ErrorKind::kUsage, message);
+}
+
+template <class Number>
+void require_between(const std::string& key, Number value, Number low, Number high) {
+  require(value >= low && value <= high,
+          fmt::format("{} = {}: must be {} to {}", key, value, low, high));
+}
+
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
+constexpr double kMuch = 1e9;
+
+void check_data(const TaskDataConfig& data) {
+  require_one_of("data.views", data.views, {"frontal", "lateral", "both"});
+  require(data.select != "test",
+          "data.select = test: studies of the split test choose neither epochs nor thresholds; use "
+          "validate, or holdout for a share of the training patients");
+  require_one_of("data.select", data.select, {"validate", "holdout"});
+  require(data.select != "holdout" || (data.holdout > 0 && data.holdout < 1),
+          fmt::format("data.holdout = {}: must be between 0 and 1", data.holdout));
+  require(data.fraction > 0 && data.fraction <= 1,
+          fmt::format("data.fraction = {}: must be above 0 and at most 1", data.fraction));
+  require_one_of("data.fraction_rule", data.fraction_rule, {"published", "study"});
+  require_between<std::int64_t>("data.workers", data.workers, 0, 1024);
+  require_between<std::int64_t>("data.prefetch", data.prefetch, 1, 1024);
+  require_between<std::int64_t>("data.cache_mib", data.cache_mib, 0, kMost);
+}
+
+void check_head(const FinetuneConfig& config) {
+  const TaskHeadConfig& head = config.head;
+  require_one_of("head.features", head.features, {"tower", "projected"});
+  require_one_of("head.norm", head.norm, {"none", "layer", "standard"});
+  require_one_of("head.init", head.init, {"zero", "uniform", "normal"});
+  require_between("head.init_std", head.init_std, 0.0, kMuch);
+  require(
+      head.norm != "standard" || (config.task == "linear" && !config.augment.any()),
+      "head.norm = standard: needs features that stay as they are: task linear without augment");
+}
+
+void check_fit(const FitConfig& fit) {
+  require_one_of("train.optimizer", fit.optimizer, {"adamw", "sgd"});
+  require(fit.lr > 0 && fit.lr < kMuch, fmt::format("train.lr = {}: must be above 0", fit.lr));
+  require(fit.momentum >= 0 && fit.momentum < 1,
+          fmt::format("train.momentum = {}: must be 0 to below 1", fit.momentum));
+  require_between("train.weight_decay", fit.weight_decay, 0.0, kMuch);
+  require(fit.layer_decay > 0 && fit.layer_decay <= 1,
+          fmt::format("train.layer_decay = {}: must be above 0 and at most 1", fit.layer_decay));
+  require(fit.encoder_lr > 0 && fit.encoder_lr < kMuch,
+          fmt::format("train.encoder_lr = {}: must be above 0", fit.encoder_lr));
+  require_between<std::int64_t>("train.steps", fit.steps, 0, kMost);
+  require_between<std::int64_t>("train.epochs", fit.epochs, 1, kMost);
+  require_between<std::int64_t>("train.batch", fit.batch, 1, kMost);
+  require_one_of("train.schedule", fit.schedule, {"constant", "cosine"});
+  require_between<std::int64_t>("train.warmup", fit.warmup, 0, kMost);
+  require_between("train.clip", fit.clip, 0.0, kMuch);
+  require_one_of("train.stop_on", fit.stop_on, {"loss", "metric"});
+  require_between<std::int64_t>("train.patience", fit.patience, 0, kMost);
+  require_between<std::int64_t>("train.select_every", fit.select_every, 1, kMost);
+  require_between<std::int64_t>("train.select_from", fit.select_from, 1, kMost);
+  require_between<std::int64_t>("train.threads", fit.threads, 0, 1024);
+}
+
+void check_augment(const AugmentConfig& augment) {
+  const std::vector<double>& scale = augment.crop_scale;
+  require(
+      scale.empty() || (scale.size() == 2 && scale[0] > 0 && scale[0] <= scale[1] && scale[1] <= 1),
+      "augment.crop_scale: needs two shares of the area, above 0 and at most 1, in order");
+  require_between("augment.crop_ratio", augment.crop_ratio, 1.0, 100.0);
+  require_between("augment.flip", augment.flip, 0.0, 1.0);
+}
+
+}  // namespace
+
+void check_finetune_config(const FinetuneConfig& config) {
+  require_one_of("task", config.task, {"linear", "finetune"});
+  require_one_of("init", config.init, {"pretrained", "random"});
+  require(config.seed >= 0, fmt::format("seed = {}: 0 or more is needed", config.seed));
+  check_data(config.data);
+  check_task_labels(config.labels);
+  check_head(config);
+  check_fit(config.train);
+  check_augment(config.augment);
+}
+
+}  // namespace biplane

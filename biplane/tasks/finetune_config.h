@@ -1,0 +1,157 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "biplane/corpus/task_labels.h"
+
+namespace biplane {
+
+// Which studies a downstream task learns from and is measured on; the keys `data.<name>`. It
+// always trains on the split train and is measured on the split test.
+struct TaskDataConfig {
+  std::string views = "frontal";  // frontal, lateral; both: every study with at least one of them
+  // What chooses the epoch and the operating points: the split `validate`, or `holdout`, a share of
+  // the training patients. Never the split test.
+  std::string select = "validate";
+  double holdout = 0.1;   // of the training patients, where select is holdout
+  double fraction = 1.0;  // of the training studies with labels to use
+  // Which: published, pandas' sample(frac=fraction, random_state=42) of those with the view in the
+  // order of the manifest; study, the first ones by a hash of the study's name, so that a smaller
+  // fraction is part of a larger one.
+  std::string fraction_rule = "published";
+  bool allow_leak = false;  // go on where patients of the test split are trained on or select
+  std::int64_t workers = 2;
+  std::int64_t prefetch = 4;
+  std::int64_t cache_mib = 1024;
+
+  template <class V>
+  void visit(V& v) {
+    v.field("views", views);
+    v.field("select", select);
+    v.field("holdout", holdout);
+    v.field("fraction", fraction);
+    v.field("fraction_rule", fraction_rule);
+    v.field("allow_leak", allow_leak);
+    v.field("workers", workers);
+    v.field("prefetch", prefetch);
+    v.field("cache_mib", cache_mib);
+  }
+};
+
+// What stands on the encoder; the keys `head.<name>`.
+struct TaskHeadConfig {
+  // tower: the towers' own global features, before projection or adapter; of both views side by
+  // side. projected: the shared width D; of both views the model's fusion.
+  std::string features = "tower";
+  // none; layer: a learned layer norm; standard: less the mean and over the standard deviation of
+  // the training features (linear only)
+  std::string norm = "none";
+  std::string init = "zero";  // zero; uniform, LibTorch's own; normal of init_std
+  double init_std = 0.02;
+
+  template <class V>
+  void visit(V& v) {
+    v.field("features", features);
+    v.field("norm", norm);
+    v.field("init", init);
+    v.field("init_std", init_std);
+  }
+};
+
+// How it is trained; the keys `train.<name>`.
+struct FitConfig {
+  std::string optimizer = "adamw";  // adamw, sgd
+  double lr = 5e-4;
+  double momentum = 0.9;  // of sgd
+  double weight_decay = 1e-6;
+  double layer_decay = 1.0;  // factor of the learning rate from one layer to the one below it
+  double encoder_lr = 1.0;   // factor of the encoder's learning rate
+  std::int64_t steps = 0;    // optimizer steps; 0: epochs decides
+  std::int64_t epochs = 50;  // passes over the training studies, where steps is 0
+  std::int64_t batch = 48;   // studies; a smaller training set is one batch
+  std::string schedule = "constant";  // constant, cosine (to 0); both after the warm-up
+  std::int64_t warmup = 0;            // steps
+  double clip = 0.0;                  // bound of the global gradient norm; 0: off
+  std::string stop_on = "loss";       // loss, metric (macro AUROC; multiclass: accuracy)
+  std::int64_t patience = 10;         // selections without a better one that end the run; 0: never
+  std::int64_t select_every = 1;      // epochs between selections
+  std::int64_t select_from = 1;       // first epoch with one
+  std::int64_t threads = 0;           // that share a step; 0: one per core
+
+  template <class V>
+  void visit(V& v) {
+    v.field("optimizer", optimizer);
+    v.field("lr", lr);
+    v.field("momentum", momentum);
+    v.field("weight_decay", weight_decay);
+    v.field("layer_decay", layer_decay);
+    v.field("encoder_lr", encoder_lr);
+    v.field("steps", steps);
+    v.field("epochs", epochs);
+    v.field("batch", batch);
+    v.field("schedule", schedule);
+    v.field("warmup", warmup);
+    v.field("clip", clip);
+    v.field("stop_on", stop_on);
+    v.field("patience", patience);
+    v.field("select_every", select_every);
+    v.field("select_from", select_from);
+    v.field("threads", threads);
+  }
+};
+
+// What training images go through; the keys `augment.<name>`. Of a study every view alike is drawn
+// on its own. With any of these a linear head is trained through the frozen encoder instead of on
+// features that were computed once.
+struct AugmentConfig {
+  bool random_crop = false;  // of the model's own preprocessing, instead of the centred one
+  // RandomResizedCrop: shares of the image's area, smallest and largest, whose square root is then
+  // resized to the input; empty: off
+  std::vector<double> crop_scale;
+  double crop_ratio = 4.0 / 3.0;  // largest ratio of its sides, also of the other way round
+  // Probability of a left-right flip. It exchanges the sides of the body; published protocols have
+  // it.
+  double flip = 0.0;
+
+  bool any() const { return random_crop || !crop_scale.empty() || flip > 0; }
+
+  template <class V>
+  void visit(V& v) {
+    v.field("random_crop", random_crop);
+    v.field("crop_scale", crop_scale);
+    v.field("crop_ratio", crop_ratio);
+    v.field("flip", flip);
+  }
+};
+
+// A downstream task: the file that `biplane finetune --config` reads.
+struct FinetuneConfig {
+  std::string task = "linear";  // linear: the encoder stays as it is; finetune: all of it learns
+  std::string init =
+      "pretrained";        // pretrained: the model's weights; random: only its architecture
+  std::int64_t seed = 42;  // of order, augmentation and random weights
+  TaskDataConfig data;
+  TaskLabels labels;
+  TaskHeadConfig head;
+  FitConfig train;
+  AugmentConfig augment;
+
+  template <class V>
+  void visit(V& v) {
+    v.field("task", task);
+    v.field("init", init);
+    v.field("seed", seed);
+    v.field("data", data);
+    v.field("labels", labels);
+    v.field("head", head);
+    v.field("train", train);
+    v.field("augment", augment);
+  }
+};
+
+// Throws Error kUsage naming the first key whose value cannot be used.
+void check_finetune_config(const FinetuneConfig& config);
+
+}  // namespace biplane

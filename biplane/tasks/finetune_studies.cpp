@@ -1,0 +1,159 @@
+#include "biplane/tasks/finetune_studies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "biplane/core/error.h"
+#include "biplane/core/random.h"
+#include "biplane/core/sha256.h"
+#include "biplane/corpus/published_splits.h"
+#include "biplane/corpus/selection.h"
+#include "biplane/corpus/splits.h"
+
+namespace biplane {
+namespace {
+
+constexpr std::uint32_t kFractionSeed = 42;  // of the published rule
+// Fixed, so that all seeds of a task are selected by the same patients.
+constexpr std::uint64_t kHoldoutSeed = 0;
+
+std::vector<std::int64_t> with_views(const Manifest& manifest, const TaskDataConfig& config,
+                                     const char* split) {
+  std::vector<std::int64_t> chosen;
+  for (const std::int64_t index : select_studies(manifest, {.split = split})) {
+    if (has_views(manifest.summary(index), config.views)) chosen.push_back(index);
+  }
+  return chosen;
+}
+
+// Moves the held-out patients from train to select.
+void hold_out(TaskStudies& chosen, const Manifest& manifest, double share) {
+  std::vector<std::int64_t> left;
+  for (const std::int64_t index : chosen.train) {
+    const std::string& patient = manifest.summary(index).patient_id;
+    const bool out =
+        split_of_patient(patient, {.validate = share}, kHoldoutSeed) == Split::kValidate;
+    (out ? chosen.select : left).push_back(index);
+  }
+  chosen.train = std::move(left);
+}
+
+void require_studies(const std::vector<std::int64_t>& studies, const Manifest& manifest,
+                     const TaskDataConfig& config, const std::string& what) {
+  if (!studies.empty()) return;
+  throw Error(ErrorKind::kUsage, fmt::format("{}: no study with data.views = {} {}",
+                                             manifest.path().string(), config.views, what));
+}
+
+std::set<std::string> patients_of(const Manifest& manifest,
+                                  const std::vector<std::int64_t>& studies) {
+  std::set<std::string> patients;
+  for (const std::int64_t index : studies) patients.insert(manifest.summary(index).patient_id);
+  return patients;
+}
+
+void refuse_leaks(TaskStudies& chosen, const Manifest& manifest, bool allowed) {
+  std::vector<std::int64_t> seen = chosen.train;
+  seen.insert(seen.end(), chosen.select.begin(), chosen.select.end());
+  const std::set<std::string> before = patients_of(manifest, seen),
+                              test = patients_of(manifest, chosen.test);
+  std::vector<std::string> both;
+  std::set_intersection(before.begin(), before.end(), test.begin(), test.end(),
+                        std::back_inserter(both));
+  if (both.empty()) return;
+  const std::string what =
+      fmt::format("{} patients of the split test are also trained on or select, the first is {}",
+                  both.size(), both.front());
+  if (!allowed)
+    throw Error(ErrorKind::kFailure, manifest.path().string() + ": " + what +
+                                         "; data.allow_leak=true goes on all the same");
+  chosen.notes.push_back(what);
+}
+
+// The first ones by a hash of their names.
+std::vector<std::int64_t> first_by_hash(std::vector<std::int64_t> ordered, const Manifest& manifest,
+                                        std::int64_t count) {
+  std::stable_sort(ordered.begin(), ordered.end(), [&](std::int64_t a, std::int64_t b) {
+    return stable_hash(manifest.summary(a).study_id) < stable_hash(manifest.summary(b).study_id);
+  });
+  ordered.resize(static_cast<std::size_t>(count));
+  return ordered;
+}
+
+}  // namespace
+
+bool has_views(const StudySummary& study, const std::string& views) {
+  if (views == "frontal") return study.has_frontal;
+  if (views == "lateral") return study.has_lateral;
+  return study.has_frontal || study.has_lateral;
+}
+
+std::vector<std::int64_t> fraction_of(const std::vector<std::int64_t>& ordered,
+                                      const Manifest& manifest, const TaskDataConfig& config) {
+  const auto count = static_cast<std::int64_t>(ordered.size());
+  std::vector<std::int64_t> part;
+  if (config.fraction == 1.0) {
+    part = ordered;
+  } else if (config.fraction_rule == "study") {
+    part = first_by_hash(ordered, manifest,
+                         std::llround(config.fraction * static_cast<double>(count)));
+  } else {
+    for (const std::int64_t row :
+         dataframe_sample(count, config.fraction, LegacyRandom(kFractionSeed)))
+      part.push_back(ordered[static_cast<std::size_t>(row)]);
+  }
+  if (part.empty())
+    throw Error(ErrorKind::kUsage,
+                fmt::format("data.fraction = {}: leaves none of {} training studies",
+                            config.fraction, count));
+  return part;
+}
+
+TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& config) {
+  TaskStudies chosen;
+  chosen.train = with_views(manifest, config, "train");
+  chosen.test = with_views(manifest, config, "test");
+  if (config.select == "holdout") {
+    hold_out(chosen, manifest, config.holdout);
+  } else {
+    chosen.select = with_views(manifest, config, "validate");
+  }
+  require_studies(chosen.train, manifest, config, "is left to train on");
+  require_studies(chosen.test, manifest, config, "in the split test");
+  require_studies(chosen.select, manifest, config,
+                  config.select == "holdout"
+                      ? "is held out; data.holdout is too small"
+                      : "in the split validate, which chooses the epoch; data.select=holdout takes "
+                        "training patients instead");
+  chosen.train = fraction_of(chosen.train, manifest, config);
+  refuse_leaks(chosen, manifest, config.allow_leak);
+  return chosen;
+}
+
+void keep_labelled(TaskStudies& chosen, const Manifest& manifest, const TaskLabels& labels) {
+  for (auto [studies, name] :
+       {std::pair{&chosen.train, "train on"}, {&chosen.select, "select by"}}) {
+    const auto before = studies->size();
+    std::erase_if(*studies, [&](std::int64_t index) {
+      return !any_known(label_row(labels, manifest.study(index)));
+    });
+    const auto left_out = before - studies->size();
+    if (studies->empty())
+      throw Error(ErrorKind::kUsage, fmt::format("{}: no study to {} has a known label",
+                                                 manifest.path().string(), name));
+    if (left_out > 0)
+      chosen.notes.push_back(
+          fmt::format("{} studies to {} are left out: no class is known of them", left_out, name));
+  }
+}
+
+std::string ordered_ids_sha256(const Manifest& manifest, const std::vector<std::int64_t>& studies) {
+  std::string text;
+  for (const std::int64_t index : studies) text += manifest.summary(index).study_id + "\n";
+  return sha256_hex(text);
+}
+
+}  // namespace biplane

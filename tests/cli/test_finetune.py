@@ -1,0 +1,111 @@
+"""Downstream tasks as users meet them: figures, seeds, a model that evaluates, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+from program import ProgramTest, run_tests
+
+TINY = Path("tests/configs/tiny.yaml")
+LINEAR = Path("configs/tasks/linear.yaml")
+FINETUNE = Path("configs/tasks/finetune.yaml")
+
+
+class FinetuneTest(ProgramTest):
+    """A small phantom and the run of two steps on it."""
+
+    def setUp(self):
+        super().setUp()
+        self.phantom = self.folder / "phantom"
+        self.expect_ok("phantom", "--out", self.phantom, "--studies", 60, "--size", 32, "--test", 16, "--validate", 12)
+        self.model = self.folder / "run"
+        self.expect_ok("pretrain", "--config", TINY, "--out", self.model, "--set", f"data.manifest={self.phantom}/manifest.jsonl",
+                       "--set", "train.steps=2")
+        self.out = self.folder / "task"
+
+    def command(self, config, *more, out=None):
+        return ["finetune", "--config", config, "--model", self.model, "--manifest", self.phantom, "--out", out or self.out, "--bootstrap", 20,
+                "--set", "train.epochs=2", *more]
+
+    def rows(self, file):
+        return [json.loads(line) for line in Path(file).read_text().splitlines()]
+
+
+class Linear(FinetuneTest):
+    def test_a_table_results_and_a_model_that_evaluates_alike(self):
+        text = self.expect_ok(*self.command(LINEAR))
+        for part in ("Linear classification, AUROC", "macro", "cardiomegaly", f"results  {self.out}/results.jsonl"):
+            self.assertIn(part, text)
+        rows = self.rows(self.out / "results.jsonl")
+        self.assertEqual({(row["task"], row["corpus"], row["split"], row["seed"]) for row in rows}, {("linear", "phantom", "test", 42)})
+        self.assertEqual({row["metric"] for row in rows}, {"auroc", "average_precision", "accuracy", "f1_macro", "ece", "brier"})
+        for row in rows:
+            self.assertEqual(row["value"] is None, row.get("note", "").startswith("no "), row)
+            self.assertTrue(all(len(row[key]) == 64 for key in ("weights_sha256", "preprocess_sha256", "split_sha256")))
+        again = self.folder / "again"
+        self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", "linear", "--bootstrap", 20)
+        self.assertEqual([{**row, "prompts_sha256": None} for row in self.rows(again / "results.jsonl")], rows)
+        self.assertEqual((self.out / "state").read_text(), "done\n")
+
+    def test_seeds_by_one_command_and_not_done_again(self):
+        self.expect_ok(*self.command(LINEAR, "--seeds", "42,0"))
+        seed = (self.out / "seed-42" / "results.jsonl").read_text()
+        means = self.rows(self.out / "results.jsonl")
+        self.assertEqual({tuple(row["seeds"]) for row in means}, {(42, 0)})
+        result = self.run_program(*self.command(LINEAR, "--seeds", "42,0,1"))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("seed-42: is done", result.stderr)
+        self.assertEqual((self.out / "seed-42" / "results.jsonl").read_text(), seed)
+        both = self.rows(self.out / "results.jsonl")
+        self.assertEqual(both[:len(means)], means)
+        macro = [row for row in both if row["seeds"] == [42, 0, 1] and row["class"] == "macro" and row["metric"] == "auroc"]
+        self.assertTrue(macro and all(row["low"] <= row["value"] <= row["high"] for row in macro))
+
+    def test_what_is_wrong_is_named(self):
+        self.expect_error(2, "data.select = test", *self.command(LINEAR, "--set", "data.select=test"))
+        self.expect_error(2, "did you mean 'data.select'", *self.command(LINEAR, "--set", "data.selekt=test"))
+        self.expect_error(2, "did you mean 'nodule'", *self.command(LINEAR, "--set", "labels.names=[nodul]"))
+        self.expect_error(2, "--model is required", "finetune", "--config", LINEAR, "--manifest", self.phantom, "--out", self.out)
+        self.expect_error(66, "nothing", *self.command(LINEAR)[:3], "--model", "nothing", "--manifest", self.phantom, "--out", self.out)
+        self.expect_ok(*self.command(LINEAR))
+        self.expect_error(2, "train.lr", *self.command(LINEAR, "--set", "train.lr=0.1"))
+        self.expect_error(2, "is there, but not of a run", *self.command(LINEAR, out=self.taken()))
+
+    def taken(self):
+        """A folder with somebody else's model."""
+        folder = self.folder / "taken"
+        shutil.copytree(self.model / "model", folder / "model")
+        return folder
+
+    def test_without_a_validation_split_patients_are_held_out(self):
+        self.expect_ok("phantom", "--out", self.folder / "novalid", "--studies", 60, "--size", 32, "--test", 16, "--validate", 0)
+        command = ["finetune", "--config", LINEAR, "--model", self.model, "--manifest", self.folder / "novalid", "--out", self.out,
+                   "--bootstrap", 20, "--set", "train.epochs=2"]
+        self.expect_error(2, "data.select=holdout", *command)
+        self.expect_ok(*command, "--set", "data.select=holdout", "--set", "data.holdout=0.3")
+
+
+class Encoder(FinetuneTest):
+    def test_fine_tuning_of_both_views(self):
+        self.expect_ok(*self.command(FINETUNE, "--set", "data.views=both", "--set", "data.fraction=0.5"))
+        rows = self.rows(self.out / "results.jsonl")
+        self.assertEqual({row["task"] for row in rows}, {"finetune"})
+        self.assertLessEqual({"both", "lateral_missing"}, {row["views"] for row in rows})
+        info = json.loads((self.out / "model" / "task.json").read_text())
+        self.assertEqual(info["start"]["fraction"], 0.5)
+        self.assertEqual(len(info["classifier"]["thresholds"]), len(info["classifier"]["labels"]["names"]))
+
+    def test_exclusive_classes_in_the_layout_of_covidx(self):
+        layout, prepared = self.folder / "covidx-files", self.folder / "covidx"
+        self.expect_ok("phantom", "--out", layout, "--studies", 60, "--size", 32, "--test", 16, "--validate", 12, "--layout", "covidx")
+        self.expect_ok("prepare", "covidx", "--root", layout, "--out", prepared)
+        self.expect_ok("finetune", "--config", "configs/tasks/mgca_linear_covidx.yaml", "--model", self.model, "--manifest", prepared,
+                       "--out", self.out, "--bootstrap", 20, "--set", "train.epochs=2", "--set", "train.batch=8")
+        rows = self.rows(self.out / "results.jsonl")
+        accuracy = [row for row in rows if row["metric"] == "accuracy"]
+        self.assertEqual([row["class"] for row in accuracy], ["all"])
+        self.assertEqual({row["class"] for row in rows if row["metric"] == "auroc"}, {"macro", "normal", "pneumonia", "COVID-19"})
+
+
+if __name__ == "__main__":
+    run_tests()
