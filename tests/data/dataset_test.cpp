@@ -208,13 +208,16 @@ TEST(TextPipeline, ReportsInAnotherLanguageThanTheLexiconAreRefused) {
   DataConfig config;
   config.vocabulary_size = 120;
   config.manifest = "prepared/manifest.jsonl";
-  std::vector<Study> studies = data.manifest()->studies();
+  std::vector<Study> studies = data.manifest()->read_all();
+  const auto pipeline = [&](const std::vector<std::int64_t>& chosen) {
+    return make_text_pipeline(config, Manifest(studies, {}), chosen);
+  };
   studies[0].report.language = "en-GB";
   studies[2].report.language = "es";
-  EXPECT_NO_THROW(make_text_pipeline(config, studies, {0, 1, 3}));  // not of those chosen
+  EXPECT_NO_THROW(pipeline({0, 1, 3}));  // not of those chosen
   const auto refusal = [&]() -> std::string {
     try {
-      make_text_pipeline(config, studies, {0, 1, 2, 3});
+      pipeline({0, 1, 2, 3});
       return "accepted";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kUsage);
@@ -233,7 +236,7 @@ TEST(TextPipeline, ReportsInAnotherLanguageThanTheLexiconAreRefused) {
                         "name: torax\nversion: 1\nlanguage: es\nclasses:\n  entity: [derrame]\n");
   config.lexicon = folder / "es.yaml";
   studies[0].report.language = "";
-  EXPECT_EQ(make_text_pipeline(config, studies, {0, 1, 2, 3}).lexicon.language(), "es");
+  EXPECT_EQ(pipeline({0, 1, 2, 3}).lexicon.language(), "es");
 }
 
 }  // namespace

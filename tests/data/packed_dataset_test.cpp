@@ -128,7 +128,7 @@ TEST_F(PackedDataset, AStaleFileOfDecodedImagesIsRefused) {
 TEST_F(PackedDataset, ABrokenPartOfAShardIsNamed) {
   const DatasetOptions options = this->options(24);
   const auto packed = this->packed(options, true);
-  const View& view = packed->study(1).views[1];
+  const View view = Manifest::read(out()).study(1).views[1];
   const std::filesystem::path shard = out() / view.path;
   std::string bytes = read_file(shard);
   bytes.replace(static_cast<std::size_t>(view.stored.offset), 40, 40, 'x');

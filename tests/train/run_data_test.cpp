@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "tests/test_data.h"
 
