@@ -120,7 +120,7 @@ class Configs(ProgramTest):
             mgca = self.task(f"mgca_linear_{corpus}")
             self.assertEqual([mgca[key] for key in ("task", "train.optimizer", "train.lr", "train.weight_decay", "train.batch", "train.epochs",
                                                     "train.patience", "train.stop_on", "head.features", "data.fraction_rule")],
-                             ["linear", "adamw", "0.0005", "1e-06", "48", "50", "10", "loss", "tower", "published"])
+                             ["linear", "adamw", "5e-04", "1e-06", "48", "50", "10", "loss", "tower", "published"])
         self.assertEqual(self.task("mgca_linear_covidx")["labels.kind"], "multiclass")
         for corpus, rate in {"chexpert": "0.03", "rsna": "0.01", "nih": "0.01", "covidx": "0.03"}.items():
             ecamp = self.task(f"ecamp_linear_{corpus}")

@@ -52,7 +52,7 @@ class PrepareCorpus(ProgramTest):
         for name in ("manifest.jsonl", "funnel.json"):
             self.assertEqual((many / name).read_bytes(), (one / name).read_bytes())
         self.assertEqual(sorted(path.name for path in many.iterdir()), ["funnel.json", "manifest.jsonl"])
-        self.expect_error(2, "'3/3' is not PART/PARTS", "prepare", "nih", "--root", root, "--out", many, "--shard", "3/3")
+        self.expect_error(2, "--shard is '3/3'", "prepare", "nih", "--root", root, "--out", many, "--shard", "3/3")
 
     def test_an_interrupted_preparation_goes_on(self):
         root, out = self.folder / "nih", self.folder / "out"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -27,6 +28,12 @@ inline std::int64_t items_in(const Funnel& funnel, const std::string& name) {
     if (stage.name() == name) return stage.in();
   ADD_FAILURE() << "no stage " << name;
   return -1;
+}
+
+// Puts views into the order of a preparation: PA, AP, lateral, others.
+inline void sort_views(Study& study) {
+  std::stable_sort(study.views.begin(), study.views.end(),
+                   [](const View& a, const View& b) { return a.view < b.view; });
 }
 
 // The files of a corpus, written by hand.

@@ -283,8 +283,8 @@ TEST(Pacs, ThePhantomsDicomFilesAreRead) {
   EXPECT_TRUE(reasons_of(made.funnel).empty());
   const Study& study = made.studies.at(0);
   ASSERT_EQ(study.views.size(), 2u);
-  EXPECT_EQ(study.views[0].view, ViewPosition::kLateral);
-  EXPECT_EQ(study.views[1].view, ViewPosition::kPA);
+  EXPECT_EQ(study.views[0].view, ViewPosition::kPA);
+  EXPECT_EQ(study.views[1].view, ViewPosition::kLateral);
   EXPECT_EQ(study.views[1].rows, 20);
   EXPECT_EQ(study.sex + std::to_string(static_cast<int>(study.age.value_or(0))), "M57");
 }

@@ -246,6 +246,7 @@ double auroc_where(const SmallEvaluation& small, const std::string& finding,
   for (const std::int64_t row : rows)
     studies.push_back(features.studies[static_cast<std::size_t>(row)]);
   features = setup.engine.encode(setup.manifest, studies);
+  setup.studies = setup.manifest.studies(features.studies);
   EvaluationOutput output;
   ZeroShotEvaluator().run(setup.input(), output);
   return *find(output.rows, "auroc", "frontal", finding)->value;
