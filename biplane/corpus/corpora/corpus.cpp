@@ -127,8 +127,9 @@ std::vector<Study> read_corpus(const Corpus& corpus, const PrepareOptions& optio
                                Funnel& funnel) {
   std::vector<Study> studies = corpus.read(options, funnel);
   for (Study& study : studies) study.labels_chexpert = chexpert_of(corpus.name, study.labels);
-  return options.split.any() ? place_as_published(corpus.name, options, std::move(studies), funnel)
-                             : studies;
+  if (options.split.any())
+    return place_as_published(corpus.name, options, std::move(studies), funnel);
+  return studies;  // not in one expression with the other, which would copy all of them
 }
 
 PreparedCorpus prepare_corpus(const Corpus& corpus, const PrepareOptions& options) {
