@@ -100,7 +100,8 @@ class Configs(ProgramTest):
         for line in text.splitlines():
             key, _, value = line.strip().partition(":")
             group = "" if not line.startswith(" ") and value else key + "." if not value and not line.startswith(" ") else group
-            values[(group if line.startswith(" ") else "") + key] = value.strip().strip('"')
+            text = value.strip().strip('"')
+            values[(group if line.startswith(" ") else "") + key] = float(text) if re.fullmatch(r"[0-9.]+(e[-+]?[0-9]+)?", text) else text
         return values
 
     def test_each_task_is_read_and_checked_and_says_what_it_is(self):
@@ -120,17 +121,17 @@ class Configs(ProgramTest):
             mgca = self.task(f"mgca_linear_{corpus}")
             self.assertEqual([mgca[key] for key in ("task", "train.optimizer", "train.lr", "train.weight_decay", "train.batch", "train.epochs",
                                                     "train.patience", "train.stop_on", "head.features", "data.fraction_rule")],
-                             ["linear", "adamw", "5e-04", "1e-06", "48", "50", "10", "loss", "tower", "published"])
+                             ["linear", "adamw", 5e-4, 1e-6, 48, 50, 10, "loss", "tower", "published"])
         self.assertEqual(self.task("mgca_linear_covidx")["labels.kind"], "multiclass")
-        for corpus, rate in {"chexpert": "0.03", "rsna": "0.01", "nih": "0.01", "covidx": "0.03"}.items():
+        for corpus, rate in {"chexpert": 0.03, "rsna": 0.01, "nih": 0.01, "covidx": 0.03}.items():
             ecamp = self.task(f"ecamp_linear_{corpus}")
             self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "train.layer_decay", "augment.flip")],
-                             ["linear", "sgd", "0.9", rate, "1", "0.5"])
+                             ["linear", "sgd", 0.9, rate, 1, 0.5])
         benchx = self.task("benchx_cls_chexpert")
         self.assertEqual([benchx[key] for key in ("train.optimizer", "train.encoder_lr", "head.norm", "head.init", "train.stop_on")],
-                         ["sgd", "0.1", "layer", "normal", "metric"])
+                         ["sgd", 0.1, "layer", "normal", "metric"])
         for name in ("mrm_ft_nih", "ecamp_ft_rsna"):
-            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.layer_decay")], ["finetune", "sgd", "1"])
+            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.layer_decay")], ["finetune", "sgd", 1])
 
 
 if __name__ == "__main__":
