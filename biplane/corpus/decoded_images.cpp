@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstring>
 #include <ostream>
-#include <ranges>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
@@ -85,13 +84,15 @@ void write_pixels(std::ostream& stream, const Manifest& manifest, const Preproce
         if (progress != nullptr) progress->advance();
       }
     });
-    for (const GreyImage& image : std::views::join(images)) {
-      append(table, offset);
-      append(table, static_cast<std::uint32_t>(image.rows));
-      append(table, static_cast<std::uint32_t>(image.cols));
-      stream.write(reinterpret_cast<const char*>(image.pixels.data()),
-                   static_cast<std::streamsize>(image.pixels.size()));
-      offset += image.pixels.size();
+    for (const std::vector<GreyImage>& of_study : images) {
+      for (const GreyImage& image : of_study) {
+        append(table, offset);
+        append(table, static_cast<std::uint32_t>(image.rows));
+        append(table, static_cast<std::uint32_t>(image.cols));
+        stream.write(reinterpret_cast<const char*>(image.pixels.data()),
+                     static_cast<std::streamsize>(image.pixels.size()));
+        offset += image.pixels.size();
+      }
     }
   }
   stream.write(table.data(), static_cast<std::streamsize>(table.size()));
