@@ -89,6 +89,9 @@ class Configs(ProgramTest):
             self.assertEqual("model.key_semantics.enabled=false" in run, "a" not in name)
         self.assertEqual({run[0].split("/")[1] for run in runs if run[0].startswith("baselines/")},
                          {"full", *(path.stem for path in Path("configs/baselines").glob("*.yaml"))})
+        for run in runs:  # what a baseline has switched off stays off under the settings of all
+            if run[0].startswith("baselines/") and run[0].split("/")[1] not in ("full", "mlm15", "?"):
+                self.assertEqual([word for word in run if word.startswith("loss.mlm.weight=")][-1], "loss.mlm.weight=0", run[0])
         self.assertIn("switch_off", plan)
         self.assertIn("waits for factorial", plan)
         self.assertFalse((self.folder / "out").exists(), "--plan writes nothing")
