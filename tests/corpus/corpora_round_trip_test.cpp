@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <tuple>
 
+#include "biplane/corpus/corpora/pairs.h"
 #include "biplane/formats/rle.h"
 #include "biplane/phantom/label_maps.h"
 #include "biplane/text/report.h"
@@ -11,6 +13,8 @@
 
 namespace biplane {
 namespace {
+
+using testing::study_of;
 
 using Place = std::pair<std::string, std::array<double, 4>>;  // label, box
 
@@ -147,6 +151,35 @@ TEST(CorporaRoundTrip, MimicViewsLabelsReportsSplitsAndOrderComeBack) {
   }
   EXPECT_EQ(testing::reasons_of(trip.made.funnel), (std::map<std::string, std::int64_t>{}));
   EXPECT_GT(several, 10);
+}
+
+// Path, hash and whether it is a lateral: a list of pairs does not say AP.
+std::set<std::tuple<std::string, std::string, bool>> images_of(const Study& study) {
+  std::set<std::tuple<std::string, std::string, bool>> images;
+  for (const View& view : study.views)
+    images.insert({view.path, view.sha256, view.view == ViewPosition::kLateral});
+  return images;
+}
+
+TEST(CorporaRoundTrip, PairsImagesReportsLabelsAndPatientsComeBack) {
+  const testing::WrittenLayout phantom(testing::layout_options("pairs"));
+  PairsOptions options;
+  options.root = phantom.folder.path();
+  const PreparedCorpus made = prepare_pairs(options);
+  EXPECT_TRUE(testing::reasons_of(made.funnel).empty());
+  ASSERT_EQ(made.studies.size(), phantom.manifest.summaries().size());
+  std::size_t positives = 0;
+  for (const Study& truth : phantom.manifest.read_all()) {
+    const Study& own = study_of(made, truth.study_id);
+    EXPECT_EQ(own.patient_id, truth.patient_id);
+    EXPECT_EQ(images_of(own), images_of(truth));
+    EXPECT_EQ(own.report.text, without_view_names(truth.report.text));
+    std::map<std::string, int> present = truth.labels;
+    std::erase_if(present, [](const auto& label) { return label.second != 1; });
+    EXPECT_EQ(own.labels, present);
+    positives += present.size();
+  }
+  EXPECT_GT(positives, 50u);
 }
 
 TEST(CorporaRoundTrip, NihLabelsBoxesPeopleAndListsComeBack) {
