@@ -85,6 +85,8 @@ void CheckStore::read_parts() {
 }
 
 void CheckStore::read_part(const fs::path& file) {
+  if (!fs::is_regular_file(file))
+    throw Error(ErrorKind::kBadContent, file.string() + ": is not a regular file");
   std::ifstream stream(file);
   std::int64_t row = 0;
   for (std::string line; std::getline(stream, line);) {

@@ -108,8 +108,14 @@ void read_losses(const ordered_json& line, ShardIndex& index) {
 
 void read_study(const ordered_json& line, ShardIndex& index) {
   PackedStudy study{line.at("study"), {}};
-  for (const auto& member : line.at("members"))
-    study.members.push_back({member.at("name"), member.at("offset"), member.at("length")});
+  for (const auto& entry : line.at("members")) {
+    TarMember member{entry.at("name"), entry.at("offset"), entry.at("length")};
+    if (member.offset < 0 || member.length < 0 || member.offset > index.bytes ||
+        member.length > index.bytes - member.offset)
+      throw Error(ErrorKind::kBadContent, "a member of study " + std::to_string(study.place) +
+                                              " lies outside of the shard");
+    study.members.push_back(std::move(member));
+  }
   index.studies.push_back(std::move(study));
 }
 
@@ -130,14 +136,14 @@ ShardIndex read_shard_index(const fs::path& path) {
   std::int64_t row = 0;
   try {
     while (std::getline(lines, line)) {
-      const ordered_json json = ordered_json::parse(line);
       ++row;
+      const ordered_json json = ordered_json::parse(line);
       if (row == 1) read_head(json, index);
       if (row == 2) read_losses(json, index);
       if (row > 2) read_study(json, index);
     }
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::kBadContent, path.string() + ": row " + std::to_string(row + 1) +
+  } catch (const std::exception& error) {
+    throw Error(ErrorKind::kBadContent, path.string() + ": row " + std::to_string(row) +
                                             " is no line of a shard's index: " + error.what());
   }
   if (row < 2) throw Error(ErrorKind::kBadContent, path.string() + ": is cut");
@@ -151,7 +157,8 @@ bool is_finished(const fs::path& out, const ShardFiles& files, const std::string
   if (error || !fs::exists(out / files.index)) return false;
   try {
     const ShardIndex index = read_shard_index(out / files.index);
-    return index.pack == pack && index.bytes == static_cast<std::int64_t>(bytes) &&
+    return index.pack == pack && index.shard == files.shard &&
+           index.bytes == static_cast<std::int64_t>(bytes) &&
            (!hash || index.sha256 == sha256_file(shard));
   } catch (const Error& damaged) {
     if (damaged.kind() != ErrorKind::kBadContent) throw;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "biplane/corpus/corpora/fields.h"
+#include "biplane/corpus/corpora/tables.h"
 #include "biplane/corpus/label_mapping.h"
 #include "tests/corpus/corpus_tree.h"
 
@@ -96,6 +97,12 @@ TEST(Corpora, LinksInCirclesEndAndEveryFolderIsEnteredOnce) {
   const PreparedCorpus made = tree.prepare("siim");
   EXPECT_EQ(made.studies.size(), 1u);
   EXPECT_EQ(testing::items_in(made.funnel, "image files"), 1);
+}
+
+TEST(Corpora, AListMayBeginWithAByteOrderMark) {
+  CorpusTree tree;
+  tree.file("list.txt", "\xEF\xBB\xBFone\ntwo\n");
+  EXPECT_EQ(read_list(tree.path() / "list.txt").front().second, "one");
 }
 
 TEST(Corpora, AListWithoutLineEndsIsRefusedBeforeItIsRead) {

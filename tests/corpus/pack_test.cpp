@@ -168,6 +168,24 @@ TEST_F(Pack, LargeJpegsThatAreReducedWhileTheyAreDecodedAreThoseOfALoader) {
   }
 }
 
+TEST_F(Pack, AnIndexThatSaysWhatIsNotThereIsNotBelieved) {
+  const PackOptions options = this->options("pack");
+  packed(options);
+  const fs::path first = options.out / "train/shard-000000",
+                 second = options.out / "train/shard-000001";
+  const std::string index = read_file(first.string() + ".jsonl");
+  std::string wrong = index;
+  wrong.replace(wrong.find("\"length\":") + 9, 0, "9999999999");
+  write_file_atomically(first.string() + ".jsonl", wrong);
+  EXPECT_THROW(merge_pack(options.out, 0), Error);
+  write_file_atomically(first.string() + ".jsonl", index);
+  EXPECT_NO_THROW(merge_pack(options.out, 0));
+  for (const char* ending : {".tar", ".jsonl"})  // another shard's, under its name
+    write_file_atomically(second.string() + ending, read_file(first.string() + ending));
+  EXPECT_THROW(merge_pack(options.out, 0), Error);
+  EXPECT_EQ(pack_share(options).written, 1);
+}
+
 TEST_F(Pack, SmallerImagesThanPackedStayCloseToThoseOfTheOriginals) {
   for (std::size_t i = 0; i < 3; ++i) {
     GreyImage smooth = make_grey(100, 95);  // 48 x 45 in the pack, 20 x 19 and not 20 x 18

@@ -110,7 +110,9 @@ std::vector<std::pair<std::int64_t, std::string>> read_list(const fs::path& path
   const std::string content = read_file(path, kMostBytes);
   std::vector<std::pair<std::int64_t, std::string>> lines;
   std::int64_t number = 0;
-  for (std::size_t begin = 0; begin < content.size();) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  for (std::size_t begin = content.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+       begin < content.size();) {
     const std::size_t end = std::min(content.find('\n', begin), content.size());
     std::string line = trimmed(content.substr(begin, end - begin));
     ++number;
