@@ -201,9 +201,9 @@ class PngDecoder {
 };
 
 // Detectors of 10 to 14 bits are often stored in 16 as they are (PadChest's images without a
-// window): taken for 16 they would be black. Where the highest value leaves two bits or more unused,
-// all values are spread over the 16, so that the highest possible one of the bits in use is white. A
-// single unused bit may as well be a dark image.
+// window): taken for 16 they would be black. Where the highest value leaves two bits or more
+// unused, all values are spread over the 16, so that the highest possible one of the bits in use is
+// white. A single unused bit may as well be a dark image.
 void spread_bits(std::vector<std::uint16_t>& pixels) {
   constexpr std::uint32_t kWhite = 0xFFFF, kMostUnscaled = 0x3FFF;
   const std::uint16_t highest = *std::max_element(pixels.begin(), pixels.end());
