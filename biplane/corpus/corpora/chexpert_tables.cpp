@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "biplane/core/error.h"
-#include "biplane/corpus/chexpert.h"
+#include "biplane/corpus/corpora/chexpert_labels.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/images.h"
 #include "biplane/corpus/corpora/tables.h"
@@ -27,42 +27,23 @@ const std::vector<std::string>& table_names(Split split) {
 }
 
 struct Columns {
-  std::size_t path = 0;
   bool by_study = false;  // the path is a study's: the images are those that lie there
+  std::size_t path = 0;
   std::optional<std::size_t> sex, age, side, position;
-  std::vector<std::pair<std::string, std::size_t>> labels;
+  ChexpertLabelColumns labels;
 
   // `whole`: a table that has all columns (those of test sets lack some).
   Columns(const CsvReader& csv, bool whole)
       : by_study(!csv.find_column("Path") && csv.find_column("Study").has_value()),
+        path(csv.column(by_study ? "Study" : "Path")),
         sex(csv.find_column("Sex")),
         age(csv.find_column("Age")),
-        side(csv.find_column("Frontal/Lateral")),
-        position(csv.find_column("AP/PA")) {
-    path = csv.column(by_study ? "Study" : "Path");
-    if (whole) side = csv.column("Frontal/Lateral");
-    for (const std::string label : kChexpertLabels) {
-      auto column = csv.find_column(label);
-      if (!column && label == "Lung Opacity") column = csv.find_column("Airspace Opacity");
-      if (!column && whole) column = csv.column(label);
-      if (column) labels.emplace_back(label, *column);
-    }
+        side(whole ? csv.column("Frontal/Lateral") : csv.find_column("Frontal/Lateral")),
+        position(csv.find_column("AP/PA")),
+        labels(csv, whole) {
     if (labels.empty()) csv.column("Cardiomegaly");  // throws
   }
 };
-
-// Nothing where a field is neither blank nor 1, 0 or -1.
-std::optional<std::map<std::string, int>> labels_of(const CsvRow& row, const Columns& columns) {
-  std::map<std::string, int> labels;
-  for (const auto& [label, column] : columns.labels) {
-    const std::string text = field(row, column);
-    if (text.empty()) continue;
-    const std::optional<double> value = parse_number(text);
-    if (!value || (*value != 1 && *value != 0 && *value != -1)) return std::nullopt;
-    labels[label] = static_cast<int>(*value);
-  }
-  return labels;
-}
 
 class Reader {
  public:
@@ -108,7 +89,7 @@ class Reader {
     if (!path || path->image.empty() != columns.by_study)
       return stage_.reject("path without patient, study and view", read.example);
     read.path = *path;
-    auto labels = labels_of(row, columns);
+    auto labels = columns.labels.read(row);
     if (!labels) return stage_.reject("label that is not 1, 0, -1 or blank", read.example);
     read.labels = std::move(*labels);
     if (!columns.by_study && !read_view(row, columns, read))

@@ -9,6 +9,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/chexpert.h"
+#include "biplane/corpus/corpora/chexpert_labels.h"
 #include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/mimic_reports.h"
@@ -40,18 +41,12 @@ struct ImageColumns {
 struct LabelColumns {
   std::size_t study = 0;
   std::optional<std::size_t> subject;
-  std::vector<std::pair<std::string, std::size_t>> labels;
+  ChexpertLabelColumns labels;
 
   // `all`: every label of CheXpert must be there. The table of the labelled test set has one name
   // of its own, and no column for No Finding in some copies.
   LabelColumns(const CsvReader& csv, bool all)
-      : study(csv.column("study_id")), subject(csv.find_column("subject_id")) {
-    for (const std::string label : kChexpertLabels) {
-      std::optional<std::size_t> column = csv.find_column(label);
-      if (!column && label == "Lung Opacity") column = csv.find_column("Airspace Opacity");
-      if (!column && all) column = csv.column(label);
-      if (column) labels.emplace_back(label, *column);
-    }
+      : study(csv.column("study_id")), subject(csv.find_column("subject_id")), labels(csv, all) {
     if (labels.empty()) csv.column(kChexpertLabels.back());
   }
 };
@@ -210,25 +205,12 @@ class Reader {
       if (columns.subject && "p" + subject != study->patient_id)
         return stage.reject("names another patient than its study", example + ", p" + subject);
       if (seen.contains(study)) return stage.drop("repeated row", example);
-      if (!set_labels(row, columns, study->labels))
-        return stage.reject("label that is not 1.0, 0.0, -1.0 or blank", example);
+      auto labels = columns.labels.read(row);
+      if (!labels) return stage.reject("label that is not 1.0, 0.0, -1.0 or blank", example);
+      study->labels = std::move(*labels);
       seen.insert(study);
       stage.pass();
     });
-  }
-
-  static bool set_labels(const CsvRow& row, const LabelColumns& columns,
-                         std::map<std::string, int>& target) {
-    std::map<std::string, int> labels;
-    for (const auto& [label, column] : columns.labels) {
-      const std::string text = field(row, column);
-      if (text.empty()) continue;
-      const std::optional<double> value = parse_number(text);
-      if (value != 1 && value != 0 && value != -1) return false;
-      labels[label] = static_cast<int>(*value);
-    }
-    target = std::move(labels);
-    return true;
   }
 
   // Place of each study among those of its patient.

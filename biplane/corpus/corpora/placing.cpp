@@ -26,13 +26,7 @@ std::vector<Study> one_image_studies(const std::vector<Study>& studies) {
       Study& single = out.emplace_back(study);
       const auto path = parse_chexpert_path(study.views[v].path);
       single.study_id = path ? path->image : study.views[v].path;
-      single.views = {study.views[v]};
-      const auto keep_own = [v](auto& marks) {
-        std::erase_if(marks, [v](const auto& m) { return m.view != static_cast<std::int64_t>(v); });
-        for (auto& mark : marks) mark.view = 0;
-      };
-      keep_own(single.boxes);
-      keep_own(single.masks);
+      keep_views(single, {v});
     }
   }
   return out;
