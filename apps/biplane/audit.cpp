@@ -59,10 +59,17 @@ std::vector<AuditInput> name_inputs(const std::deque<NamedManifest>& manifests,
     const fs::path folder = fs::absolute(named.manifest.path()).parent_path();
     inputs.push_back({&named.manifest, one && !named.corpus.empty() ? named.corpus : named.given,
                       named.corpus.empty() ? "folder " + folder.lexically_normal().string()
-                                           : relations.name_space(named.corpus)});
+                                           : relations.name_space(named.corpus),
+                      &relations});
   }
   if (inputs.size() == 1) inputs[0].name.clear();
   return inputs;
+}
+
+bool names_patients_of(const NamedManifest& named, const std::string& corpus) {
+  const std::vector<StudySummary>& studies = named.manifest.summaries();
+  return std::any_of(studies.begin(), studies.end(),
+                     [&](const StudySummary& study) { return study.patient_in.contains(corpus); });
 }
 
 // What an audit of several manifests cannot see, one sentence each.
@@ -79,6 +86,7 @@ std::set<std::string> blind_spots(const std::deque<NamedManifest>& manifests,
     for (const NamedManifest& b : manifests) {
       if (a.corpus >= b.corpus || !relations.share_patients(a.corpus, b.corpus)) continue;
       if (relations.name_space(a.corpus) == relations.name_space(b.corpus)) continue;
+      if (names_patients_of(a, b.corpus) || names_patients_of(b, a.corpus)) continue;
       notes.insert(a.corpus + " and " + b.corpus +
                    " have patients in common under other names: only their images tell");
     }

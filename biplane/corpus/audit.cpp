@@ -9,6 +9,7 @@
 #include "biplane/corpus/audit_leaks.h"
 #include "biplane/corpus/check_store.h"
 #include "biplane/corpus/image_check.h"
+#include "biplane/corpus/relations.h"
 #include "biplane/corpus/selection.h"
 
 namespace biplane {
@@ -119,6 +120,18 @@ void report_bad_file(const Study& study, const View& view, const ImageCheck& che
   ++report.bad_files;
 }
 
+bool any_other_names(const std::vector<AuditInput>& inputs) {
+  return std::any_of(inputs.begin(), inputs.end(), [](const AuditInput& input) {
+    const std::vector<StudySummary>& studies = input.manifest->summaries();
+    return std::any_of(studies.begin(), studies.end(),
+                       [](const StudySummary& study) { return !study.patient_in.empty(); });
+  });
+}
+
+std::string space_of(const AuditInput& input, const std::string& corpus) {
+  return input.relations != nullptr ? input.relations->name_space(corpus) : corpus;
+}
+
 // The things of all studies that must not be in two splits, but for copies of images.
 struct Things {
   explicit Things(const std::vector<AuditInput>& inputs)
@@ -126,12 +139,18 @@ struct Things {
         studies(inputs, "study"),
         contents(inputs, "study"),
         images(inputs, "image"),
-        texts(inputs, "report") {}
+        texts(inputs, "report"),
+        people(inputs, "patient"),
+        has_other_names(any_other_names(inputs)) {}
 
-  void add(const Study& study, const AuditPlace& place, const std::string& name_space,
+  void add(const Study& study, const AuditPlace& place, const AuditInput& input,
            const std::vector<ImageCheck>& checks) {
-    patients.add(name_space + "\n" + study.patient_id, place);
-    studies.add(name_space + "\n" + study.study_id, place);
+    const std::string patient = input.name_space + "\n" + study.patient_id;
+    patients.add(patient, place);
+    if (has_other_names) people.add(patient, place);
+    for (const auto& [corpus, name] : study.patient_in)
+      people.add(space_of(input, corpus) + "\n" + name, place);
+    studies.add(input.name_space + "\n" + study.study_id, place);
     if (!study.report.text.empty()) texts.add(study.report.text, place);
     std::vector<std::string> hashes;
     for (const ImageCheck& check : checks) {
@@ -147,6 +166,9 @@ struct Things {
   }
 
   Sightings patients, studies, contents, images, texts;
+  // Patients under all names that are known of them, where some have several.
+  Sightings people;
+  bool has_other_names;
 };
 
 AuditedManifest count_manifest(const AuditInput& input) {
@@ -177,11 +199,13 @@ AuditReport audit(const std::vector<AuditInput>& inputs, const AuditOptions& opt
       for (std::size_t v = 0; v < study.views.size(); ++v)
         report_bad_file(study, study.views[v], images[v], report);
       things.add(study, {static_cast<std::uint32_t>(input), static_cast<std::uint32_t>(i)},
-                 inputs[input].name_space, images);
+                 inputs[input], images);
     }
   }
   report.patients = things.patients.size();
   things.patients.report("patient ", options, report);
+  things.people.drop_same_patients();
+  things.people.report("patient ", options, report);
   things.studies.report("study ", options, report);
   report.repeated_images = things.images.report("image with SHA-256 ", options, report);
   things.contents.drop_same_studies();

@@ -12,6 +12,7 @@
 namespace biplane {
 
 class CheckStore;
+class CorpusRelations;
 class Progress;
 
 // What can leak from one split into another: a patient, a study (by its name in several manifests,
@@ -31,6 +32,8 @@ struct AuditInput {
   const Manifest* manifest = nullptr;
   std::string name;        // before the names of studies and splits; empty for a manifest alone
   std::string name_space;  // patients and studies of equal names are the same in equal name spaces
+  // Gives the name spaces of the corpora in Study::patient_in; null: these are the corpora's names.
+  const CorpusRelations* relations = nullptr;
 };
 
 // What two manifests have in common, in whatever splits.

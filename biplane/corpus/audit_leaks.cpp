@@ -22,15 +22,15 @@ void Sightings::add(const std::string& thing, const AuditPlace& place) {
   found->second.push_back(place);
 }
 
-void Sightings::drop_same_studies() {
-  const auto same_study = [this](const std::string* thing) {
+void Sightings::drop_same(std::string StudySummary::*name) {
+  const auto same = [&](const std::string* thing) {
     const Places& places = by_name_.at(*thing);
     return places.size() > 1 && std::all_of(places.begin(), places.end(), [&](const auto& place) {
-             return study(place).study_id == study(places[0]).study_id &&
+             return study(place).*name == study(places[0]).*name &&
                     inputs_[place.input].name_space == inputs_[places[0].input].name_space;
            });
   };
-  order_.erase(std::remove_if(order_.begin(), order_.end(), same_study), order_.end());
+  order_.erase(std::remove_if(order_.begin(), order_.end(), same), order_.end());
 }
 
 const StudySummary& Sightings::study(const AuditPlace& place) const {

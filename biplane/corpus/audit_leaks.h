@@ -29,8 +29,10 @@ class Sightings {
 
   void add(const std::string& thing, const AuditPlace& place);
   std::int64_t size() const { return static_cast<std::int64_t>(order_.size()); }
-  // Leaves out what was seen under one name of a study only, which is another finding already.
-  void drop_same_studies();
+  // Leaves out what was seen under one name of a study, or of a patient, only, which is another
+  // finding already.
+  void drop_same_studies() { drop_same(&StudySummary::study_id); }
+  void drop_same_patients() { drop_same(&StudySummary::patient_id); }
 
   // Adds a finding for each thing of several splits, and counts what manifests have in common.
   // `noun` begins the finding: "patient ". Returns how many things repeat within one split.
@@ -39,6 +41,7 @@ class Sightings {
 
  private:
   using Places = std::vector<AuditPlace>;
+  void drop_same(std::string StudySummary::*name);
   const StudySummary& study(const AuditPlace& place) const;
   std::string place_name(const AuditPlace& place) const;
   std::string split_names(const Places& places) const;

@@ -76,7 +76,8 @@ std::pair<std::string, CheckStore::Record> CheckStore::from_line(const std::stri
   record.check.age = object.at("dicom").at(2);
   record.has_print = object.contains("print");
   if (record.has_print && !object["print"].is_null())
-    record.print.emplace().values = object["print"].get<decltype(Fingerprint::values)>();
+    record.print = std::make_unique<const Fingerprint>(
+        Fingerprint{object["print"].get<decltype(Fingerprint::values)>()});
   return {object.at("key"), std::move(record)};
 }
 
@@ -119,7 +120,9 @@ ImageCheck CheckStore::check(const std::string& key, const ImageSource& source,
   const auto found = known_.find(key);
   if (found != known_.end() && state == found->second.state &&
       (print == nullptr || found->second.has_print)) {
-    if (print != nullptr) *print = found->second.print;
+    if (print != nullptr) {
+      *print = found->second.print ? std::optional(*found->second.print) : std::nullopt;
+    }
     const std::lock_guard guard(mutex_);
     ++reused_;
     return found->second.check;
@@ -127,7 +130,7 @@ ImageCheck CheckStore::check(const std::string& key, const ImageSource& source,
   Record record;
   record.has_print = print != nullptr;
   record.check = check_image(source, /*hash=*/true, print);
-  if (print != nullptr) record.print = *print;
+  if (print != nullptr && *print) record.print = std::make_unique<const Fingerprint>(**print);
   // A file that cannot be read today may be there tomorrow.
   if (state && !record.check.sha256.empty()) {
     record.state = *state;

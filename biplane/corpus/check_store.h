@@ -47,7 +47,7 @@ class CheckStore {
     FileState state;
     ImageCheck check;
     bool has_print = false;  // whether it was made with a fingerprint; an image may have none
-    std::optional<Fingerprint> print;
+    std::unique_ptr<const Fingerprint> print;  // most records are of preparations and have none
   };
   static std::optional<FileState> state_of(const std::filesystem::path& file);
   static std::string to_line(const std::string& key, const Record& record);

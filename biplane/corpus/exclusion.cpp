@@ -11,17 +11,51 @@
 namespace biplane {
 namespace {
 
-void check_names(const NamedManifest& other, const std::string& corpus, const Manifest& manifest,
-                 const CorpusRelations& relations) {
-  if (corpus.empty() || other.corpus.empty() ||
-      relations.name_space(corpus) == relations.name_space(other.corpus))
-    return;
+// The name by which a patient of `corpus` goes in a name space; empty where none is known.
+const std::string& name_in(const StudySummary& study, const std::string& corpus,
+                           const std::string& space, const CorpusRelations& relations) {
+  static const std::string unknown;
+  if (relations.name_space(corpus) == space) return study.patient_id;
+  for (const auto& [other, name] : study.patient_in)
+    if (relations.name_space(other) == space) return name;
+  return unknown;
+}
+
+bool all_unknown(const std::vector<std::string_view>& names) {
+  return std::all_of(names.begin(), names.end(), [](const auto& name) { return name.empty(); });
+}
+
+[[noreturn]] void throw_no_names(const NamedManifest& other, const std::string& corpus,
+                                 const Manifest& manifest, const CorpusRelations& relations) {
   const bool shared = relations.share_patients(corpus, other.corpus);
   throw Error(ErrorKind::kUsage,
               other.given + ": its patients (" + other.corpus + ") " +
                   (shared ? "have other names than those of " : "are none of those of ") +
                   manifest.path().string() + " (" + corpus + "), so none can be left out by name" +
                   (shared ? "; `biplane audit` finds the images that both have" : ""));
+}
+
+// The patients of two manifests, study by study, in one name space; empty where a name is unknown.
+struct Patients {
+  std::vector<std::string_view> ours, theirs;
+};
+
+// Names are as they are where a corpus is not known, and else in a space where both have some.
+Patients common_names(const Manifest& manifest, const std::string& corpus,
+                      const NamedManifest& other, const CorpusRelations& relations) {
+  const bool known = !corpus.empty() && !other.corpus.empty();
+  for (const std::string& space :
+       {relations.name_space(corpus), relations.name_space(other.corpus)}) {
+    Patients patients;
+    for (const StudySummary& study : manifest.summaries())
+      patients.ours.push_back(known ? name_in(study, corpus, space, relations) : study.patient_id);
+    for (const StudySummary& study : other.manifest.summaries()) {
+      patients.theirs.push_back(known ? name_in(study, other.corpus, space, relations)
+                                      : study.patient_id);
+    }
+    if (!all_unknown(patients.ours) && !all_unknown(patients.theirs)) return patients;
+  }
+  throw_no_names(other, corpus, manifest, relations);
 }
 
 }  // namespace
@@ -45,17 +79,17 @@ PatientExclusion exclude_patients(const Manifest& manifest,
   std::vector<bool> left_out(manifest.summaries().size(), false);
   for (const std::string& argument : others) {
     const NamedManifest other = read_named_manifest(argument, "", relations);
-    check_names(other, corpus, manifest, relations);
-    std::unordered_set<std::string_view> theirs, found;
-    for (const StudySummary& study : other.manifest.summaries()) theirs.insert(study.patient_id);
+    const Patients patients = common_names(manifest, corpus, other, relations);
+    std::unordered_set<std::string_view> found;
+    std::unordered_set<std::string_view> theirs(patients.theirs.begin(), patients.theirs.end());
+    theirs.erase("");
     PatientExclusion::Source& source = exclusion.sources.emplace_back();
     source.manifest = argument;
     for (std::size_t i = 0; i < left_out.size(); ++i) {
-      const std::string& patient = manifest.summaries()[i].patient_id;
-      if (!theirs.contains(patient)) continue;
+      if (!theirs.contains(patients.ours[i])) continue;
       left_out[i] = true;
       ++source.studies;
-      found.insert(patient);
+      found.insert(patients.ours[i]);
     }
     source.patients = static_cast<std::int64_t>(found.size());
   }

@@ -53,6 +53,7 @@ StudySummary summary_of(const Study& study) {
   StudySummary summary;
   summary.study_id = study.study_id;
   summary.patient_id = study.patient_id;
+  summary.patient_in = study.patient_in;
   summary.split = study.split;
   summary.has_report = !study.report.text.empty();
   summary.language = study.report.language;

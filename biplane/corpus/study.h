@@ -66,6 +66,8 @@ struct Counterfactual {
 // One line of manifest.jsonl (format 1; data.md section 1).
 struct Study {
   std::string study_id, patient_id;
+  // Corpus -> the name that the patient has there, where it is another one and known.
+  std::map<std::string, std::string> patient_in;
   std::string sex;            // "M", "F" or empty
   std::optional<double> age;  // years
   // Place among the patient's studies by date, from 1, and the one before; both counted in the
@@ -97,6 +99,7 @@ struct Study {
 // count.
 struct StudySummary {
   std::string study_id, patient_id;
+  std::map<std::string, std::string> patient_in;  // Study::patient_in
   Split split = Split::kTrain;
   bool has_frontal = false, has_lateral = false;
   bool has_report = false;  // Report::text is not empty

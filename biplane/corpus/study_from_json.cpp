@@ -192,6 +192,12 @@ void read_names(const Fields& fields, S& study) {
   study.study_id = fields.required("study_id");
   study.patient_id = study.study_id;
   fields.read("patient_id", study.patient_id);
+  fields.each_entry("patient_in", [&](std::string_view corpus, const element& item) {
+    std::string_view name;
+    if (item.get(name) != simdjson::SUCCESS)
+      throw_value(fields.name("patient_in") + "." + std::string(corpus), shown(item), "a name");
+    study.patient_in[std::string(corpus)] = name;
+  });
   std::string split = split_name(Split::kTrain);
   fields.read("split", split);
   const auto parsed = parse_split(split);

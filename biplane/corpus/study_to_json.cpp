@@ -57,6 +57,7 @@ std::string study_to_json(const Study& study) {
   line["format"] = 1;
   line["study_id"] = study.study_id;
   line["patient_id"] = study.patient_id;
+  if (!study.patient_in.empty()) line["patient_in"] = study.patient_in;
   line["patient"]["sex"] = study.sex.empty() ? ordered_json() : ordered_json(study.sex);
   line["patient"]["age"] = study.age ? ordered_json(*study.age) : ordered_json();
   if (study.study_order) line["study_order"] = *study.study_order;

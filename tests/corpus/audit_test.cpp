@@ -127,6 +127,32 @@ TEST_F(Audit, OfSeveralManifestsComparesNamesWithinANameSpaceOnly) {
   EXPECT_EQ(report.manifests.at(1).studies, 3);
 }
 
+TEST_F(Audit, FindsAPatientUnderTheNameOfAnotherCorpus) {
+  std::vector<Study> others(studies_.begin(), studies_.begin() + 3);
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    others[i].study_id = others[i].patient_id = "u" + std::to_string(i);
+    others[i].split = Split::kTest;
+    others[i].views.clear();
+    others[i].report.text.clear();
+  }
+  others[0].patient_in["first"] = studies_[0].patient_id;
+  others[1].patient_in["third"] = studies_[1].patient_id;  // a corpus that is not looked at
+  const Manifest first(studies_, folder_.path()), second(others, folder_.path());
+  const AuditReport report = audit({{&first, "a", "first"}, {&second, "b", "second"}},
+                                   {.threads = 1, .progress = nullptr, .allowed = {}});
+  EXPECT_EQ(report.leaks, 1) << audit_table(report);
+  EXPECT_EQ(report.findings.at(0).detail,
+            "patient p0 is in train of a and test of b: studies a:s100, b:u0");
+  others[2].patient_in["first"] = "nobody";
+  others[1].split = Split::kTrain;  // one patient of the other corpus under two of its names
+  others[1].patient_in = {{"first", "nobody"}};
+  const Manifest repeated(others, folder_.path());
+  EXPECT_EQ(audit({{&repeated, "", "second"}}, {.threads = 1, .progress = nullptr, .allowed = {}})
+                .findings.at(0)
+                .detail,
+            "patient nobody is in train and test: studies u1, u2");
+}
+
 TEST_F(Audit, FindsAStudyInTwoSplits) {
   Study copy = studies_[9];
   copy.study_id = "copy";

@@ -1,6 +1,8 @@
 // Every trap of a corpus's tables, planted once: its reason stands in the funnel, and nothing else.
 #include <array>
+#include <map>
 
+#include "biplane/corpus/manifest.h"
 #include "tests/corpus/corpus_tree.h"
 
 namespace biplane {
@@ -17,6 +19,39 @@ using Labels = std::map<std::string, int>;
 void expect_box(const Box& box, const std::string& label, const std::array<double, 4>& place) {
   EXPECT_EQ(box.label, label);
   EXPECT_EQ((std::array<double, 4>{box.x, box.y, box.w, box.h}), place);
+}
+
+TEST(CorporaTraps, RsnaKnowsThePatientsOfNih) {
+  CorpusTree tree;
+  std::string rows = "patientId,x,y,width,height,Target\n", mapping;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "u" + std::to_string(i);
+    rows += name + ",,,,,0\n";
+    tree.image("stage_2_train_images/" + name + ".dcm");
+    if (i == 7) continue;
+    mapping += (i == 0 ? "[" : ",") + std::string(R"({"subset_img_id": ")") + name +
+               R"(", "img_id": "0000010)" + std::to_string(i % 4) +
+               R"(_003.png", "orig_labels": []})";
+  }
+  tree.file("stage_2_train_labels.csv", rows);
+  tree.file("pneumonia-challenge-dataset-mappings_2018.json", mapping + "]");
+  const PreparedCorpus made = tree.prepare("rsna", {.validate = 0.25, .test = 0.25});
+  EXPECT_EQ(reasons_of(made.funnel),
+            (Reasons{{"images found in NIH's: image that the mapping does not name", 1}}));
+  ASSERT_EQ(made.studies.size(), 40u);
+  std::map<std::string, Split> drawn;
+  for (const Study& study : made.studies) {
+    if (study.study_id == "u7") {
+      EXPECT_TRUE(study.patient_in.empty());
+      continue;
+    }
+    const std::string person = "10" + std::to_string(std::stoi(study.study_id.substr(1)) % 4);
+    EXPECT_EQ(study.patient_in, (std::map<std::string, std::string>{{"nih", person}}));
+    EXPECT_EQ(drawn.try_emplace(person, study.split).first->second, study.split) << person;
+    EXPECT_EQ(study_from_json(study_to_json(study)).patient_in, study.patient_in);
+  }
+  tree.file("pneumonia-challenge-dataset-mappings_2018.json", R"([{"subset_img_id": "u0"}])");
+  EXPECT_THROW(tree.prepare("rsna"), Error);
 }
 
 TEST(CorporaTraps, RsnaCountsEachOnce) {

@@ -16,12 +16,14 @@ using ::testing::IsEmpty;
 class Exclusion : public ::testing::Test {
  protected:
   // A manifest FOLDER/manifest.jsonl with a study of each patient.
-  Manifest write(const std::string& folder, const std::vector<std::string>& patients) const {
+  Manifest write(const std::string& folder, const std::vector<std::string>& patients,
+                 const std::vector<std::string>& in_nih = {}) const {
     ManifestWriter writer(folder_ / folder / "manifest.jsonl");
     for (std::size_t i = 0; i < patients.size(); ++i) {
       Study study;
       study.study_id = "s" + std::to_string(i);
       study.patient_id = patients[i];
+      if (i < in_nih.size() && !in_nih[i].empty()) study.patient_in["nih"] = in_nih[i];
       study.views.push_back({"a.png", ViewPosition::kPA, "", 0, 0, ""});
       writer.write(study);
     }
@@ -72,6 +74,17 @@ TEST_F(Exclusion, ComparesNamesWhereTheCorporaHaveTheSame) {
               AllOf(HasSubstr("have other names"), HasSubstr("biplane audit")));
   EXPECT_THAT(exclude_patients(write("mine", {"p2"}), {at("rsna")}).studies, ElementsAre(0))
       << "of a corpus that is not known";
+}
+
+TEST_F(Exclusion, ComparesTheNamesThatPatientsHaveInTheOtherCorpus) {
+  const Manifest nih = write("nih", {"13", "14", "15", "13"});
+  const Manifest rsna = write("rsna", {"a", "b", "c", "14"}, {"13", "", "77", ""});
+  EXPECT_THAT(exclude_patients(nih, {at("rsna")}).studies, ElementsAre(0, 3));
+  EXPECT_THAT(exclude_patients(rsna, {at("nih")}).studies, ElementsAre(0))
+      << "14 of RSNA is not 14 of NIH";
+  // COVIDx has RSNA's names, and may know NIH's of others.
+  write("covidx", {"b", "13", "x"}, {"", "", "77"});
+  EXPECT_THAT(exclude_patients(rsna, {at("covidx")}).studies, ElementsAre(1));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "biplane/corpus/corpora/covidx_lists.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/images.h"
+#include "biplane/corpus/corpora/nih_patients.h"
 #include "biplane/corpus/corpora/tables.h"
 
 namespace biplane {
@@ -28,7 +29,10 @@ const std::vector<std::string> kAllClasses = {"normal", "pneumonia", kCovid, "po
 class Reader {
  public:
   Reader(const PrepareOptions& options, Funnel& funnel)
-      : options_(options), funnel_(funnel), images_(options.root) {}
+      : options_(options),
+        funnel_(funnel),
+        images_(options.root),
+        nih_(NihPatients::find(options.root)) {}
 
   std::vector<Study> read() {
     const bool own_test = find_covidx_list(options_.root, "test").has_value();
@@ -63,7 +67,8 @@ class Reader {
       for (const std::string& label : kThreeClasses)
         study->labels[label] = label == line->label ? 1 : 0;
     }
-    study->split = place_in_split(line->patient, list.split, own_test, options_);
+    study->split =
+        place_in_split(nih_.note(example, funnel_, *study), list.split, own_test, options_);
     View view;
     view.path = images_.find(line->file, std::string(list.name) + "/" + line->file);
     study->views.push_back(view);
@@ -72,6 +77,7 @@ class Reader {
   const PrepareOptions& options_;
   Funnel& funnel_;
   ImageIndex images_;
+  NihPatients nih_;
   StudyTable studies_;
 };
 
@@ -107,7 +113,9 @@ Corpus covidx_corpus() {
           .tree =
               "train.txt or train_COVIDx9A.txt  patient file class source, blank-separated\n"
               "val.txt, test.txt                the same (each may be absent)\n"
-              "train/FILE, val/FILE, test/FILE, or in any other folders\n",
+              "train/FILE, val/FILE, test/FILE, or in any other folders\n"
+              "pneumonia-challenge-dataset-mappings_2018.json  RSNA's images in NIH's (may be "
+              "absent)\n",
           .needs = {{"train.txt", "train_COVIDx*.txt"}},
           .read = &read,
           .otherwise = ViewPosition::kPA};

@@ -5,6 +5,7 @@
 #include "biplane/core/error.h"
 #include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/corpora/images.h"
+#include "biplane/corpus/corpora/nih_patients.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
 
@@ -22,7 +23,10 @@ constexpr std::array kClasses = {kOpacity, "Normal", "No Lung Opacity / Not Norm
 class Reader {
  public:
   Reader(const PrepareOptions& options, Funnel& funnel)
-      : options_(options), funnel_(funnel), images_(options.root) {}
+      : options_(options),
+        funnel_(funnel),
+        images_(options.root),
+        nih_(NihPatients::find(options.root)) {}
 
   std::vector<Study> read() {
     read_labels();
@@ -67,7 +71,7 @@ class Reader {
     if (!box.problem.empty()) return stage.reject(box.problem, example);
     const auto [study, fresh] = studies_.add(fields.image, fields.image, table, row.number);
     if (fresh) {
-      start(*study, target);
+      start(*study, target, example);
       stage.pass();
     } else if (study->labels.at(kOpacity) != target) {
       return stage.reject("Target contradicts an earlier row", example);
@@ -80,12 +84,13 @@ class Reader {
     if (target == 1) study->boxes.push_back(box.box);
   }
 
-  void start(Study& study, int target) {
+  void start(Study& study, int target, const std::string& example) {
     View view;
     view.path = images_.find(study.study_id, std::string(kFolder) + "/" + study.study_id + ".dcm");
     study.views.push_back(view);
     study.labels[kOpacity] = target;
-    study.split = place_in_split(study.patient_id, Split::kTrain, false, options_);
+    study.split =
+        place_in_split(nih_.note(example, funnel_, study), Split::kTrain, false, options_);
   }
 
   void read_classes() {
@@ -121,6 +126,7 @@ class Reader {
   const PrepareOptions& options_;
   Funnel& funnel_;
   ImageIndex images_;
+  NihPatients nih_;
   StudyTable studies_;
 };
 
@@ -136,7 +142,8 @@ Corpus rsna_corpus() {
           .tree =
               "stage_2_train_labels.csv         patientId,x,y,width,height,Target\n"
               "stage_2_detailed_class_info.csv  patientId,class (may be absent)\n"
-              "stage_2_train_images/PATIENT.dcm\n",
+              "stage_2_train_images/PATIENT.dcm\n"
+              "pneumonia-challenge-dataset-mappings_2018.json  NIH's images (may be absent)\n",
           .needs = {{kLabelTable}},
           .read = &read,
           .otherwise = ViewPosition::kPA};
