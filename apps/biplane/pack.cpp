@@ -177,6 +177,11 @@ void print_waiting(const Options& options, const WorkShare& share, const PackRes
                   share.text(), result.written, result.kept, result.missing, options.out));
 }
 
+bool has_lost_images(const Funnel& funnel) {
+  return std::any_of(funnel.stages().begin(), funnel.stages().end(),
+                     [](const FunnelStage& stage) { return stage.bad() > 0; });
+}
+
 void print_merged(const Options& options, const PackResult& result, const MergedPack& merged) {
   if (options.json) {
     const nlohmann::ordered_json json = {
@@ -197,6 +202,11 @@ void print_merged(const Options& options, const PackResult& result, const Merged
                            result.written, result.kept,
                            static_cast<double>(merged.bytes) / (1 << 20),
                            (fs::path(options.out) / "manifest.jsonl").string()));
+  if (has_lost_images(merged.funnel)) {
+    std::fprintf(stderr,
+                 "images that could not be packed are not looked for again in this pack; once they "
+                 "are there, pack into a new --out\n");
+  }
 }
 
 }  // namespace

@@ -30,32 +30,27 @@ void check_root_or_show(const Corpus& corpus, const fs::path& root) {
 int prepare(PrepareCommand& command) {
   const Corpus& corpus = find_corpus(command.corpus);
   const fs::path out = command.options.out;
-  PairsOptions& options = command.options;
+  PrepareOptions& options = command.options;
   check_root_or_show(corpus, options.root);
-  const bool pairs = command.corpus == "pairs";
   Progress progress({.label = "prepare " + command.corpus, .unit = "images"});
   options.progress = &progress;
   CheckStore checks(out, options.share);
   options.checks = &checks;
-  const auto prepare_all = [&] {
-    return pairs ? prepare_pairs(options) : prepare_corpus(corpus, options);
-  };
   if (!options.share.is_all()) {
-    prepare_all();
+    prepare_corpus(corpus, options);
     return 0;
   }
   const FolderLock lock(out);
   ManifestWriter manifest(
       out / "manifest.jsonl");  // first, so that a folder that cannot be written fails at once
-  const PreparedCorpus prepared = prepare_all();
+  const PreparedCorpus prepared = prepare_corpus(corpus, options);
   progress.finish();
   fs::remove(out / "manifest.jsonl");  // an older one must not stand beside this funnel
   prepared.funnel.write(out / "funnel.json");
   print_result(command.json ? prepared.funnel.json() : prepared.funnel.table());
   prepared.funnel.check_bad(command.max_bad);
   if (prepared.studies.empty()) {
-    throw Error(ErrorKind::kBadContent, options.root.string() + ": no study with an image" +
-                                            (pairs ? " and a report" : "") + " is left; " +
+    throw Error(ErrorKind::kBadContent, options.root.string() + ": no complete study is left; " +
                                             (out / "funnel.json").string() + " says why");
   }
   for (const Study& study : prepared.studies) manifest.write(study);

@@ -41,7 +41,7 @@ void add_some_options(CLI::App& app, PrepareCommand& command, Words& words) {
                           const char* type = "COLUMN") {
     app.add_option(name, target, help)->type_name(type)->group(kSomeOnly);
   };
-  PairsColumns& columns = command.options.columns;
+  ColumnNames& columns = command.options.columns;
   add("--csv", words.csv,
       "pairs: the list of studies, default ROOT/studies.csv; ms-cxr: the boxes, where they are not "
       "under --root",
@@ -127,17 +127,16 @@ void add_split_and_label_options(CLI::App& app, PrepareCommand& command, Words& 
 }
 
 void add_dicom_options(CLI::App& app, PrepareCommand& command) {
-  PacsOptions& pacs = command.options.pacs;
-  app.add_option("--accession", pacs.accession_column,
+  app.add_option("--accession", command.options.columns.accession,
                  "dicom: column of --reports with the accession number")
       ->type_name("COLUMN")
       ->group(kSomeOnly);
-  app.add_option("--salt", pacs.salt,
+  app.add_option("--salt", command.options.pacs.salt,
                  "dicom: secret that the names of studies and patients are made with: the same one "
                  "gives the same names; default: one made of the export's UIDs")
       ->type_name("TEXT")
       ->group(kSomeOnly);
-  app.add_flag("--drop-burned-in", pacs.drop_burned_in,
+  app.add_flag("--drop-burned-in", command.options.pacs.drop_burned_in,
                "dicom: leave out images whose header says that texts are burned into them")
       ->group(kSomeOnly);
 }
@@ -214,7 +213,7 @@ void refuse_options_of_others(const CLI::App& app, const Corpus& corpus) {
 
 // Puts the words into the options.
 void understand(const Words& words, PrepareCommand& command) {
-  PairsOptions& options = command.options;
+  PrepareOptions& options = command.options;
   if (!(command.max_bad >= 0 && command.max_bad <= 1))
     throw Error(ErrorKind::kUsage, "--max-bad is a fraction, 0 to 1");
   options.labels = {parse_uncertain_policy(words.uncertain), words.blank == "zeros"};
@@ -226,14 +225,13 @@ void understand(const Words& words, PrepareCommand& command) {
   options.pairing = parse_pairing(words.pairing);
   options.images = parse_images(words.images);
   if (!options.share.is_all() && options.images != ImageReading::kFull)
-    throw Error(ErrorKind::kUsage, "--shard: only with --images full is there work to share");
+    throw Error(ErrorKind::kUsage,
+                "--shard (or a launcher's RANK and WORLD_SIZE): only with --images full is "
+                "there work to share; start one process");
   options.views = words.views;
   options.out = words.out;
-  options.pacs.study_column = options.columns.study;
-  options.pacs.report_column = options.columns.report;
-  const PacsOptions& pacs = options.pacs;
   if (command.corpus == "dicom" && words.reports.empty() &&
-      !(pacs.study_column + pacs.accession_column + pacs.report_column).empty())
+      !(options.columns.study + options.columns.accession + options.columns.report).empty())
     throw Error(ErrorKind::kUsage, "--study, --accession and --report name columns of --reports");
   options.threads = resolve_threads(options.threads);
 }

@@ -4,14 +4,14 @@
 #include <string>
 
 #include "apps/common/command_line.h"
-#include "biplane/corpus/corpora/pairs.h"
+#include "biplane/corpus/corpora/corpus.h"
 
 namespace biplane::cli {
 
 // What `biplane prepare` was asked for.
 struct PrepareCommand {
   std::string corpus;
-  PairsOptions options;   // of the other corpora too, less what is only of pairs
+  PrepareOptions options;
   double max_bad = 0.05;  // fraction of bad rows or images
   bool json = false;      // print the funnel as JSON
 };

@@ -40,7 +40,7 @@ WorkShare parse_work_share(const std::string& text, const std::string& option) {
 std::optional<WorkShare> launcher_share() {
   for (const auto& [rank, world] : kLaunchers) {
     const char *index = std::getenv(rank), *count = std::getenv(world);
-    if (index == nullptr || count == nullptr) continue;
+    if (index == nullptr || count == nullptr || *index == 0 || *count == 0) continue;
     const WorkShare share =
         parse_work_share(std::string(index) + "/" + count, std::string(rank) + "/" + world);
     if (share.is_all()) return std::nullopt;

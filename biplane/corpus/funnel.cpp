@@ -13,6 +13,11 @@ namespace {
 
 constexpr std::size_t kExamples = 5;
 
+std::string line_of(const char* mark, const FunnelStage::Reason& reason) {
+  return fmt::format("  {} {:<30} {:>9}            {}\n", mark, reason.name, reason.count,
+                     reason.examples.empty() ? "" : "e.g. " + reason.examples.front());
+}
+
 }  // namespace
 
 std::int64_t FunnelStage::in() const {
@@ -27,12 +32,13 @@ std::int64_t FunnelStage::bad() const {
   return count;
 }
 
-void FunnelStage::lose(const std::string& reason, const std::string& example, bool bad) {
-  auto found = std::find_if(reasons_.begin(), reasons_.end(),
-                            [&](const Reason& r) { return r.name == reason; });
-  if (found == reasons_.end()) {
-    reasons_.push_back({reason, 0, {}, bad});
-    found = reasons_.end() - 1;
+void FunnelStage::count(std::vector<Reason>& counts, const std::string& name,
+                        const std::string& example, bool bad) {
+  auto found =
+      std::find_if(counts.begin(), counts.end(), [&](const Reason& r) { return r.name == name; });
+  if (found == counts.end()) {
+    counts.push_back({name, 0, {}, bad});
+    found = counts.end() - 1;
   }
   ++found->count;
   if (found->examples.size() < kExamples) found->examples.push_back(example);
@@ -71,6 +77,10 @@ std::string Funnel::json() const {
                       {"in", stage.in()},
                       {"out", stage.out()},
                       {"reasons", reasons}});
+    for (const FunnelStage::Reason& note : stage.notes()) {
+      stages.back()["notes"].push_back(
+          {{"note", note.name}, {"count", note.count}, {"examples", note.examples}});
+    }
   }
   ordered_json document = {{"format", 1}, {"stages", stages}};
   for (const auto& [name, value] : choices_) document["choices"][name] = value;
@@ -82,10 +92,8 @@ std::string Funnel::table() const {
   for (const FunnelStage& stage : stages_) {
     text += fmt::format("{:<34} {:>9} {:>9}\n", stage.name() + " (" + stage.unit() + ")",
                         stage.in(), stage.out());
-    for (const FunnelStage::Reason& reason : stage.reasons()) {
-      text += fmt::format("  - {:<30} {:>9}            {}\n", reason.name, reason.count,
-                          reason.examples.empty() ? "" : "e.g. " + reason.examples.front());
-    }
+    for (const FunnelStage::Reason& reason : stage.reasons()) text += line_of("-", reason);
+    for (const FunnelStage::Reason& note : stage.notes()) text += line_of("*", note);
   }
   for (const auto& [name, value] : choices_) text += fmt::format("{}: {}\n", name, value);
   return text;

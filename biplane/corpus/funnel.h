@@ -25,10 +25,16 @@ class FunnelStage {
 
   void pass(std::int64_t count = 1) { out_ += count; }
   // An item left out as intended (an empty report, a row merged into a study already seen).
-  void drop(const std::string& reason, const std::string& example) { lose(reason, example, false); }
+  void drop(const std::string& reason, const std::string& example) {
+    count(reasons_, reason, example, false);
+  }
   // An item lost because it is damaged or missing.
   void reject(const std::string& reason, const std::string& example) {
-    lose(reason, example, true);
+    count(reasons_, reason, example, true);
+  }
+  // Something about an item that stays: counted beside the sum.
+  void note(const std::string& fact, const std::string& example) {
+    count(notes_, fact, example, false);
   }
 
   const std::string& name() const { return name_; }
@@ -37,13 +43,15 @@ class FunnelStage {
   std::int64_t out() const { return out_; }
   std::int64_t bad() const;
   const std::vector<Reason>& reasons() const { return reasons_; }
+  const std::vector<Reason>& notes() const { return notes_; }
 
  private:
-  void lose(const std::string& reason, const std::string& example, bool bad);
+  static void count(std::vector<Reason>& counts, const std::string& name,
+                    const std::string& example, bool bad);
 
   std::string name_, unit_;
   std::int64_t out_ = 0;
-  std::vector<Reason> reasons_;
+  std::vector<Reason> reasons_, notes_;
 };
 
 // Counts of every filter of a preparation, in order: the content of funnel.json.

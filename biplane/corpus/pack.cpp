@@ -32,6 +32,10 @@ void settle_description(const fs::path& out, const std::string& description) {
   if (there == description) return;
   std::string what;
   const ordered_json old = ordered_json::parse(there, nullptr, false);
+  if (old.is_discarded()) {
+    throw Error(ErrorKind::kBadContent,
+                path.string() + ": is damaged (not JSON); remove the folder and pack again");
+  }
   const ordered_json wanted = ordered_json::parse(description);
   for (const auto& [key, value] : wanted.items()) {
     if (!old.is_object() || !old.contains(key) || old.at(key) != value) {

@@ -121,8 +121,8 @@ std::vector<ShardFiles> shard_files(const std::string& description, const fs::pa
     }
     return files;
   } catch (const nlohmann::json::exception& error) {
-    throw Error(ErrorKind::kBadContent,
-                path.string() + ": is no description of a pack: " + error.what());
+    throw Error(ErrorKind::kBadContent, path.string() + ": is no description of a pack (" +
+                                            error.what() + "); remove the folder and pack again");
   }
 }
 

@@ -93,14 +93,6 @@ PackedImage pack_image(const Manifest& manifest, const PackForm& form, View& vie
   return packed;
 }
 
-// Boxes or masks of the views that are left; `places`: of the old views among the new, -1 for none.
-template <class Mark>
-void keep_marks(std::vector<Mark>& marks, const std::vector<std::int64_t>& places) {
-  std::erase_if(marks,
-                [&](const Mark& mark) { return places[static_cast<std::size_t>(mark.view)] < 0; });
-  for (Mark& mark : marks) mark.view = places[static_cast<std::size_t>(mark.view)];
-}
-
 // Paths under the root are told without it, so that what is told does not depend on where the
 // corpus lies.
 std::string without_root(std::string text, const Manifest& manifest) {
@@ -119,29 +111,23 @@ class StudyPacker {
   }
 
   PreparedStudy prepare() {
-    Study& study = prepared_.study;
-    std::vector<View> views = std::move(study.views);
-    study.views.clear();
-    std::vector<std::int64_t> places;
-    for (View& view : views) {
-      const std::size_t before = study.views.size();
-      add(view);
-      places.push_back(study.views.size() > before ? static_cast<std::int64_t>(before) : -1);
-    }
-    keep_marks(study.boxes, places);
-    keep_marks(study.masks, places);
+    std::vector<std::size_t> kept;
+    for (std::size_t v = 0; v < prepared_.study.views.size(); ++v)
+      if (add(prepared_.study.views[v])) kept.push_back(v);
+    keep_views(prepared_.study, kept);
     return std::move(prepared_);
   }
 
  private:
-  void add(View& view) {
+  // Whether the view is in the pack now.
+  bool add(View& view) {
     try {
       PackedImage image = pack_image(manifest_, form_, view);
       const char* kind = kind_of(view.view);
       image.name = fmt::format("{}.{}{}.{}", prepared_.key, kind, count_[kind]++, image.name);
       view.path = image.name;
       prepared_.images.push_back(std::move(image));
-      prepared_.study.views.push_back(std::move(view));
+      return true;
     } catch (const ChangedImage& changed) {
       lose("changed image", changed.why);
     } catch (const Error& error) {
@@ -149,6 +135,7 @@ class StudyPacker {
       const bool missing = error.kind() == ErrorKind::kMissingInput;
       lose(missing ? "missing image" : "broken image", without_root(error.what(), manifest_));
     }
+    return false;
   }
 
   void lose(const std::string& reason, const std::string& what) {

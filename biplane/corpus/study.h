@@ -95,6 +95,10 @@ struct Study {
   std::int64_t source_row = 0;
 };
 
+// Keeps the views at these places, in this order. Boxes and masks follow their view; those of a
+// view that is not kept are removed, and their number is returned.
+std::int64_t keep_views(Study& study, const std::vector<std::size_t>& kept);
+
 // What stays in memory of every study of a manifest, however long that is: enough to choose and to
 // count.
 struct StudySummary {

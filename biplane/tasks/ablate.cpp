@@ -18,6 +18,7 @@
 #include "biplane/model/package.h"
 #include "biplane/tasks/ablation_record.h"
 #include "biplane/tasks/ablation_rows.h"
+#include "biplane/tasks/ablation_runs.h"
 #include "biplane/train/config_keys.h"
 
 namespace biplane {
@@ -43,77 +44,6 @@ TestData read_test_data(const fs::path& path) {
   }
   data.patients = static_cast<std::int64_t>(patients.size());
   return data;
-}
-
-// Zero-shot figures of a model that never saw a report would be noise.
-std::vector<std::string> tasks_of(const LossConfig& loss) {
-  std::vector<std::string> tasks;
-  if (loss.itc.weight > 0) tasks = {"zero_shot", "retrieval", "grounding", "modules"};
-  if (loss.labels.weight > 0) tasks.emplace_back("supervised");
-  if (tasks.empty())
-    throw Error(ErrorKind::kUsage,
-                "loss.itc.weight and loss.labels.weight are 0: there is nothing to evaluate");
-  return tasks;
-}
-
-PretrainConfig resolve(const AblationConfig& config, const AblateOptions& options,
-                       const PlannedRun& run) {
-  ConfigTree tree =
-      ConfigTree::read(options.base / (run.config.empty() ? config.base : run.config));
-  PretrainConfig resolved;
-  try {
-    for (const std::string& assignment : run.set) tree.set(assignment);
-    load_config(tree, resolved);
-    resolved.data.manifest = options.manifest.string();
-    check_pretrain_config(resolved);
-    tasks_of(resolved.loss);  // refused now, not after hours of training
-  } catch (const Error& error) {
-    throw Error(error.kind(), run.name() + ": " + error.what());
-  }
-  return resolved;
-}
-
-fs::path run_folder(const AblateOptions& options, const PlannedRun& run) {
-  return options.out / "runs" / run.name();
-}
-
-bool is_wanted(const PlannedRun& run, const std::vector<std::string>& only) {
-  return only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& name) {
-           return name == run.design || name == run.design + "/" + run.run || name == run.name();
-         });
-}
-
-void check_only(const std::vector<PlannedRun>& plan, const std::vector<std::string>& only) {
-  std::vector<std::string> names;
-  for (const PlannedRun& run : plan) {
-    names.insert(names.end(), {run.design, run.design + "/" + run.run, run.name()});
-  }
-  for (const std::string& name : only) {
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      throw Error(ErrorKind::kUsage, "--only " + name + ": no such run or design" +
-                                         did_you_mean(name, names, "; --plan shows them"));
-  }
-}
-
-const AblationRecord* find_line(const std::vector<AblationRecord>& lines, const PlannedRun& run) {
-  const auto found = std::find_if(lines.begin(), lines.end(), [&](const AblationRecord& line) {
-    return line.name() == run.name();
-  });
-  return found == lines.end() ? nullptr : &*found;
-}
-
-void check_line(const AblationRecord& line, const std::string& key, const std::string& there,
-                const std::string& here, const AblateOptions& options) {
-  if (there == here) return;
-  throw Error(ErrorKind::kUsage,
-              fmt::format("{}: {} was run with another {} ({:.12} there, {:.12} now); use another "
-                          "--results, or take its line out to have it run again",
-                          options.results.string(), line.name(), key, there, here));
-}
-
-void check_configuration(const AblationRecord& line, const PretrainConfig& now,
-                         const AblateOptions& options) {
-  check_line(line, "configuration", line.config_sha256, config_hash(config_keys(now)), options);
 }
 
 // Mean time of a step from the run's metrics; the first one also starts the loader.
@@ -170,6 +100,7 @@ class Ablation {
 
   TrainOutcome run(const PlannedRun& run) const {
     const PretrainConfig config = resolve(config_, options_, run);
+    if (take_over(run, config)) return TrainOutcome::kDone;
     const std::vector<std::string> tasks = tasks_of(config.loss);
     const fs::path folder = run_folder(options_, run);
     hooks_.log("ablation run " + run.name());
@@ -180,13 +111,31 @@ class Ablation {
     record.train_seconds = seconds_per_step(folder) * static_cast<double>(trained.steps);
     record.steps_per_second = static_cast<double>(trained.steps) / record.train_seconds;
     measure(folder, tasks, record);
-    make_folder(fs::absolute(options_.results).parent_path());
-    LineAppender(options_.results).append(record_to_json(record));
+    append(record);
     hooks_.log("finished " + run.name());
     return TrainOutcome::kDone;
   }
 
  private:
+  void append(const AblationRecord& record) const {
+    make_folder(fs::absolute(options_.results).parent_path());
+    LineAppender(options_.results).append(record_to_json(record));
+  }
+
+  // A run of another design that is the same one (configuration and seed) is not done again.
+  bool take_over(const PlannedRun& run, const PretrainConfig& config) const {
+    const std::vector<AblationRecord> lines = read_ablation(options_.results);
+    const AblationRecord* same = find_same(lines, config);
+    if (same == nullptr) return false;
+    hooks_.log("ablation run " + run.name() + " is " + same->name());
+    AblationRecord record = *same;
+    record.design = run.design;
+    record.run = run.run;
+    record.levels = run.levels;
+    append(record);
+    return true;
+  }
+
   AblationRecord describe(const PlannedRun& run, const PretrainConfig& config) const {
     AblationRecord record;
     record.design = run.design;
@@ -230,50 +179,6 @@ class Ablation {
   TestData data_;
 };
 
-// Seconds of training and evaluation of a run, from lines of the same device and configuration,
-// else of all of the device.
-std::optional<double> expected_seconds(const AblationStatus& status, const std::string& device,
-                                       const std::vector<AblationRecord>& lines) {
-  double per_step = 0, evaluation = 0, count = 0;
-  for (const bool same : {true, false}) {
-    for (const AblationRecord& line : lines) {
-      if (line.device != device) continue;
-      if (same && (line.design != status.run.design || line.run != status.run.run)) continue;
-      per_step += line.train_seconds / static_cast<double>(line.steps);
-      evaluation += line.evaluate_seconds;
-      count += 1;
-    }
-    if (count > 0) break;
-  }
-  if (count == 0 || status.steps == 0) return std::nullopt;
-  return per_step / count * static_cast<double>(status.steps - status.checkpoint) +
-         evaluation / count;
-}
-
-AblationStatus status_of(const AblationConfig& config, const AblateOptions& options,
-                         const PlannedRun& run, const std::vector<AblationRecord>& lines) {
-  AblationStatus status{.run = run};
-  if (!run.waits_for.empty()) {
-    status.state = "waits for " + run.waits_for;
-    return status;
-  }
-  const PretrainConfig resolved = resolve(config, options, run);
-  status.steps = resolved.train.steps;
-  if (const AblationRecord* line = find_line(lines, run)) {
-    check_configuration(*line, resolved, options);
-    status.state = "done";
-    return status;
-  }
-  const std::vector<fs::path> checkpoints = list_checkpoints(run_folder(options, run));
-  status.state = checkpoints.empty() ? "to do" : "checkpoint";
-  if (!checkpoints.empty()) {
-    const std::string name = checkpoints.front().filename().string();
-    status.checkpoint = std::stoll(name.substr(name.find('-') + 1));
-  }
-  status.seconds = expected_seconds(status, resolved.train.device, lines);
-  return status;
-}
-
 }  // namespace
 
 std::vector<std::unique_ptr<FolderLock>> lock_ablation(const AblateOptions& options) {
@@ -294,19 +199,6 @@ TrainOutcome ablate(const AblationConfig& config, const AblateOptions& options,
       return TrainOutcome::kCheckpointed;
   }
   return TrainOutcome::kDone;
-}
-
-std::vector<AblationStatus> ablation_status(const AblationConfig& config,
-                                            const AblateOptions& options) {
-  check_ablation(config);
-  const std::vector<AblationRecord> lines = read_ablation(options.results);
-  const std::vector<PlannedRun> plan = plan_runs(config, lines);
-  check_only(plan, options.only);
-  std::vector<AblationStatus> all;
-  for (const PlannedRun& run : plan) {
-    if (is_wanted(run, options.only)) all.push_back(status_of(config, options, run, lines));
-  }
-  return all;
 }
 
 }  // namespace biplane

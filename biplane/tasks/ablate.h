@@ -31,7 +31,8 @@ struct AblateOptions {
 std::vector<std::unique_ptr<FolderLock>> lock_ablation(const AblateOptions& options);
 
 // Trains and evaluates the runs one after another and appends a line for each. A run that has a
-// line is not repeated; one that was stopped goes on from its checkpoint. kCheckpointed where a
+// line is not repeated, nor one that is another design's (configuration and seed), whose line it
+// gets under its own name; one that was stopped goes on from its checkpoint. kCheckpointed where a
 // stop was requested. Throws Error kUsage where a line is of another configuration or other data,
 // or nothing fits `only`; and what training and evaluation throw.
 TrainOutcome ablate(const AblationConfig& config, const AblateOptions& options,
@@ -39,7 +40,7 @@ TrainOutcome ablate(const AblationConfig& config, const AblateOptions& options,
 
 struct AblationStatus {
   PlannedRun run;
-  std::string state{};          // done, checkpoint, to do, waits
+  std::string state{};          // done, checkpoint, to do, waits for ..., is RUN (the same as it)
   std::int64_t steps = 0;       // of the run; 0: known when it starts
   std::int64_t checkpoint = 0;  // step of the newest one
   // Training and evaluation still to come, from lines so far of the same device.

@@ -96,6 +96,18 @@ class Runs(AblateTest):
         self.assertNotRegex(self.results.with_suffix(".html").read_text(), r"(src|href)=.http")
         self.assertIn("to do: about 0 min", self.expect_ok(*self.command("--plan")))
 
+    def test_a_run_that_is_that_of_another_name_is_not_done_twice(self):
+        self.design.write_text(self.design.read_text() + "      - {name: twin}\n")
+        self.expect_ok(*self.command("--only", "list/full/seed-1"))
+        self.assertRegex(self.expect_ok(*self.command("--plan", "--only", "list/twin")),
+                         r"list/twin/seed-0 +to do .*\nlist/twin/seed-1 +is list/full/seed-1")
+        self.expect_ok(*self.command("--only", "list/twin/seed-1"))
+        full, twin = self.lines()
+        self.assertEqual(twin.pop("run"), "twin")
+        full.pop("run")
+        self.assertEqual(full, twin)
+        self.assertFalse((self.out / "runs" / "list" / "twin").exists())
+
     def test_killed_at_any_moment_it_ends_with_the_same_lines(self):
         self.write_design(12)
         whole = self.folder / "whole.jsonl"

@@ -4,7 +4,6 @@
 #include <set>
 #include <tuple>
 
-#include "biplane/corpus/corpora/pairs.h"
 #include "biplane/formats/rle.h"
 #include "biplane/phantom/label_maps.h"
 #include "biplane/text/report.h"
@@ -163,9 +162,9 @@ std::set<std::tuple<std::string, std::string, bool>> images_of(const Study& stud
 
 TEST(CorporaRoundTrip, PairsImagesReportsLabelsAndPatientsComeBack) {
   const testing::WrittenLayout phantom(testing::layout_options("pairs"));
-  PairsOptions options;
+  PrepareOptions options;
   options.root = phantom.folder.path();
-  const PreparedCorpus made = prepare_pairs(options);
+  const PreparedCorpus made = prepare_corpus(find_corpus("pairs"), options);
   EXPECT_TRUE(testing::reasons_of(made.funnel).empty());
   ASSERT_EQ(made.studies.size(), phantom.manifest.summaries().size());
   std::size_t positives = 0;

@@ -37,6 +37,17 @@ TEST(Funnel, CountsWhatGoesInAndWhy) {
   EXPECT_EQ(stage["reasons"][0]["examples"][0], "row 0");
 }
 
+TEST(Funnel, ANoteStandsBesideTheSum) {
+  Funnel funnel = make_funnel(7, 91);
+  funnel.stage("rows").note("odd", "row 3");
+  funnel.stage("rows").note("odd", "row 4");
+  EXPECT_EQ(funnel.stages().front().in(), 100);
+  EXPECT_EQ(funnel.stages().front().bad(), 7);
+  const auto notes = nlohmann::json::parse(funnel.json())["stages"][0]["notes"];
+  EXPECT_EQ(notes.dump(), R"([{"count":2,"examples":["row 3","row 4"],"note":"odd"}])");
+  EXPECT_THAT(funnel.table(), ::testing::ContainsRegex("  \\* odd +2 +e.g. row 3"));
+}
+
 TEST(Funnel, OnlyDamagedItemsCountAsBad) {
   EXPECT_NO_THROW(make_funnel(5, 93).check_bad(0.05));
   EXPECT_NO_THROW(make_funnel(0, 0).check_bad(0));

@@ -192,11 +192,11 @@ TEST(Pacs, ReportsAreFoundByStudyBeforeAccessionAndByColumnsThatAreNamed) {
   CorpusTree tree;
   tree.file("1", dicom({.instance = "1.1"}));
   tree.file("2", dicom({.study = "1.2.826.77002", .instance = "2.1"}));  // the same accession
-  const auto texts = [&](const std::string& table, PacsOptions pacs = {}) {
+  const auto texts = [&](const std::string& table, ColumnNames columns = {}) {
     tree.file("t.csv", table);
     PrepareOptions options = options_of(tree);
     options.reports = tree.path() / "t.csv";
-    options.pacs = pacs;
+    options.columns = columns;
     std::vector<std::string> found;
     for (const Study& study : prepare(options).studies) found.push_back(study.report.text);
     return found;
@@ -208,9 +208,9 @@ TEST(Pacs, ReportsAreFoundByStudyBeforeAccessionAndByColumnsThatAreNamed) {
   EXPECT_EQ(texts("accession\ttext\nACC77\tBoth.\n"), (Texts{"Both.", "Both."}));
   EXPECT_EQ(texts("Study UID,Findings,Impression\n1.2.826.77001,Clear lungs.,Normal.\n"),
             (Texts{"Clear lungs. Normal."}));
-  PacsOptions mapped;
-  mapped.accession_column = "nr";
-  mapped.report_column = "words";
+  ColumnNames mapped;
+  mapped.accession = "nr";
+  mapped.report = "words";
   EXPECT_EQ(texts("nr,words\nACC77,Mapped.\n", mapped), (Texts{"Mapped.", "Mapped."}));
   try {
     texts("nr,words\nACC77,Mapped.\n");
@@ -219,7 +219,7 @@ TEST(Pacs, ReportsAreFoundByStudyBeforeAccessionAndByColumnsThatAreNamed) {
     EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
     EXPECT_THAT(error.what(), HasSubstr("it has nr, words"));
   }
-  mapped.accession_column = "no";
+  mapped.accession = "no";
   EXPECT_THROW(texts("nr,words\nACC77,a\n", mapped), Error);
 }
 

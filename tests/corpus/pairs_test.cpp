@@ -1,5 +1,3 @@
-#include "biplane/corpus/corpora/pairs.h"
-
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/selection.h"
 #include "tests/corpus/small_corpus.h"
 #include "tests/test_data.h"
@@ -26,7 +25,7 @@ class Pairs : public ::testing::Test {
   PreparedCorpus prepare(const std::string& csv) {
     write_file_atomically(folder_ / "studies.csv", csv);
     options_.root = folder_.path();
-    PreparedCorpus result = prepare_pairs(options_);
+    PreparedCorpus result = prepare_corpus(find_corpus("pairs"), options_);
     for (const FunnelStage& stage : result.funnel.stages()) {
       std::int64_t lost = 0;
       for (const auto& reason : stage.reasons()) lost += reason.count;
@@ -57,8 +56,20 @@ class Pairs : public ::testing::Test {
   }
 
   testing::TemporaryFolder folder_;
-  PairsOptions options_;
+  PrepareOptions options_;
 };
+
+TEST_F(Pairs, LettersThatAreNotUtf8AreNoted) {
+  const PreparedCorpus result = prepare(
+      "study_id,frontal,report\n"
+      "s1,a.png,Normal caf\xE9.\ns2,b.png,Normal caf\xC3\xA9.\n");
+  EXPECT_EQ(result.studies.at(0).report.text, "Normal caf.");
+  EXPECT_EQ(result.studies.at(1).report.text, "Normal caf\xC3\xA9.");
+  const auto& notes = result.funnel.stages().front().notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].count, 1);
+  EXPECT_THAT(notes[0].examples, ::testing::ElementsAre("studies.csv row 2"));
+}
 
 TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
   const PreparedCorpus result = prepare(
@@ -151,7 +162,7 @@ TEST_F(Pairs, ReadsTheMethodsOwnListAndTheNamesInMimicsFolders) {
 }
 
 TEST_F(Pairs, TakesTheColumnsThatTheUserNames) {
-  options_.columns = {"pa", "lat", "text", "exam", "person", ""};
+  options_.columns = {"pa", "lat", "text", "exam", "person", "", ""};
   const PreparedCorpus result =
       prepare("exam,person,pa,lat,text,pa_view\nx,y,a.png,b.png,Effusion.,portable ap\n");
   ASSERT_EQ(result.studies.size(), 1u);
@@ -201,10 +212,10 @@ TEST_F(Pairs, NamesTheCauseOfAnUnusableList) {
 // format needed: the first three columns hold none).
 TEST(PairsRealData, GivesTheStudiesThatTheListHolds) {
   BIPLANE_NEEDS_TEST_DATA("cxr/studies.csv");
-  PairsOptions options;
+  PrepareOptions options;
   options.root = testing::test_data("cxr");
   options.threads = 2;
-  const PreparedCorpus result = prepare_pairs(options);
+  const PreparedCorpus result = prepare_corpus(find_corpus("pairs"), options);
 
   const std::string csv = read_file(options.root / "studies.csv");
   std::set<std::string> ids, two_view, images;

@@ -35,10 +35,15 @@ struct SplitChoice {
   bool any() const { return !rule.empty() || !lists.empty(); }
 };
 
-// What `prepare dicom` takes beside a table of reports.
+// Which columns of a table hold what, as the user named them: such a column must exist. Empty: the
+// usual names of the corpus (`pairs`; study, accession and report: `dicom`); a usual one that does
+// not exist is done without where that is possible.
+struct ColumnNames {
+  std::string frontal, lateral, report, study, patient, labels, accession;
+};
+
+// What `prepare dicom` takes beside a table of reports and its columns.
 struct PacsOptions {
-  // Columns of the table as the user named them; empty: found by their usual names.
-  std::string study_column, accession_column, report_column;
   std::string salt;  // of the pseudonyms; empty: made of all UIDs of the images
   bool drop_burned_in = false;
 };
@@ -61,6 +66,7 @@ struct PrepareOptions {
   std::string labels_from;        // which of several label tables; empty: the corpus's first one
   std::filesystem::path views;    // openi: a table of views that is believed; empty: none
   std::string method_label;      // padchest: only rows labelled by "Physician" or "RNN"; empty: all
+  ColumnNames columns;           // pairs, dicom
   PacsOptions pacs;              // dicom
   Progress* progress = nullptr;  // advanced by one per image
   CheckStore* checks = nullptr;  // with kFull: what is known of images and what becomes known

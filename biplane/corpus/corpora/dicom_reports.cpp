@@ -48,14 +48,14 @@ struct Columns {
   Column study, accession, report, findings, impression;
 };
 
-Columns find_columns(const CsvReader& csv, const PacsOptions& given) {
+Columns find_columns(const CsvReader& csv, const ColumnNames& given) {
   const auto find = [&](const std::string& name, const std::vector<std::string>& usual) {
     return name.empty() ? find_named(csv, usual) : Column(given_column(csv, name));
   };
   Columns columns;
-  columns.study = find(given.study_column, kStudyNames);
-  columns.accession = find(given.accession_column, kAccessionNames);
-  columns.report = find(given.report_column, kReportNames);
+  columns.study = find(given.study, kStudyNames);
+  columns.accession = find(given.accession, kAccessionNames);
+  columns.report = find(given.report, kReportNames);
   columns.findings = find_named(csv, kFindingsNames);
   columns.impression = find_named(csv, kImpressionNames);
   std::string there;
@@ -104,7 +104,7 @@ std::vector<Study*> studies_of(const ReportKeys& keys, const std::string& study,
 
 void join_reports(const PrepareOptions& options, const ReportKeys& keys, FunnelStage& stage) {
   CsvReader csv = open_table(options.reports);
-  const Columns columns = find_columns(csv, options.pacs);
+  const Columns columns = find_columns(csv, options.columns);
   const std::string table = options.reports.filename().string();
   each_row(csv, stage, [&](const CsvRow& row, const std::string& place) {
     const std::string study = field(row, columns.study), accession = field(row, columns.accession);

@@ -1,5 +1,7 @@
 #include "biplane/corpus/corpora/mimic_reports.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -12,6 +14,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/parallel.h"
 #include "biplane/corpus/corpora/report_text.h"
+#include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/zip.h"
 
 namespace biplane {
@@ -87,14 +90,16 @@ std::string report_path(const Study& study) {
 
 struct Reading {
   bool there = false;
-  std::string problem;
+  std::string problem = {};
+  bool foreign = false;  // not UTF-8
 };
 
 Reading read_report(const ReportText& text_of, const Lexicon& lexicon, Study& study) {
   try {
     const std::optional<std::string> text = text_of(report_path(study));
-    if (text) fill_report(parse_sections(*text, lexicon), lexicon, study.report);
-    return {text.has_value(), ""};
+    if (!text) return {};
+    fill_report(parse_sections(*text, lexicon), lexicon, study.report);
+    return {.there = true, .foreign = !simdjson::validate_utf8(text->data(), text->size())};
   } catch (const Error& error) {
     return {true, error.what()};
   }
@@ -133,6 +138,7 @@ void read_mimic_reports(std::vector<Study>& studies, const PrepareOptions& optio
   FunnelStage& sections = funnel.stage("findings or impression there", "reports");
   for (std::size_t i = 0; i < studies.size(); ++i) {
     const std::string example = "study " + studies[i].study_id;
+    if (readings[i].foreign) read.note(kForeignLetters, example);
     if (!readings[i].problem.empty()) {
       read.reject("broken report: study kept without", example + ": " + readings[i].problem);
     } else if (readings[i].there) {

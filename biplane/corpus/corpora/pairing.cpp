@@ -149,25 +149,6 @@ Pairing parse_pairing(const std::string& name) {
                                      did_you_mean(name, names));
 }
 
-std::int64_t keep_views(Study& study, const std::vector<std::size_t>& kept) {
-  std::vector<View> views;
-  views.reserve(kept.size());
-  std::vector<std::int64_t> new_place(study.views.size(), -1);
-  for (const std::size_t i : kept) {
-    new_place[i] = static_cast<std::int64_t>(views.size());
-    views.push_back(std::move(study.views[i]));
-  }
-  study.views = std::move(views);
-  std::size_t lost = 0;
-  const auto follow = [&](auto& parts) {
-    for (auto& part : parts) part.view = new_place.at(static_cast<std::size_t>(part.view));
-    lost += std::erase_if(parts, [](const auto& part) { return part.view < 0; });
-  };
-  follow(study.boxes);
-  follow(study.masks);
-  return static_cast<std::int64_t>(lost);
-}
-
 void pair_views(std::vector<Study>& studies, Pairing pairing, Funnel& funnel) {
   const std::string policy = std::string(" (") + pairing_name(pairing) + ")";
   FunnelStage& images = funnel.stage("images paired" + policy, "images");

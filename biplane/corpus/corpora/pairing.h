@@ -20,10 +20,6 @@ const char* pairing_name(Pairing pairing);  // "all", "first", "both", "every"
 // Throws Error kUsage.
 Pairing parse_pairing(const std::string& name);
 
-// Keeps the views at these places, in this order. Boxes and masks follow their view; those of a
-// view that is not kept are removed, and their number is returned.
-std::int64_t keep_views(Study& study, const std::vector<std::size_t>& kept);
-
 // Puts the views of every study in order (PA, AP, laterals, others; within a kind as they were) and
 // keeps those that `pairing` says, so that "the first frontal" is the same for whoever reads the
 // manifest. What is left out is counted.

@@ -1,4 +1,9 @@
-#include "biplane/corpus/corpora/pairs.h"
+// A table with a frontal image and, perhaps, a lateral and a report in a row (data.md section 2,
+// "pairs"). Rows of one study id are one study, and its distinct images become its views. An image
+// of the frontal column is PA unless the column `<frontal>_view` ("frontal_view") holds the word
+// AP. Labels are split at ';', ',' and '|' and mean 1 (present). Studies whose image paths hold
+// MIMIC's folders (p10000032/s50414267) take patient and study from there when no column names
+// them; else the study is named by its frontal's path.
 
 #include <algorithm>
 #include <optional>
@@ -6,9 +11,9 @@
 #include <utility>
 
 #include "biplane/core/error.h"
+#include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/mimic_tables.h"
-#include "biplane/corpus/corpora/published_rules.h"
 #include "biplane/corpus/corpora/report_text.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/formats/csv.h"
@@ -26,11 +31,11 @@ struct ColumnIndex {
 };
 
 // The method's own pair list names its columns differently.
-PairsColumns default_columns(const CsvReader& csv) {
+ColumnNames default_columns(const CsvReader& csv) {
   if (!csv.find_column("frontal") && csv.find_column("Path_frontal")) {
-    return {"Path_frontal", "Path_lateral", "Report", "study_id", "patient_id", "labels"};
+    return {"Path_frontal", "Path_lateral", "Report", "study_id", "patient_id", "labels", ""};
   }
-  return {"frontal", "lateral", "report", "study_id", "patient_id", "labels"};
+  return {"frontal", "lateral", "report", "study_id", "patient_id", "labels", ""};
 }
 
 std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& given,
@@ -39,8 +44,8 @@ std::optional<std::size_t> find_column(const CsvReader& csv, const std::string& 
   return required ? csv.column(fallback) : csv.find_column(fallback);
 }
 
-ColumnIndex find_columns(const CsvReader& csv, const PairsColumns& given) {
-  const PairsColumns fallback = default_columns(csv);
+ColumnIndex find_columns(const CsvReader& csv, const ColumnNames& given) {
+  const ColumnNames fallback = default_columns(csv);
   ColumnIndex index;
   index.frontal = find_column(csv, given.frontal, fallback.frontal, true);
   index.lateral = find_column(csv, given.lateral, fallback.lateral, false);
@@ -64,7 +69,7 @@ void read_labels(const std::string& text, std::map<std::string, int>& labels) {
   for (const std::string& label : parts(text, ";,|")) labels[label] = 1;
 }
 
-// Names of a row's study and patient; blank cells and absent columns fall back as pairs.h says.
+// Names of a row's study and patient; blank cells and absent columns fall back.
 StudyNames row_names(const CsvRow& row, const ColumnIndex& columns,
                      const std::string& first_image) {
   StudyNames names{field(row, columns.study), field(row, columns.patient)};
@@ -138,17 +143,6 @@ class Grouping {
   StudyTable studies_;
 };
 
-std::vector<Study> read_rows(const fs::path& path, const PairsColumns& given,
-                             const PrepareOptions& options, Funnel& funnel) {
-  FunnelStage& stage = funnel.stage("rows grouped into studies", "rows");
-  CsvReader csv(path);
-  const ColumnIndex columns = find_columns(csv, given);
-  Grouping grouping(path, options, stage);
-  each_row(csv, stage,
-           [&](const CsvRow& row, const std::string& place) { grouping.add(row, columns, place); });
-  return grouping.take();
-}
-
 // ---- reports
 
 std::string complete(Study& study) {
@@ -157,38 +151,28 @@ std::string complete(Study& study) {
   return why_no_report(study);
 }
 
-fs::path locate_csv(const PairsOptions& options) {
-  if (!fs::is_directory(options.root)) {
-    throw Error(ErrorKind::kMissingInput, options.root.string() + ": no such folder (--root)");
-  }
+fs::path locate_csv(const PrepareOptions& options) {
   const fs::path csv = options.csv.empty() ? options.root / "studies.csv" : options.csv;
-  if (!fs::exists(csv)) {
-    throw Error(ErrorKind::kMissingInput,
-                csv.string() +
-                    ": no such file; expected is a CSV with columns frontal, lateral, report, "
-                    "study_id, patient_id, labels (give another file with --csv, other names "
-                    "with --frontal, --report, ...) and images relative to --root");
-  }
-  return csv;
+  if (fs::exists(csv)) return csv;
+  throw Error(ErrorKind::kMissingInput,
+              csv.string() +
+                  ": no such file; expected is a CSV with columns frontal, lateral, report, "
+                  "study_id, patient_id, labels (give another file with --csv, other names "
+                  "with --frontal, --report, ...) and images relative to --root");
 }
 
-std::vector<Study> read_default(const PrepareOptions& options, Funnel& funnel) {
-  return read_rows(locate_csv(PairsOptions{options, {}}), {}, options, funnel);
+std::vector<Study> read(const PrepareOptions& options, Funnel& funnel) {
+  const fs::path path = locate_csv(options);
+  FunnelStage& stage = funnel.stage("rows grouped into studies", "rows");
+  CsvReader csv(path);
+  const ColumnIndex columns = find_columns(csv, options.columns);
+  Grouping grouping(path, options, stage);
+  each_row(csv, stage,
+           [&](const CsvRow& row, const std::string& place) { grouping.add(row, columns, place); });
+  return grouping.take();
 }
 
 }  // namespace
-
-PreparedCorpus prepare_pairs(const PairsOptions& options) {
-  check_fractions(options.fractions);
-  check_label_policy("pairs", options.labels);
-  PreparedCorpus prepared;
-  prepared.studies = read_rows(locate_csv(options), options.columns, options, prepared.funnel);
-  if (options.split.any())
-    prepared.studies =
-        place_as_published("pairs", options, std::move(prepared.studies), prepared.funnel);
-  finish_preparation(pairs_corpus(), options, prepared);
-  return prepared;
-}
 
 Corpus pairs_corpus() {
   return {
@@ -200,7 +184,7 @@ Corpus pairs_corpus() {
           "             columns: --csv, --frontal, --report, ...)\n"
           "the images that it names\n",
       .takes = {"--csv", "--frontal", "--lateral", "--report", "--study", "--patient", "--labels"},
-      .read = &read_default,
+      .read = &read,
       .complete = &complete};
 }
 

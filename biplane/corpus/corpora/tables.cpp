@@ -1,5 +1,7 @@
 #include "biplane/corpus/corpora/tables.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "biplane/core/error.h"
@@ -20,6 +22,12 @@ std::optional<std::vector<double>> four_numbers(const std::vector<std::string>& 
   }
   if (numbers.size() != 4) return std::nullopt;
   return numbers;
+}
+
+bool is_utf8(const CsvRow& row) {
+  return std::all_of(row.fields.begin(), row.fields.end(), [](const std::string& text) {
+    return simdjson::validate_utf8(text.data(), text.size());
+  });
 }
 
 // Entries of the folder whose names fit a pattern with at most one '*', sorted.
@@ -76,6 +84,7 @@ void each_row(CsvReader& csv, FunnelStage& stage,
   for (CsvRow row; csv.next(row); any = true) {
     const std::string place = place_of(csv.name(), row.number);
     if (row.problem.empty()) {
+      if (!is_utf8(row)) stage.note(kForeignLetters, place);
       use(row, place);
     } else {
       stage.reject("unreadable row", place + ": " + row.problem);

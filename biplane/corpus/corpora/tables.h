@@ -29,6 +29,9 @@ std::vector<std::filesystem::path> files_like(const std::filesystem::path& folde
 // Where something stands: "file.csv row 7".
 std::string place_of(const std::filesystem::path& table, std::int64_t row);
 
+// What is noted of a row or a report with bytes that are no UTF-8 (Latin-1, as a rule).
+inline constexpr const char* kForeignLetters = "letters that are not UTF-8 are left out";
+
 // Calls use(row, place) for every row that can be read and counts the others as "unreadable row".
 // Throws Error kBadContent for a table without a row.
 void each_row(CsvReader& csv, FunnelStage& stage,
