@@ -68,7 +68,7 @@ TEST_F(Pairs, LettersThatAreNotUtf8AreNoted) {
   const auto& notes = result.funnel.stages().front().notes();
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_EQ(notes[0].count, 1);
-  EXPECT_THAT(notes[0].examples, ::testing::ElementsAre("studies.csv row 2"));
+  EXPECT_THAT(notes[0].examples, ::testing::ElementsAre("studies.csv row 1"));
 }
 
 TEST_F(Pairs, ReadsByteOrderMarkCarriageReturnsAndQuotes) {
