@@ -39,6 +39,8 @@ std::string summary_table(const PhantomSummary& summary, std::int64_t studies) {
   }
   if (summary.counterfactuals > 0)
     text += fmt::format("\ncounterfactual studies   {}\n", summary.counterfactuals);
+  if (summary.minimal_pairs > 0)
+    text += fmt::format("\nflipped reports          {}\n", summary.minimal_pairs);
   return text;
 }
 
@@ -57,6 +59,7 @@ std::string summary_json(const PhantomSummary& summary, std::int64_t studies) {
                                  {"patients", summary.patients},
                                  {"images", summary.images},
                                  {"counterfactuals", summary.counterfactuals},
+                                 {"minimal_pairs", summary.minimal_pairs},
                                  {"findings", findings}};
   return document.dump(2) + "\n";
 }
@@ -97,6 +100,9 @@ void add_content_options(CLI::App& app, PhantomOptions& options) {
   app.add_flag(
       "--counterfactual", options.counterfactual,
       "also write every test study without each of its findings: OUT/counterfactual.jsonl");
+  app.add_flag("--minimal-pairs", options.minimal_pairs,
+               "also write reports of test studies that are wrong in one thing (negation, side, "
+               "size, site): OUT/minimal_pairs.jsonl");
 }
 
 }  // namespace

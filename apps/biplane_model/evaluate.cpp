@@ -9,22 +9,29 @@
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
 #include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/eval/suite.h"
 
 namespace biplane {
 namespace {
 
 struct Options {
   EvaluateOptions evaluate;
+  std::vector<std::filesystem::path> manifests;
+  bool suite = false;
+  std::filesystem::path reference;
   std::string split = "test";
   std::string select, exclude;
   double max_bad = 0.05;
   bool json = false;
   bool quiet = false;
+  bool tasks_named = false;
 };
 
 constexpr const char* kExamples = R"(Examples:
   biplane evaluate --model runs/demo --manifest phantom/manifest.jsonl --out runs/demo/evaluation
   biplane evaluate --model runs/pairs --manifest pairs --split all --exclude views=both,report=required,limit=16 --out evaluation
+  biplane evaluate --suite --model runs/demo --manifest openi --manifest chexpert-5x200 --reference published.csv --out suite
 --exclude leaves out the studies that the same --select would take: what a run was trained on.)";
 
 StudyFilter study_filter(const Options& options) {
@@ -49,6 +56,42 @@ void print_result(const EvaluateResult& result, const Options& options) {
              result.report_file.string());
 }
 
+void print_suite(const SuiteResult& result, const Options& options) {
+  if (options.json) {
+    fmt::print("{}", read_file(result.results_file));
+    return;
+  }
+  fmt::print("parts    {} measured, {} were done\n", result.measured, result.kept);
+  for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
+  fmt::print("results  {}\nreport   {}\ncsv      {}\nlatex    {}\n", result.results_file.string(),
+             result.report_file.string(), result.csv_file.string(), result.latex_file.string());
+}
+
+int run_all(const Options& options) {
+  SuiteOptions suite{options.evaluate, options.manifests, options.reference};
+  if (!options.tasks_named) suite.evaluate.tasks = suite_tasks();
+  if (!options.quiet)
+    suite.log = [](const std::string& line) { fmt::print(stderr, "suite: {}\n", line); };
+  Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
+  const SuiteResult result = run_suite(suite, &progress);
+  progress.finish();
+  print_suite(result, options);
+  return 0;
+}
+
+// What one evaluation and a suite do not have in common.
+void check_mode(const Options& options) {
+  if (options.suite) {
+    if (!options.evaluate.corpus.empty())
+      throw Error(ErrorKind::kUsage, "--corpus: a suite names each corpus by its folder");
+    return;
+  }
+  if (options.manifests.size() != 1)
+    throw Error(ErrorKind::kUsage, "several --manifest only stand with --suite");
+  if (!options.reference.empty())
+    throw Error(ErrorKind::kUsage, "--reference only stands with --suite");
+}
+
 int run(Options options) {
   if (!(options.max_bad >= 0 && options.max_bad <= 1))
     throw Error(ErrorKind::kUsage,
@@ -58,6 +101,9 @@ int run(Options options) {
                 options.evaluate.root.string() + ": no such folder (--root)");
   options.evaluate.studies = study_filter(options);
   options.evaluate.code = cli::code_version();
+  check_mode(options);
+  if (options.suite) return run_all(options);
+  options.evaluate.manifest = options.manifests.front();
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
@@ -70,21 +116,56 @@ int run(Options options) {
                                                   result.broken, result.studies, options.max_bad));
 }
 
+// What calibration and subgroups are made by.
+void define_choice(CLI::App& app, EvaluateOptions& evaluate) {
+  app.add_option("--choose-on", evaluate.choose_on,
+                 "split whose studies choose thresholds and calibration: validate or train, never "
+                 "the test")
+      ->capture_default_str();
+  app.add_option("--choose-manifest", evaluate.choose_manifest,
+                 "manifest of that split (default: the one that is measured)");
+  app.add_option("--at-sensitivity", evaluate.at_sensitivity, "operating points at these")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--at-specificity", evaluate.at_specificity, "operating points at these")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--subgroups", evaluate.subgroups, "sex, age, view, lateral, source")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--groups", evaluate.group_table,
+                 "CSV of further subgroups: study_id and a column a field (device, style)");
+  app.add_option("--smallest-subgroup", evaluate.smallest_subgroup,
+                 "studies; smaller ones have no figure")
+      ->capture_default_str();
+}
+
 }  // namespace
 
 VerbRun define_evaluate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   EvaluateOptions& evaluate = options->evaluate;
   app.add_option("--model", evaluate.model, "model directory, run or checkpoint")->required();
-  app.add_option("--manifest", evaluate.manifest, "manifest.jsonl or its folder")->required();
+  app.add_option("--manifest", options->manifests,
+                 "manifest.jsonl or its folder; several with --suite")
+      ->required()
+      ->allow_extra_args(false);
   app.add_option("--out", evaluate.out, "folder for results.jsonl and report.html")->required();
   app.add_option("--root", evaluate.root,
                  "folder that image paths are relative to (default: the manifest's)");
-  app.add_option(
-         "--tasks", evaluate.tasks,
-         "zero_shot, retrieval, grounding (default: these three), supervised, modules, and linear "
-         "or finetune of a model that biplane finetune made")
-      ->delimiter(',');
+  CLI::Option* tasks =
+      app.add_option("--tasks", evaluate.tasks,
+                     "zero_shot, retrieval, grounding (default: these three), supervised, modules, "
+                     "minimal_pairs, calibration, subgroups, and linear or finetune of a model "
+                     "that biplane "
+                     "finetune made")
+          ->delimiter(',');
+  app.add_flag("--suite", options->suite,
+               "every task that applies, on every manifest; goes on where it was interrupted");
+  app.add_option("--reference", options->reference,
+                 "CSV of published figures that stand beside a suite's: corpus, split, protocol, "
+                 "metric, fraction, method, value (percent), source");
+  define_choice(app, evaluate);
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,
                  "only these studies: split, views=both, report=required, limit=N");
@@ -106,7 +187,10 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_flag("--json", options->json, "print the rows as JSON lines instead of a table");
   app.add_flag("-q,--quiet", options->quiet, "no progress");
   app.footer(kExamples);
-  return [options] { return run(*options); };
+  return [options, tasks] {
+    options->tasks_named = tasks->count() > 0;
+    return run(*options);
+  };
 }
 
 }  // namespace biplane

@@ -1,6 +1,7 @@
 #include "biplane/corpus/relations.h"
 
 #include <algorithm>
+#include <set>
 
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
@@ -10,13 +11,15 @@ namespace {
 
 struct Relation {
   std::string corpus, of;
-  std::string names;  // "same" or "other"
+  std::string names;          // "same" or "other"
+  std::string share = "all";  // of its images: "all" or "part"
 
   template <class V>
   void visit(V& v) {
     v.field("corpus", corpus);
     v.field("of", of);
     v.field("names", names);
+    v.field("share", share);
   }
 };
 
@@ -50,10 +53,13 @@ CorpusRelations CorpusRelations::read(const std::filesystem::path& file) {
   for (const std::string& corpus : content.alone) relations.same_people_[corpus] = corpus;
   for (const Relation& relation : content.relations) {
     if (relation.corpus.empty() || relation.of.empty() ||
-        (relation.names != "same" && relation.names != "other")) {
-      throw Error(ErrorKind::kUsage, file.string() + ": the relation of '" + relation.corpus +
-                                         "' needs corpus, of, and names: same or other");
+        (relation.names != "same" && relation.names != "other") ||
+        (relation.share != "all" && relation.share != "part")) {
+      throw Error(ErrorKind::kUsage,
+                  file.string() + ": the relation of '" + relation.corpus +
+                      "' needs corpus, of, names: same or other, and share: all or part");
     }
+    if (relation.share == "all") relations.wholly_in_.emplace(relation.corpus, relation.of);
     for (const std::string& corpus : {relation.corpus, relation.of})
       relations.same_people_[corpus] = corpus;
   }
@@ -71,6 +77,20 @@ std::string CorpusRelations::name_space(const std::string& corpus) const {
 
 bool CorpusRelations::share_patients(const std::string& a, const std::string& b) const {
   return a == b || (knows(a) && knows(b) && same_people_.at(a) == same_people_.at(b));
+}
+
+bool CorpusRelations::contained(const std::string& corpus, const std::string& of) const {
+  std::set<std::string> seen;
+  std::vector<std::string> open{corpus};
+  while (!open.empty()) {
+    const std::string one = open.back();
+    open.pop_back();
+    if (one == of) return true;
+    if (!seen.insert(one).second) continue;  // corpora may hold each other
+    const auto [begin, end] = wholly_in_.equal_range(one);
+    for (auto it = begin; it != end; ++it) open.push_back(it->second);
+  }
+  return false;
 }
 
 std::vector<std::string> CorpusRelations::corpora() const {

@@ -20,11 +20,14 @@ class CorpusRelations {
   // Whether some patients of the one are patients of the other, whatever they are called there.
   bool share_patients(const std::string& a, const std::string& b) const;
   std::vector<std::string> corpora() const;  // all known names, sorted
+  // Whether every image of `corpus` stands in `of` too.
+  bool contained(const std::string& corpus, const std::string& of) const;
 
  private:
   // Corpus -> the lowest name of those that are tied to it, over all relations and over those that
   // keep the names.
   std::map<std::string, std::string> same_people_, same_names_;
+  std::multimap<std::string, std::string> wholly_in_;  // corpus -> the one that has all its images
 };
 
 }  // namespace biplane

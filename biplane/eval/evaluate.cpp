@@ -7,13 +7,21 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/one_of.h"
+#include "biplane/core/share.h"
 #include "biplane/corpus/exclusion.h"
+#include "biplane/corpus/exposure.h"
+#include "biplane/eval/evaluation.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/head_evaluator.h"
+#include "biplane/eval/minimal_pairs.h"
 #include "biplane/eval/modules.h"
 #include "biplane/eval/origin.h"
+#include "biplane/eval/prompt_choice.h"
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
+#include "biplane/eval/score_evaluators.h"
+#include "biplane/eval/subgroups.h"
 #include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
@@ -25,61 +33,20 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBrokenNamed = 3;  // broken studies named in the notes
 
-std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::string>& tasks) {
-  std::vector<std::unique_ptr<Evaluator>> evaluators;
-  for (const std::string& task : tasks) {
-    if (task == "zero_shot") {
-      evaluators.push_back(std::make_unique<ZeroShotEvaluator>());
-    } else if (task == "retrieval") {
-      evaluators.push_back(std::make_unique<RetrievalEvaluator>());
-    } else if (task == "grounding") {
-      evaluators.push_back(std::make_unique<GroundingEvaluator>());
-    } else if (task == "supervised") {
-      evaluators.push_back(std::make_unique<SupervisedEvaluator>());
-    } else if (task == "modules") {
-      evaluators.push_back(std::make_unique<ModulesEvaluator>());
-    } else if (task == "linear" || task == "finetune") {
-      evaluators.push_back(std::make_unique<HeadEvaluator>(task));
-    } else {
-      throw Error(ErrorKind::kUsage,
-                  "--tasks: '" + task +
-                      "' is none of: zero_shot, retrieval, grounding, supervised, modules, linear, "
-                      "finetune");
-    }
-  }
-  return evaluators;
-}
-
-std::set<std::string> labels_of(const Manifest& manifest) {
-  std::set<std::string> labels;
-  for (std::int64_t i = 0; i < manifest.size(); ++i) {
-    const Study study = manifest.study(i);
-    for (const auto& [label, value] : study.labels) labels.insert(label);
-  }
-  return labels;
-}
-
-// Number of findings of a prompt set that some study has a label for.
-std::int64_t known_findings(const PromptSet& prompts, const std::set<std::string>& labels) {
-  return std::count_if(prompts.classes.begin(), prompts.classes.end(),
-                       [&](const auto& one) { return labels.contains(one.finding); });
-}
-
-// The prompts asked for, else those of the model that know most of the corpus's labels.
-std::optional<PromptSet> choose_prompts(const EvaluateOptions& options,
-                                        const ModelDescription& model, const Manifest& manifest) {
-  if (!options.prompts.empty()) return read_prompts(options.prompts);
-  const std::set<std::string> labels = labels_of(manifest);
-  std::optional<PromptSet> best;
-  std::int64_t most = 0;
-  for (const fs::path& file : model.prompts) {
-    PromptSet prompts = read_prompts(file);
-    const std::int64_t known = known_findings(prompts, labels);
-    if (known <= most) continue;
-    most = known;
-    best = std::move(prompts);
-  }
-  return best;
+std::unique_ptr<Evaluator> make_evaluator(const std::string& task) {
+  if (task == "zero_shot") return std::make_unique<ZeroShotEvaluator>();
+  if (task == "retrieval") return std::make_unique<RetrievalEvaluator>();
+  if (task == "grounding") return std::make_unique<GroundingEvaluator>();
+  if (task == "supervised") return std::make_unique<SupervisedEvaluator>();
+  if (task == "modules") return std::make_unique<ModulesEvaluator>();
+  if (task == "minimal_pairs") return std::make_unique<MinimalPairEvaluator>();
+  if (task == "calibration") return std::make_unique<CalibrationEvaluator>();
+  if (task == "subgroups") return std::make_unique<SubgroupEvaluator>();
+  if (task == "linear" || task == "finetune") return std::make_unique<HeadEvaluator>(task);
+  throw Error(ErrorKind::kUsage,
+              "--tasks: '" + task +
+                  "' is none of: zero_shot, retrieval, grounding, supervised, modules, "
+                  "minimal_pairs, calibration, subgroups, linear, finetune");
 }
 
 std::string corpus_name(const EvaluateOptions& options) {
@@ -130,6 +97,45 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
   report.learning = read_learning_curves(run_of(options.model));
 }
 
+// The studies that choose thresholds, and their features; kept together.
+struct ChoosingStudies {
+  ChoosingStudies(const EvaluateOptions& options, const Engine& engine, const Manifest& measured,
+                  const std::vector<std::int64_t>& measured_studies)
+      : manifest(options.choose_manifest.empty() ? measured
+                                                 : Manifest::read(options.choose_manifest)) {
+    std::set<std::string> patients;
+    for (const std::int64_t index : measured_studies)
+      patients.insert(measured.summary(index).patient_id);
+    std::vector<std::int64_t> chosen = select_studies(manifest, {.split = options.choose_on});
+    const auto measured_too = [&](std::int64_t index) {
+      return patients.contains(manifest.summary(index).patient_id);
+    };
+    left_out = std::erase_if(chosen, measured_too);
+    if (chosen.empty()) return;
+    features = engine.encode(manifest, chosen);
+    studies = manifest.studies(features.studies);
+  }
+
+  Manifest manifest;
+  StudyFeatures features;
+  std::vector<Study> studies;
+  std::size_t left_out = 0;  // of patients that are measured
+};
+
+// Thresholds that the test chose would say nothing about other studies.
+void check_choice(const EvaluateOptions& options) {
+  if (options.choose_on == "train" || options.choose_on == "validate") return;
+  throw Error(ErrorKind::kUsage,
+              "--choose-on " + options.choose_on +
+                  ": thresholds and calibration are chosen on the split validate (or train), never "
+                  "on the test");
+}
+
+void check_groups(const EvaluateOptions& options) {
+  for (const std::string& field : options.subgroups)
+    require_one_of("--subgroups", field, manifest_groups());
+}
+
 void write_all(const EvaluateOptions& options, const EvaluationOutput& output,
                EvaluateResult& result) {
   result.results_file = options.out / "results.jsonl";
@@ -141,47 +147,131 @@ void write_all(const EvaluateOptions& options, const EvaluationOutput& output,
 
 }  // namespace
 
-EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
-  const std::vector<std::unique_ptr<Evaluator>> evaluators = make_evaluators(options.tasks);
+struct Evaluation::State {
+  State(const EvaluateOptions& asked, Progress* progress)
+      : options(asked),
+        manifest(Manifest::read(options.manifest, options.root)),
+        exclusion(exclude_patients(manifest, options.exclude_patients_of)),
+        chosen(choose(options, manifest, exclusion)),
+        engine(Engine::open(options.model, {.threads = options.threads})),
+        prompts(choose_prompts(
+            {options.prompts, engine.description().prompts, corpus_name(options)}, manifest)),
+        features(engine.encode(manifest, chosen, progress)),
+        studies(manifest.studies(features.studies)),
+        input{.engine = engine, .manifest = manifest, .features = features, .studies = studies} {
+    input.prompts = prompts ? &*prompts : nullptr;
+    input.pool = options.pool;
+    input.bootstrap.repeats = options.bootstrap;
+    input.bootstrap.draws = options.draws;
+    input.at_sensitivity = options.at_sensitivity;
+    input.at_specificity = options.at_specificity;
+    input.subgroups = options.subgroups;
+    input.group_table = options.group_table;
+    input.smallest_subgroup = options.smallest_subgroup;
+    const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
+    exposed = exposure_of(relations, corpus_name(options), split_text(options.studies),
+                          engine.description().provenance.corpora);
+  }
+
+  static std::vector<std::int64_t> choose(const EvaluateOptions& options, const Manifest& manifest,
+                                          const PatientExclusion& exclusion) {
+    make_folder(options.out);  // now: a folder that cannot be made must not cost minutes
+    std::vector<std::int64_t> chosen = select_studies(manifest, options.studies, exclusion.studies);
+    if (chosen.empty()) {
+      throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" +
+                                         split_text(options.studies) +
+                                         "' is left to evaluate; --split all takes every one");
+    }
+    return chosen;
+  }
+
+  // The studies that choose, read when they are first needed.
+  void add_choosing(std::vector<std::string>& notes) {
+    if (!choosing) choosing.emplace(options, engine, manifest, chosen);
+    if (choosing->left_out > 0)
+      notes.push_back("calibration: " + std::to_string(choosing->left_out) +
+                      " studies of the split '" + options.choose_on +
+                      "' choose nothing, their patients are measured");
+    if (choosing->studies.empty()) return;
+    choosing_input.emplace(EvaluationInput{.engine = engine,
+                                           .manifest = choosing->manifest,
+                                           .features = choosing->features,
+                                           .studies = choosing->studies});
+    choosing_input->prompts = input.prompts;
+    input.choosing = &*choosing_input;
+  }
+
+  EvaluateOptions options;
+  Manifest manifest;
+  PatientExclusion exclusion;
+  std::vector<std::int64_t> chosen;
+  Engine engine;
+  std::optional<PromptSet> prompts;
+  StudyFeatures features;
+  std::vector<Study> studies;
+  EvaluationInput input;
+  std::optional<ChoosingStudies> choosing;
+  std::optional<EvaluationInput> choosing_input;
+  std::string exposed;
+};
+
+Evaluation::Evaluation(const EvaluateOptions& options, Progress* progress)
+    : state_(std::make_unique<State>(options, progress)) {}
+Evaluation::~Evaluation() = default;
+
+void Evaluation::check(const EvaluateOptions& options) {
+  for (const std::string& task : options.tasks) make_evaluator(task);
   if (options.pool < 2 || options.bootstrap < 1) {
     throw Error(ErrorKind::kUsage, "--pool must be 2 or more and --bootstrap 1 or more");
   }
-  const Manifest manifest = Manifest::read(options.manifest, options.root);
-  const PatientExclusion exclusion = exclude_patients(manifest, options.exclude_patients_of);
-  make_folder(options.out);  // before the work: a folder that cannot be made must not cost minutes
-  const std::vector<std::int64_t> chosen =
-      select_studies(manifest, options.studies, exclusion.studies);
-  if (chosen.empty()) {
-    throw Error(ErrorKind::kUsage, manifest.path().string() + ": no study of split '" +
-                                       split_text(options.studies) +
-                                       "' is left to evaluate; --split all takes every one");
-  }
-  const Engine engine = Engine::open(options.model, {.threads = options.threads});
-  const std::optional<PromptSet> prompts = choose_prompts(options, engine.description(), manifest);
-  const StudyFeatures features = engine.encode(manifest, chosen, progress);
-  const std::vector<Study> studies = manifest.studies(features.studies);
-  EvaluationInput input{
-      .engine = engine, .manifest = manifest, .features = features, .studies = studies};
-  input.prompts = prompts ? &*prompts : nullptr;
-  input.pool = options.pool;
-  input.bootstrap.repeats = options.bootstrap;
-  input.bootstrap.draws = options.draws;
+  check_choice(options);
+  check_groups(options);
+}
 
-  EvaluationOutput output;
-  output.notes = exclusion.lines();
-  note_broken(features, output.notes);
-  for (const std::unique_ptr<Evaluator>& evaluator : evaluators) evaluator->run(input, output);
-  for (ResultRow& row : output.rows) {
-    row.corpus = corpus_name(options);
-    row.split = split_text(options.studies);
+void Evaluation::run(const std::string& task, EvaluationOutput& output) {
+  State& state = *state_;
+  if (task == "calibration") state.add_choosing(output.notes);
+  const std::size_t before = output.rows.size();
+  make_evaluator(task)->run(state.input, output);
+  for (std::size_t i = before; i < output.rows.size(); ++i) {
+    output.rows[i].corpus = corpus_name(state.options);
+    output.rows[i].split = split_text(state.options.studies);
+    output.rows[i].exposed = state.exposed;
   }
-  describe(options, input, output.report);
+}
+
+ResultOrigin Evaluation::origin() const { return make_origin(state_->options, state_->input); }
+
+std::vector<std::string> Evaluation::notes() const {
+  std::vector<std::string> notes = state_->exclusion.lines();
+  note_broken(state_->features, notes);
+  return notes;
+}
+
+std::int64_t Evaluation::studies() const {
+  return static_cast<std::int64_t>(state_->chosen.size());
+}
+std::int64_t Evaluation::broken() const {
+  return static_cast<std::int64_t>(state_->features.broken.size());
+}
+
+void Evaluation::describe(ReportData& report) const {
+  biplane::describe(state_->options, state_->input, report);
+}
+
+EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
+  Evaluation::check(options);
+  Evaluation evaluation(options, progress);
+  EvaluationOutput output;
+  output.notes = evaluation.notes();
+  for (const std::string& task : options.tasks) evaluation.run(task, output);
+  evaluation.describe(output.report);
   EvaluateResult result;
-  result.origin = make_origin(options, input);
+  result.origin = evaluation.origin();
   result.rows = std::move(output.rows);
   result.notes = std::move(output.notes);
-  result.studies = static_cast<std::int64_t>(chosen.size());
-  result.broken = static_cast<std::int64_t>(features.broken.size());
+  result.studies = evaluation.studies();
+  result.broken = evaluation.broken();
   write_all(options, output, result);
   return result;
 }

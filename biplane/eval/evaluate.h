@@ -21,6 +21,14 @@ struct EvaluateOptions {
   StudyFilter studies = {.split = "test"};
   std::vector<std::string> exclude_patients_of;  // manifests, as corpus/exclusion.h takes them
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
+  // Split whose studies choose thresholds and fit probabilities, never the one that is measured or
+  // `test`; of `choose_manifest`, else of the manifest itself. Of the task calibration.
+  std::string choose_on = "validate";
+  std::filesystem::path choose_manifest;
+  std::vector<double> at_sensitivity = {0.9}, at_specificity = {0.9};
+  std::vector<std::string> subgroups = {"sex", "age", "view", "lateral", "source"};
+  std::filesystem::path group_table;  // CSV of further fields; may be empty
+  std::int64_t smallest_subgroup = 20;
   std::int64_t pool = 200;
   std::int64_t bootstrap = 1000;  // repeats
   BootstrapDraws draws = BootstrapDraws::kResampled;

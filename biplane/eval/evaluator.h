@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,13 @@ struct EvaluationInput {
   std::int64_t pool = 200;             // studies of one retrieval pool
   BootstrapOptions bootstrap = {};
   std::int64_t examples = 6;  // of retrieval and of grounding in the report
+  // Other studies of other patients, on which thresholds are chosen and probabilities are fitted;
+  // none: nothing can be chosen.
+  const EvaluationInput* choosing = nullptr;
+  std::vector<double> at_sensitivity = {0.9}, at_specificity = {0.9};  // of operating points
+  std::vector<std::string> subgroups = {};  // fields of eval/subgroups.h
+  std::filesystem::path group_table = {};   // a CSV that tells further ones; may be empty
+  std::int64_t smallest_subgroup = 20;      // studies; smaller ones have no figure
 };
 
 // What an evaluator adds to.

@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "biplane/eval/report_calibration.h"
 #include "biplane/eval/report_html.h"
 #include "biplane/eval/report_modules.h"
 #include "biplane/eval/report_plots.h"
@@ -190,7 +191,9 @@ std::string render_report(const ReportContent& content) {
                        "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
                        "which the finding can be seen in that view at all.",
                        finding_table(content.rows, content.data.findings));
-  html += roc_section(content) + retrieval_section(content) + grounding_section(content) +
+  html += roc_section(content) + calibration_section(content.rows, content.data.reliability) +
+          subgroup_section(content.rows) + retrieval_section(content) +
+          minimal_pair_section(content.rows) + grounding_section(content) +
           modules_section(content.rows) + learning_section(content) + notes_section(content);
   return html_page({"biplane evaluation", content.data.title, content.data.facts}, html);
 }

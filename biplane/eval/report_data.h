@@ -28,6 +28,13 @@ struct FindingCurves {
   std::vector<CurveSeries> roc;
 };
 
+// Reliability curves of one finding, one series a kind of probability: x = mean probability, y =
+// share of positive studies of each bin that holds any.
+struct FindingReliability {
+  std::string finding, views;
+  std::vector<CurveSeries> series;
+};
+
 struct RetrievedReport {
   std::string text;
   double similarity = 0;
@@ -63,6 +70,7 @@ struct ReportData {
       facts;                          // name -> value, for the head of the report
   std::vector<CurveSeries> learning;  // x = step; from metrics.jsonl of the run
   std::vector<FindingCurves> findings;
+  std::vector<FindingReliability> reliability;
   std::vector<RetrievalExample> retrieval;
   std::vector<GroundingExample> grounding;
 };

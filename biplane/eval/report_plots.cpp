@@ -116,6 +116,16 @@ std::string roc_plot(const FindingCurves& finding) {
   return drawing(212, 206, "ROC curve of " + finding.finding, svg);
 }
 
+std::string reliability_plot(const FindingReliability& finding) {
+  const Frame frame{34, 8, 170, 170, 0, 1, 0, 1};
+  const std::vector<double> ticks{0, 0.5, 1};
+  const std::vector<CurvePoint> diagonal{{0, 0}, {1, 1}};
+  std::string svg = grid(frame, ticks, ticks) + polyline(frame, diagonal, "chance");
+  for (const CurveSeries& series : finding.series)
+    if (!series.points.empty()) svg += polyline(frame, series.points, "s-both");
+  return drawing(212, 206, "Reliability of " + finding.finding, svg);
+}
+
 std::string learning_plot(const CurveSeries& series) {
   const std::vector<CurvePoint> points = reduced(series.points);
   if (points.empty()) return {};

@@ -15,6 +15,9 @@ namespace biplane {
 // ROC curves in the unit square with the diagonal of chance.
 std::string roc_plot(const FindingCurves& finding);
 
+// Reliability curves of one finding in the unit square with the diagonal.
+std::string reliability_plot(const FindingReliability& finding);
+
 // One series over training steps; long ones are reduced to means of equal pieces.
 std::string learning_plot(const CurveSeries& series);
 

@@ -1,11 +1,9 @@
 #include "biplane/eval/results.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <string_view>
+#include <utility>
 
+#include "biplane/core/error.h"
 #include "biplane/core/files.h"
 
 namespace biplane {
@@ -17,171 +15,6 @@ Json number(const std::optional<double>& value) { return value ? Json(*value) : 
 
 void put_text(Json& json, const char* key, const std::string& value) {
   if (!value.empty()) json[key] = value;
-}
-
-// A text table: the first column to the left, the others to the right.
-class TextTable {
- public:
-  void add(std::vector<std::string> cells) {
-    widths_.resize(std::max(widths_.size(), cells.size()), 0);
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      widths_[i] = std::max(widths_[i], cells[i].size());
-    rows_.push_back(std::move(cells));
-  }
-  std::string text() const {
-    std::string result;
-    for (const std::vector<std::string>& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        result += i == 0 ? fmt::format("  {:<{}}", row[i], widths_[i])
-                         : fmt::format("  {:>{}}", row[i], widths_[i]);
-      }
-      result += '\n';
-    }
-    return result;
-  }
-
- private:
-  std::vector<std::vector<std::string>> rows_;
-  std::vector<std::size_t> widths_;
-};
-
-std::string column_name(const ResultRow& row) {
-  return row.population.empty() ? row.views : row.views + " (" + row.population + ")";
-}
-
-// Distinct values of a key of the rows, in order of first appearance.
-template <class Key>
-std::vector<std::string> distinct(const std::vector<const ResultRow*>& rows, const Key& key) {
-  std::vector<std::string> values;
-  for (const ResultRow* row : rows) {
-    if (std::find(values.begin(), values.end(), key(*row)) == values.end())
-      values.push_back(key(*row));
-  }
-  return values;
-}
-
-template <class Filter>
-std::vector<const ResultRow*> select(std::span<const ResultRow> rows, const Filter& filter) {
-  std::vector<const ResultRow*> selected;
-  for (const ResultRow& row : rows) {
-    if (filter(row)) selected.push_back(&row);
-  }
-  return selected;
-}
-
-std::string value_text(const ResultRow& row, const char* format = "{:.3f}") {
-  return row.value ? fmt::format(fmt::runtime(format), *row.value) : "-";
-}
-
-std::string interval_text(const ResultRow& row) {
-  if (!row.value || !row.interval.low) return value_text(row);
-  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", *row.value, *row.interval.low, *row.interval.high);
-}
-
-// Rows and columns named by two keys; the cell is cell(row).
-template <class Line, class Column, class Cell>
-std::string cross_table(const std::string& title, const std::vector<const ResultRow*>& rows,
-                        const Line& line, const Column& column, const Cell& cell) {
-  if (rows.empty()) return {};
-  TextTable table;
-  const std::vector<std::string> columns = distinct(rows, column);
-  std::vector<std::string> head{""};
-  head.insert(head.end(), columns.begin(), columns.end());
-  table.add(std::move(head));
-  for (const std::string& name : distinct(rows, line)) {
-    std::vector<std::string> cells{name};
-    for (const std::string& wanted : columns) {
-      const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow* row) {
-        return line(*row) == name && column(*row) == wanted;
-      });
-      cells.push_back(found == rows.end() ? "" : cell(**found));
-    }
-    table.add(std::move(cells));
-  }
-  return title + "\n" + table.text() + "\n";
-}
-
-std::string auroc_table(std::span<const ResultRow> rows, const std::string& task,
-                        const std::string& title) {
-  const auto aurocs =
-      select(rows, [&](const ResultRow& row) { return row.task == task && row.metric == "auroc"; });
-  return cross_table(
-      title + ", AUROC", aurocs, [](const ResultRow& row) { return row.label; }, column_name,
-      [](const ResultRow& row) {
-        return row.label.starts_with("macro") ? interval_text(row) : value_text(row);
-      });
-}
-
-// Of heads that tell classes which exclude each other.
-std::string accuracy_table(std::span<const ResultRow> rows) {
-  const auto all = select(rows, [](const ResultRow& row) {
-    return (row.task == "linear" || row.task == "finetune") && row.label == "all";
-  });
-  return cross_table(
-      "Classification, all classes", all, [](const ResultRow& row) { return row.metric; },
-      column_name, interval_text);
-}
-
-std::string retrieval_table(std::span<const ResultRow> rows) {
-  const auto all = select(rows, [](const ResultRow& row) { return row.task == "retrieval"; });
-  if (all.empty()) return {};
-  const std::int64_t pool = all.front()->pool;
-  const auto line = [pool](const ResultRow& row) {
-    return column_name(row) + ", " + row.direction +
-           (row.pool == pool ? "" : fmt::format(", pools of {}", row.pool));
-  };
-  const auto column = [](const ResultRow& row) {
-    if (row.metric == "median_rank") return std::string("median rank");
-    return "R@" + row.metric.substr(std::string_view("recall_at_").size());
-  };
-  const auto cell = [](const ResultRow& row) {
-    return value_text(row, row.metric == "median_rank" ? "{:.1f}" : "{:.3f}");
-  };
-  return cross_table(fmt::format("Retrieval, pools of {}", pool), all, line, column, cell);
-}
-
-std::string grounding_table(std::span<const ResultRow> rows) {
-  const auto macros = select(
-      rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
-  const auto line = [](const ResultRow& row) {
-    return row.views + (row.map.empty() ? ", by chance" : ", " + row.map + " map");
-  };
-  return cross_table(
-      "Phrase grounding, mean over findings", macros, line,
-      [](const ResultRow& row) {
-        return row.map.empty() ? std::string("pointing_game") : row.metric;
-      },
-      [](const ResultRow& row) { return value_text(row); });
-}
-
-// The main figures of the modules, one a line; empty where a row is not one of them.
-std::string module_line(const ResultRow& row) {
-  const bool main = row.label.empty() || row.label == "macro" || row.label == "entity" ||
-                    (row.label == "all" && row.views == "both");
-  if (!main || !row.task.starts_with("modules/")) return {};
-  const bool wanted = (row.metric == "auroc" && (row.map == "sum" || row.map == "random" ||
-                                                 row.map == "global_attention")) ||
-                      (row.metric == "enrichment" && row.map == "sum") ||
-                      (row.metric == "pointing_game" && row.map == "attention") ||
-                      row.metric == "pointing_chance" || row.metric == "shuffle_gap" ||
-                      (row.metric == "word_accuracy" && row.condition == "own/own") ||
-                      row.metric == "image_effect" || row.metric == "leak" ||
-                      row.metric == "cosine_difference" || row.metric == "win_rate";
-  if (!wanted) return {};
-  std::string line =
-      row.task.substr(std::string_view("modules/").size()) + ", " + row.views + ": " + row.metric;
-  if (!row.map.empty()) line += ", " + row.map;
-  if (row.label == "entity") line += ", entity words";
-  const bool images = !row.condition.empty() && row.against.empty();
-  return images ? line + ", " + row.condition : line;
-}
-
-std::string modules_table(std::span<const ResultRow> rows) {
-  const auto main = select(rows, [](const ResultRow& row) { return !module_line(row).empty(); });
-  return cross_table(
-      "Do the modules do what they claim", main,
-      [](const ResultRow& row) { return module_line(row); },
-      [](const ResultRow&) { return std::string("value"); }, interval_text);
 }
 
 }  // namespace
@@ -204,8 +37,13 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   put_text(json, "direction", row.direction);
   put_text(json, "candidates", row.candidates);
   if (row.pool > 0) json["pool"] = row.pool;
+  if (row.k > 0) json["k"] = row.k;
   put_text(json, "map", row.map);
   put_text(json, "condition", row.condition);
+  put_text(json, "operating_point", row.operating_point);
+  if (row.threshold) json["threshold"] = *row.threshold;
+  put_text(json, "subgroup", row.subgroup);
+  put_text(json, "exposed", row.exposed);
   json["value"] = number(row.value);
   json["low"] = number(row.interval.low);
   json["high"] = number(row.interval.high);
@@ -223,18 +61,46 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+ResultRow result_from_json(const std::string& line) {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) throw Error(ErrorKind::kBadContent, "a row of results is no JSON object");
+  const auto text = [&](const char* key) {
+    return json.contains(key) && json[key].is_string() ? json[key].get<std::string>()
+                                                       : std::string();
+  };
+  const auto number = [&](const char* key) {
+    return json.contains(key) && json[key].is_number()
+               ? std::optional<double>(json[key].get<double>())
+               : std::nullopt;
+  };
+  const auto whole = [&](const char* key) {
+    return static_cast<std::int64_t>(number(key).value_or(0));
+  };
+  ResultRow row;
+  for (const auto& [key, value] :
+       {std::pair{"task", &row.task}, std::pair{"corpus", &row.corpus},
+        std::pair{"split", &row.split}, std::pair{"views", &row.views},
+        std::pair{"population", &row.population}, std::pair{"metric", &row.metric},
+        std::pair{"against", &row.against}, std::pair{"class", &row.label},
+        std::pair{"direction", &row.direction}, std::pair{"candidates", &row.candidates},
+        std::pair{"map", &row.map}, std::pair{"condition", &row.condition},
+        std::pair{"operating_point", &row.operating_point}, std::pair{"subgroup", &row.subgroup},
+        std::pair{"exposed", &row.exposed}, std::pair{"note", &row.note}})
+    *value = text(key);
+  row.value = number("value");
+  row.interval = {number("low"), number("high"), 0};
+  row.threshold = number("threshold");
+  row.pool = whole("pool");
+  row.k = whole("k");
+  row.n = whole("n");
+  if (json.contains("positives")) row.positives = whole("positives");
+  return row;
+}
+
 void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,
                     const ResultOrigin& origin) {
   LineAppender appender(file);
   for (const ResultRow& row : rows) appender.append(result_to_json(row, origin));
-}
-
-std::string result_table(std::span<const ResultRow> rows) {
-  return auroc_table(rows, "linear", "Linear classification") +
-         auroc_table(rows, "finetune", "Fine-tuned classification") + accuracy_table(rows) +
-         auroc_table(rows, "zero_shot", "Zero-shot classification") +
-         auroc_table(rows, "supervised", "Classification by the label head") +
-         retrieval_table(rows) + grounding_table(rows) + modules_table(rows);
 }
 
 }  // namespace biplane

@@ -37,11 +37,16 @@ struct ResultRow {
   std::optional<std::int64_t> positives;
   std::string population;  // "all" where not only studies with both views were used
   std::string against;     // of a difference: the column that was subtracted
-  std::string direction;   // retrieval: image_to_text, text_to_image, mean
-  std::string candidates;  // retrieval: all, distinct_texts
+  std::string direction;   // retrieval: image_to_text, text_to_image, mean, image_to_image
+  std::string candidates;  // retrieval: all, class_prompts; minimal_pairs: truth, rules
   std::int64_t pool = 0;   // retrieval: candidates of one query
+  std::int64_t k = 0;      // of precision_at_k
   std::string map;  // grounding, modules/alignment: attention, cosine; modules/selection: the score
   std::string condition;  // modules: what the figure was measured under (docs/evaluation.md)
+  std::string operating_point;      // youden, sensitivity>=0.9, ...: where a score decides
+  std::optional<double> threshold;  // that it stands for; chosen on other studies
+  std::string subgroup;             // sex=F, age=60-79, view=AP ...; empty: all studies
+  std::string exposed;  // full, part, train: what pre-training saw of the corpus (corpus/exposure.h)
   std::string note;
 };
 
@@ -49,6 +54,9 @@ struct ResultRow {
 void set_repeats(ResultRow& row, Replicates repeats);
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin);
+
+// The row of such a line, without its repeats; a class "all" stays one. Throws Error kBadContent.
+ResultRow result_from_json(const std::string& line);
 
 // Appends to OUT/results.jsonl. Throws Error kIo.
 void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,

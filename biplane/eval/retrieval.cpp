@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "biplane/core/random.h"
+#include "biplane/eval/class_retrieval.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/example_images.h"
 #include "biplane/eval/metrics.h"
@@ -228,6 +229,7 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
                                 " and were left out");
     }
   }
+  add_class_retrieval(input, output);
 }
 
 }  // namespace biplane

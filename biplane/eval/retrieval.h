@@ -9,7 +9,7 @@ namespace biplane {
 // Image-text retrieval, both directions and their mean: recall at 1, 5 and 10 and median rank
 // (pessimistic ties) among all studies of disjoint pools drawn by chance from the studies with a
 // report; studies that fill no pool are left out. A report matches every study whose normalised
-// report text is the same.
+// report text is the same. Then what add_class_retrieval() adds.
 class RetrievalEvaluator : public Evaluator {
  public:
   std::string task() const override { return "retrieval"; }

@@ -1,8 +1,20 @@
 #include "biplane/eval/zero_shot.h"
 
-#include "biplane/eval/classification.h"
+#include "biplane/eval/class_retrieval.h"
 
 namespace biplane {
+
+ScoreTables prompt_scores(const torch::Tensor& features, const PromptFeatures& prompts,
+                          Ranking ranking) {
+  const torch::Tensor exact = features.to(torch::kFloat64);
+  const auto similarity = [&](const torch::Tensor& prompt) {
+    return exact.matmul(prompt.to(torch::kFloat64).t()).contiguous();
+  };
+  ScoreTables scores;
+  scores.margin = similarity(prompts.positive - prompts.negative);
+  scores.ranking = ranking == Ranking::kMargin ? scores.margin : similarity(prompts.positive);
+  return scores;
+}
 
 void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   if (input.prompts == nullptr) {
@@ -25,19 +37,12 @@ void ZeroShotEvaluator::run(const EvaluationInput& input, EvaluationOutput& outp
         "accuracy and F1 decide by positive less negative");
   }
   const PromptFeatures prompts = input.engine.encode_prompts(*input.prompts);
-  const bool by_margin = input.prompts->ranking == Ranking::kMargin;
   task.score = [&](const ViewColumn& column) -> std::optional<ScoreTables> {
-    const torch::Tensor features = column.features.to(torch::kFloat64);
-    const auto similarity = [&](const torch::Tensor& prompt) {
-      return features.matmul(prompt.to(torch::kFloat64).t()).contiguous();
-    };
-    ScoreTables scores;
-    scores.margin = similarity(prompts.positive - prompts.negative);
-    scores.ranking = by_margin ? scores.margin : similarity(prompts.positive);
-    return scores;
+    return prompt_scores(column.features, prompts, input.prompts->ranking);
   };
   task.curves = true;
   classify(input, task, output);
+  add_exclusive_accuracy(input, output);
 }
 
 }  // namespace biplane

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "biplane/eval/classification.h"
 #include "biplane/eval/evaluator.h"
 
 namespace biplane {
@@ -18,5 +19,9 @@ class ZeroShotEvaluator : public Evaluator {
   std::string task() const override { return "zero_shot"; }
   void run(const EvaluationInput& input, EvaluationOutput& output) const override;
 };
+
+// Scores of studies (rows of normalised features) for the classes of a prompt set.
+ScoreTables prompt_scores(const torch::Tensor& features, const PromptFeatures& prompts,
+                          Ranking ranking);
 
 }  // namespace biplane

@@ -10,7 +10,6 @@
 #include "biplane/phantom/report_header.h"
 #include "biplane/phantom/section.h"
 #include "biplane/phantom/signs.h"
-#include "biplane/phantom/wording.h"
 
 namespace biplane {
 namespace {
@@ -26,20 +25,6 @@ constexpr double kTypo = 0.15;     // share of reports with a typing error
 constexpr double kBody[] = {0.28, 0.30, 0.19, 0.13, 0.10};  // findings: 3 to 7 sentences
 constexpr double kEnd[] = {0.40, 0.40, 0.20};               // impression: 1 to 3
 constexpr double kCompared[] = {0.35, 0.40, 0.25};  // sentences with comparison, of the findings
-
-SlotWords slot_words(const Finding& f, const Grammar& grammar) {
-  static constexpr const char* kZones[4] = {"upper", "mid", "lower", "lower"};
-  const std::size_t grade = static_cast<std::size_t>(std::clamp(f.grade, 0, 2));
-  const char* side = f.side == Side::kRight  ? "right"
-                     : f.side == Side::kLeft ? "left"
-                                             : "bilateral";
-  return {{"side", {side}},
-          {"size", grammar.sizes[grade]},
-          {"degree", grammar.degrees[grade]},
-          {"zone", {kZones[static_cast<std::size_t>(f.zone)]}},
-          {"lobe", {lobe_name(f)}},
-          {"level", {vertebra_level(f)}}};
-}
 
 std::size_t draw_index(std::span<const double> shares, CounterRandom& random) {
   double left = random.uniform();
@@ -280,6 +265,7 @@ class Writer {
     for (const Sentence& sentence : section) {
       text += (text.empty() ? "" : " ") + sentence.text;
       narrative.phrases.push_back(sentence.phrase);
+      narrative.sentences.push_back({sentence.phrase, sentence.text});
       if (sentence.change != nullptr) narrative.phrases.push_back(sentence.change);
       for (std::size_t kind = 0; kind < narrative.said.size(); ++kind)
         if ((sentence.phrase->denies >> kind & 1U) != 0) narrative.said[kind] = Mention::kDenied;
@@ -296,6 +282,20 @@ class Writer {
 };
 
 }  // namespace
+
+SlotWords slot_words(const Finding& f, const Grammar& grammar) {
+  static constexpr const char* kZones[4] = {"upper", "mid", "lower", "lower"};
+  const std::size_t grade = static_cast<std::size_t>(std::clamp(f.grade, 0, 2));
+  const char* side = f.side == Side::kRight  ? "right"
+                     : f.side == Side::kLeft ? "left"
+                                             : "bilateral";
+  return {{"side", {side}},
+          {"size", grammar.sizes[grade]},
+          {"degree", grammar.degrees[grade]},
+          {"zone", {kZones[static_cast<std::size_t>(f.zone)]}},
+          {"lobe", {lobe_name(f)}},
+          {"level", {vertebra_level(f)}}};
+}
 
 std::string vertebra_level(const Finding& finding) {
   return fractured_vertebra(finding) < 9 ? "mid thoracic" : "lower thoracic";

@@ -8,6 +8,7 @@
 #include "biplane/corpus/study.h"
 #include "biplane/phantom/finding.h"
 #include "biplane/phantom/grammar.h"
+#include "biplane/phantom/wording.h"
 
 namespace biplane {
 
@@ -28,10 +29,17 @@ struct NarrativeInput {
 enum class Mention { kNone, kDenied, kUncertain, kStated };
 const char* mention_name(Mention mention);  // "none", "denied", "uncertain", "stated"
 
+// One sentence of findings or impression as it was written.
+struct NarratedSentence {
+  const Phrase* phrase = nullptr;
+  std::string text;
+};
+
 struct Narrative {
   Report report;  // `other`: examination, indication and comparison
   std::array<Mention, kFindingKinds> said{};
-  std::vector<const Phrase*> phrases;  // used, in order
+  std::vector<const Phrase*> phrases;       // used, in order
+  std::vector<NarratedSentence> sentences;  // in order; report.text is these
 };
 
 // Writes a report: every finding that is not hidden is stated, with side, size or place; doubtful
@@ -45,6 +53,9 @@ struct Narrative {
 // function of its arguments.
 Narrative write_narrative(const NarrativeInput& input, const Grammar& grammar, std::uint64_t seed,
                           std::uint64_t study);
+
+// What fills the slots of a phrasing for this finding.
+SlotWords slot_words(const Finding& finding, const Grammar& grammar);
 
 // Part of the spine that a vertebral fracture lies in: "mid thoracic" (T8, T9) or "lower thoracic"
 // (T10, T11).

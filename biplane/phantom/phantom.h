@@ -9,6 +9,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/corpus/study.h"
 #include "biplane/imaging/image.h"
+#include "biplane/phantom/report_flips.h"
 
 namespace biplane {
 
@@ -35,6 +36,7 @@ struct PhantomOptions {
   std::vector<std::string> hold_out;         // findings that only test studies have
   std::vector<std::string> hold_out_styles;  // acquisition styles that only test studies have
   bool counterfactual = false;               // also every test study without each of its findings
+  bool minimal_pairs = false;  // also reports of test studies that are wrong in one thing
 
   template <class V>
   void visit(V& v) {
@@ -53,6 +55,7 @@ struct PhantomOptions {
     v.field("hold_out", hold_out);
     v.field("hold_out_styles", hold_out_styles);
     v.field("counterfactual", counterfactual);
+    v.field("minimal_pairs", minimal_pairs);
   }
 };
 
@@ -84,6 +87,7 @@ struct PhantomStudy {
   GreyImage frontal, lateral;  // (size, size); empty if that view was not taken
   bool has_frontal = false, has_lateral = false;
   std::vector<PhantomImage> images;  // one a view of the study
+  std::vector<ReportFlip> flips;     // of its report, where options.minimal_pairs asks for them
   Study study;
 };
 
@@ -100,12 +104,14 @@ struct PhantomSummary {
   PhantomCounts studies;
   std::int64_t images = 0;           // of the studies
   std::int64_t counterfactuals = 0;  // studies of the second manifest
+  std::int64_t minimal_pairs = 0;    // flipped reports
   std::int64_t patients = 0;
   std::map<std::string, std::int64_t> positives;  // finding -> studies that have it
 };
 
 // Writes the images and tables of the layout, OUT/manifest.jsonl with the truth, OUT/funnel.json
-// (and OUT/counterfactual/... and OUT/counterfactual.jsonl where asked for) and calls
+// (and OUT/counterfactual/..., OUT/counterfactual.jsonl and OUT/minimal_pairs.jsonl, a line a
+// flipped report, where asked for) and calls
 // progress->advance() for every study, if given. Memory does not grow with the number of studies;
 // the files are the same for any number of threads. `label_noise`: the layout's tables err as its
 // corpus does; tests turn it off. Throws Error kUsage, kIo.

@@ -178,7 +178,8 @@ void add_views(const PhantomOptions& options, const std::string& stem,
 }
 
 void add_report(const PhantomOptions& options, const StudyPlace& place,
-                const RenderedStudy& rendered, Study& study) {
+                const RenderedStudy& rendered, PhantomStudy& made) {
+  Study& study = made.study;
   NarrativeInput input;
   input.female = rendered.patient.female;
   input.age = rendered.patient.age;
@@ -194,6 +195,10 @@ void add_report(const PhantomOptions& options, const StudyPlace& place,
   }
   Narrative narrative = write_narrative(input, phantom_grammar(),
                                         static_cast<std::uint64_t>(options.seed), place.study_key);
+  if (options.minimal_pairs && place.split == Split::kTest)
+    made.flips = flip_report(input, narrative, phantom_grammar(),
+                             CounterRandom(static_cast<std::uint64_t>(options.seed),
+                                           "phantom/minimal-pairs", {place.study_key}));
   study.report = std::move(narrative.report);
   for (std::size_t kind = 0; kind < narrative.said.size(); ++kind)
     if (narrative.said[kind] != Mention::kNone)
@@ -245,7 +250,7 @@ PhantomStudy assemble_study(const PhantomOptions& options, const StudyPlace& pla
     layout.name_views(place, ending_of(options), options.seed, study);
   add_labels(rendered.findings, study);
   add_truth(rendered, taken, study);
-  add_report(options, place, rendered, study);
+  add_report(options, place, rendered, made);
   if (taken[0]) made.frontal = std::move(rendered.views[0].shot.image);
   if (taken[1]) made.lateral = std::move(rendered.views[1].shot.image);
   return made;

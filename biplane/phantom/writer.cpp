@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -70,8 +71,20 @@ void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
   funnel.write(out / "funnel.json");
 }
 
+constexpr const char* kMinimalPairs = "minimal_pairs.jsonl";
+
+std::string pair_line(const Study& study, const ReportFlip& flip) {
+  const nlohmann::ordered_json line = {{"study_id", study.study_id},
+                                       {"kind", flip.kind},
+                                       {"finding", flip.finding},
+                                       {"change", flip.change},
+                                       {"text", flip.text}};
+  return line.dump() + "\n";
+}
+
 struct WrittenStudy {
   Study study;
+  std::vector<ReportFlip> flips;
   std::vector<Study> counterfactuals;
   std::vector<std::pair<std::size_t, std::string>> rows;  // of the layout's tables
 };
@@ -99,7 +112,7 @@ class PhantomWriter {
     LayoutEntry entry = layout_.describe({made.study, place, made.images, options_.seed, noise_});
     for (const auto& [path, content] : entry.files) write_part(out_ / path, content);
     for (const auto& [path, written] : entry.links) link_part(out_ / path, out_ / written);
-    WrittenStudy written{std::move(made.study), {}, std::move(entry.rows)};
+    WrittenStudy written{std::move(made.study), std::move(made.flips), {}, std::move(entry.rows)};
     if (options_.counterfactual && written.study.split == Split::kTest)
       for (PhantomStudy& other : make_counterfactuals(options_, index)) {
         write_images(options_, out_, other);
@@ -112,6 +125,8 @@ class PhantomWriter {
     manifest_.write(written.study);
     for (const auto& [table, row] : written.rows) tables_[table].append(row);
     for (const Study& other : written.counterfactuals) without_->write(other);
+    for (const ReportFlip& flip : written.flips) pairs_ += pair_line(written.study, flip);
+    summary_.minimal_pairs += static_cast<std::int64_t>(written.flips.size());
     summary_.counterfactuals += static_cast<std::int64_t>(written.counterfactuals.size());
     summary_.images += static_cast<std::int64_t>(written.study.views.size());
     summary_.patients += place_study(options_, index).study_of_patient == 0 ? 1 : 0;
@@ -122,6 +137,7 @@ class PhantomWriter {
     for (TableFile& table : tables_) table.finish();
     write_funnel(options_, summary_, out_);
     if (without_) without_->finish();
+    if (options_.minimal_pairs) write_file_atomically(out_ / kMinimalPairs, pairs_);
     manifest_.finish();
     return summary_;
   }
@@ -133,6 +149,7 @@ class PhantomWriter {
   LabelNoise noise_;
   ManifestWriter manifest_;
   std::optional<ManifestWriter> without_;
+  std::string pairs_;  // lines; some hundred bytes a test study
   std::vector<TableFile> tables_;
   PhantomSummary summary_;
 };
@@ -146,7 +163,7 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
   phantom_grammar();  // a bad grammar stops here, before anything is written
   const FolderLock lock(out);
   // An older manifest must not stand beside images that are being written over.
-  for (const char* older : {"manifest.jsonl", "counterfactual.jsonl"})
+  for (const char* older : {"manifest.jsonl", "counterfactual.jsonl", kMinimalPairs})
     std::filesystem::remove(out / older);
   PhantomWriter writer(options, out, label_noise);
   // In pieces, so that memory stays constant while manifest and tables keep their order.

@@ -3,14 +3,18 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/random.h"
 #include "biplane/core/sha256.h"
 
 namespace biplane {
 namespace {
+
+constexpr std::size_t kMostPrompts = 10000;  // of one list: what slots multiply to
 
 // Reads one prompt file; every error names source and line.
 class PromptReader {
@@ -19,7 +23,7 @@ class PromptReader {
 
   PromptSet read(const std::string& yaml) const {
     const YAML::Node root = load(yaml);
-    check_keys(root, "the file", {"name", "version", "ranking", "classes"});
+    check_keys(root, "the file", {"name", "version", "ranking", "corpora", "classes"});
     PromptSet set;
     set.name = text(child(root, "name", "the file"), "name");
     const YAML::Node version = child(root, "version", "the file");
@@ -34,6 +38,8 @@ class PromptReader {
         fail(ranking, "ranking '" + name + "' is neither margin nor positive");
       set.ranking = name == "margin" ? Ranking::kMargin : Ranking::kPositive;
     }
+    if (const YAML::Node corpora = root["corpora"]; corpora.IsDefined())
+      set.corpora = list(corpora, "corpora");
     const YAML::Node classes = child(root, "classes", "the file");
     if (!classes.IsMap() || classes.size() == 0)
       fail(classes, "classes must hold at least one 'finding:' group");
@@ -102,14 +108,90 @@ class PromptReader {
     return prompts;
   }
 
+  // Entries of a slot; an empty one stands for no word.
+  std::vector<std::string> slot(const YAML::Node& node, const std::string& what) const {
+    if (!node.IsSequence() || node.size() == 0)
+      fail(node, "a slot of " + what + " must be a list of at least one entry");
+    std::vector<std::string> entries;
+    for (const auto& entry : node) {
+      if (!entry.IsScalar()) fail(entry, "an entry of a slot of " + what + " must be text");
+      entries.push_back(entry.Scalar());
+    }
+    return entries;
+  }
+
+  std::int64_t whole_number(const YAML::Node& node, const std::string& what) const {
+    try {
+      const auto number = node.as<std::int64_t>();
+      if (number >= 0) return number;
+    } catch (const YAML::Exception&) {
+    }
+    fail(node, what + " must be a whole number that is not negative");
+  }
+
+  // Which prompts of a product are used: all, or a sample that depends on nothing but its seed and
+  // the list's name.
+  std::vector<std::int64_t> chosen(const YAML::Node& node, const std::string& what,
+                                   std::int64_t product) const {
+    std::vector<std::int64_t> places(static_cast<std::size_t>(product));
+    std::iota(places.begin(), places.end(), std::int64_t{0});
+    if (const YAML::Node sample = node["sample"]; sample.IsDefined()) {
+      const std::int64_t wanted = whole_number(sample, what + ".sample");
+      const std::int64_t seed =
+          node["seed"].IsDefined() ? whole_number(node["seed"], what + ".seed") : 0;
+      if (wanted < 1 || wanted > product)
+        fail(sample, what + ".sample must be 1 to " + std::to_string(product));
+      places =
+          CounterRandom(static_cast<std::uint64_t>(seed), "prompts/" + what).permutation(product);
+      places.resize(static_cast<std::size_t>(wanted));
+      std::sort(places.begin(), places.end());
+    }
+    return places;
+  }
+
+  std::vector<std::string> slots(const YAML::Node& node, const std::string& what) const {
+    check_keys(node, what, {"slots", "sample", "seed"});
+    const YAML::Node groups = child(node, "slots", what);
+    if (!groups.IsSequence() || groups.size() == 0)
+      fail(groups, what + ".slots must be a list of at least one slot");
+    std::vector<std::vector<std::string>> words;
+    std::size_t product = 1;
+    for (const auto& group : groups) {
+      words.push_back(slot(group, what));
+      product *= words.back().size();
+      if (product > kMostPrompts) fail(group, what + ": the slots make too many prompts");
+    }
+    std::vector<std::string> prompts;
+    for (std::int64_t place : chosen(node, what, static_cast<std::int64_t>(product))) {
+      std::string prompt;
+      for (auto group = words.rbegin(); group != words.rend();
+           ++group) {  // the last one runs first
+        const auto size = static_cast<std::int64_t>(group->size());
+        const std::string& word = (*group)[static_cast<std::size_t>(place % size)];
+        place /= size;
+        if (!word.empty()) prompt = prompt.empty() ? word : word + " " + prompt;
+      }
+      if (prompt.empty()) fail(node, what + ": the slots make an empty prompt");
+      if (std::count(prompts.begin(), prompts.end(), prompt) > 0)
+        fail(node, what + ": the slots make '" + prompt + "' twice");
+      prompts.push_back(std::move(prompt));
+    }
+    return prompts;
+  }
+
+  std::vector<std::string> prompts_of(const YAML::Node& node, const std::string& key,
+                                      const std::string& finding) const {
+    const YAML::Node value = child(node, key, "'" + finding + "'");
+    const std::string what = finding + "." + key;
+    return value.IsMap() ? slots(value, what) : list(value, what);
+  }
+
   PromptClass read_class(const YAML::Node& key, const YAML::Node& node) const {
     PromptClass result;
     result.finding = text(key, "a finding's name");
     check_keys(node, "'" + result.finding + "'", {"positive", "negative"});
-    result.positive =
-        list(child(node, "positive", "'" + result.finding + "'"), result.finding + ".positive");
-    result.negative =
-        list(child(node, "negative", "'" + result.finding + "'"), result.finding + ".negative");
+    result.positive = prompts_of(node, "positive", result.finding);
+    result.negative = prompts_of(node, "negative", result.finding);
     for (const std::string& prompt : result.negative) {
       if (std::count(result.positive.begin(), result.positive.end(), prompt) > 0) {
         fail(node, "'" + prompt + "' is both positive and negative for " + result.finding);

@@ -28,10 +28,17 @@ enum class Ranking { kMargin, kPositive };
 //     pleural_effusion:
 //       positive: [right pleural effusion, left pleural effusion]
 //       negative: [no pleural effusion]
+//
+// Instead of a list, slots (as GLoRIA's lists have them): a prompt is one entry of each slot,
+// joined by blanks; all of their product, or `sample` of it, drawn by `seed` and the finding's name
+// alone:
+//
+//       positive: {slots: [["", mild], [pulmonary edema, edema]], sample: 3, seed: 1}
 struct PromptSet {
   std::string name;
   std::int64_t version = 0;
   Ranking ranking = Ranking::kMargin;
+  std::vector<std::string> corpora;  // that it is made for; may be empty
   std::string sha256;                // of the file's content, 64 lower-case digits
   std::vector<PromptClass> classes;  // in file order
 

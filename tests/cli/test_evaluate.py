@@ -114,6 +114,47 @@ class Figures(EvaluateTest):
         self.assertNotEqual(maps(text), maps(small))
 
 
+class MoreTasks(EvaluateTest):
+    """Minimal pairs, calibration, subgroups and the suite."""
+
+    def setUp(self):
+        super().setUp()
+        shutil.rmtree(self.phantom)
+        self.expect_ok("phantom", "--out", self.phantom, "--studies", 40, "--size", 32, "--test", TEST_STUDIES, "--validate", 10, "--minimal-pairs")
+
+    def test_minimal_pairs_of_the_phantom_come_from_its_truth(self):
+        rows = self.rows("--tasks", "minimal_pairs")
+        self.assertEqual({row["candidates"] for row in rows}, {"truth"})
+        self.assertLessEqual({"negation", "side", "size", "site"}, {row["class"] for row in rows})
+
+    def test_thresholds_name_their_operating_point_and_subgroups_their_value(self):
+        rows = self.rows("--tasks", "calibration,subgroups", "--at-sensitivity", "0.8,0.9", "--smallest-subgroup", 3)
+        points = {row.get("operating_point") for row in rows if row["task"] == "calibration"}
+        self.assertEqual(points, {None, "youden", "sensitivity>=0.8", "sensitivity>=0.9", "specificity>=0.9"})
+        self.assertIn("sex=F", {row.get("subgroup") for row in rows})
+        self.expect_error(2, "never on the test", *self.command("--tasks", "calibration", "--choose-on", "test"))
+        self.expect_error(2, "'hight'", *self.command("--tasks", "subgroups", "--subgroups", "hight"))
+
+    def test_a_suite_writes_three_tables_and_is_not_done_twice(self):
+        reference = self.folder / "published.csv"
+        reference.write_text("corpus,split,protocol,metric,fraction,method,value,source\nphantom,theirs,zero_shot,auroc,,Theirs,80.7,A paper\n")
+        command = self.command("--suite", "--reference", reference)
+        self.assertIn("9 measured, 0 were done", self.expect_ok(*command))
+        page, table = (self.out / "report.html").read_text(), (self.out / "table.tex").read_text()
+        results = (self.out / "results.jsonl").read_text()
+        for text in (page, table, (self.out / "results.csv").read_text()):
+            self.assertIn("Theirs", text)
+            self.assertIn("A paper", text)
+        self.assertLessEqual({"zero_shot", "retrieval", "grounding", "minimal_pairs", "calibration"},
+                             {json.loads(line)["task"] for line in results.splitlines()})
+        self.assertIn("0 measured, 9 were done", self.expect_ok(*command))
+        self.assertEqual((self.out / "results.jsonl").read_text(), results)
+        self.assertEqual((self.out / "report.html").read_text(), page)
+        self.expect_error(2, "only stand with --suite", *self.command("--manifest", self.phantom))
+        self.expect_error(2, "--reference", *self.command("--reference", reference))
+        self.expect_error(66, "nowhere", *self.command("--suite", "--manifest", self.folder / "nowhere"))
+
+
 class Refused(EvaluateTest):
     def test_wrong_options_are_named(self):
         self.expect_error(2, "'vews'; did you mean 'views'", *self.command("--select", "vews=both"))

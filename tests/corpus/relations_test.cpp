@@ -4,6 +4,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/corpus/exposure.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -30,6 +31,28 @@ TEST(Relations, OfAnUnknownCorpusAreNone) {
   EXPECT_EQ(corpora.name_space("ours"), "ours");
   EXPECT_TRUE(corpora.share_patients("ours", "ours"));
   EXPECT_FALSE(corpora.share_patients("ours", "mimic"));
+}
+
+TEST(Exposure, SaysWhatPreTrainingHasSeen) {
+  const CorpusRelations corpora = CorpusRelations::read("share/corpora/relations.yaml");
+  const auto exposure = [&](const std::string& corpus, const std::string& split,
+                            const std::vector<std::string>& trained_on) {
+    return exposure_of(corpora, corpus, split, trained_on);
+  };
+  EXPECT_EQ(exposure("rsna", "test", {"nih"}), "full");
+  EXPECT_EQ(exposure("nih", "test", {"rsna"}), "part");
+  EXPECT_EQ(exposure("siim", "test", {"rsna"}), "part") << "both lie in NIH";
+  EXPECT_EQ(exposure("covidx", "test", {"rsna"}), "part");
+  EXPECT_EQ(exposure("ms-cxr", "test", {"openi", "mimic"}), "full");
+  EXPECT_EQ(exposure("mimic", "test", {"mimic"}), "train");
+  EXPECT_EQ(exposure("mimic", "train", {"mimic"}), "full");
+  EXPECT_EQ(exposure("mimic", "all", {"mimic"}), "full");
+  EXPECT_EQ(exposure("chexpert", "test", {"chexpert-plus"}), "full");
+  EXPECT_EQ(exposure("chexpert-5x200", "test", {"chexpert"}), "full");
+  EXPECT_EQ(exposure("nih", "test", {"nih", "rsna"}), "part") << "more than its training split";
+  EXPECT_EQ(exposure("vindr", "test", {"nih", "mimic"}), "");
+  EXPECT_EQ(exposure("ours", "test", {"ours"}), "train");
+  EXPECT_EQ(exposure("ours", "test", {}), "");
 }
 
 TEST(Relations, AFileThatIsNoneIsNamed) {

@@ -75,6 +75,58 @@ TEST(Prompts, BadFilesNameLineAndKey) {
   EXPECT_THAT(error_of(""), HasSubstr("p.yaml"));
 }
 
+constexpr const char* kSlots = R"(name: slots
+version: 1
+corpora: [chexpert-5x200]
+classes:
+  Edema:
+    positive: {slots: [["", mild], [edema, pulmonary edema], ["", at both bases]]SAMPLE}
+    negative: [no edema]
+)";
+
+std::vector<std::string> positives(const std::string& sample) {
+  std::string yaml = kSlots;
+  yaml.replace(yaml.find("SAMPLE"), 6, sample);
+  return parse_prompts(yaml).classes[0].positive;
+}
+
+TEST(Prompts, SlotsMakeTheirProduct) {
+  EXPECT_THAT(positives(""),
+              ElementsAre("edema", "edema at both bases", "pulmonary edema",
+                          "pulmonary edema at both bases", "mild edema", "mild edema at both bases",
+                          "mild pulmonary edema", "mild pulmonary edema at both bases"));
+}
+
+TEST(Prompts, ASampleOfTheProductDependsOnSeedAndFindingAlone) {
+  const std::vector<std::string> all = positives(""), first = positives(", sample: 3");
+  EXPECT_EQ(first.size(), 3U);
+  EXPECT_EQ(first, positives(", sample: 3, seed: 0"));
+  EXPECT_NE(first, positives(", sample: 3, seed: 1"));
+  EXPECT_EQ(positives(", sample: 8, seed: 5"), all);
+  for (const std::string& prompt : first)
+    EXPECT_NE(std::find(all.begin(), all.end(), prompt), all.end());
+  // Fixed for ever: published figures name the file's hash alone.
+  EXPECT_THAT(first, ElementsAre("edema at both bases", "mild edema", "mild pulmonary edema"));
+}
+
+TEST(Prompts, BadSlotsAreNamed) {
+  const std::string head = "name: p\nversion: 1\nclasses:\n  edema:\n    negative: [b]\n";
+  EXPECT_THAT(error_of(head + "    positive: {slots: []}\n"), HasSubstr("edema.positive.slots"));
+  EXPECT_THAT(error_of(head + "    positive: {slots: [[a], []]}\n"), HasSubstr("a slot of"));
+  EXPECT_THAT(error_of(head + "    positive: {slots: [['', a], ['']]}\n"), HasSubstr("empty"));
+  EXPECT_THAT(error_of(head + "    positive: {slots: [[a, a]]}\n"), HasSubstr("twice"));
+  EXPECT_THAT(error_of(head + "    positive: {slots: [[a]], sample: 2}\n"), HasSubstr("1 to 1"));
+  EXPECT_THAT(error_of(head + "    positive: {slots: [[a]], seed: -1, sample: 1}\n"),
+              HasSubstr("edema.positive.seed"));
+  EXPECT_THAT(error_of(head + "    positive: {slot: [[a]]}\n"), HasSubstr("'slots'"));
+}
+
+TEST(Prompts, EveryShippedFileIsRead) {
+  for (const char* name : {"chexpert", "chexpert_5x200", "covidx", "nih", "phantom"})
+    EXPECT_FALSE(read_prompts(std::string("share/prompts/") + name + ".yaml").classes.empty());
+  EXPECT_EQ(read_prompts("share/prompts/chexpert_5x200.yaml").classes.size(), 5U);
+}
+
 TEST(Prompts, AFindingGivenTwiceIsAnError) {
   EXPECT_THAT(error_of("name: p\nversion: 1\nclasses:\n  a: {positive: [x], negative: [y]}\n  a: "
                        "{positive: [x], negative: [y]}\n"),

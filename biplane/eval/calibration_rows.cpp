@@ -1,0 +1,217 @@
+#include "biplane/eval/calibration_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "biplane/eval/calibration.h"
+#include "biplane/eval/module_figures.h"
+#include "biplane/eval/operating_points.h"
+
+namespace biplane {
+namespace {
+
+// The studies of a column whose label of one class is known.
+struct Known {
+  std::vector<double> score;
+  std::vector<std::uint8_t> positive;
+  std::vector<std::int64_t> rows;  // of the column
+  std::int64_t positives = 0;
+  bool both_kinds() const {
+    return positives > 0 && positives < static_cast<std::int64_t>(rows.size());
+  }
+};
+
+Known known_of(const PredictedColumn& column, std::size_t of, std::size_t classes) {
+  Known known;
+  for (std::size_t row = 0; row < column.patients.size(); ++row) {
+    const double truth = column.truth[row * classes + of];
+    if (std::isnan(truth)) continue;
+    known.score.push_back(column.probability[row * classes + of]);
+    known.positive.push_back(truth == 1 ? 1 : 0);
+    known.rows.push_back(static_cast<std::int64_t>(row));
+    known.positives += truth == 1;
+  }
+  return known;
+}
+
+// The column of the same views, of the same population if there is one.
+const PredictedColumn* choosing_column(const HeadPredictions& choosing,
+                                       const PredictedColumn& column) {
+  const PredictedColumn* found = nullptr;
+  for (const PredictedColumn& one : choosing.columns) {
+    if (one.views != column.views || !one.note.empty()) continue;
+    if (found == nullptr || one.population == column.population) found = &one;
+  }
+  return found;
+}
+
+// What the choosing studies say about one class; nothing where they cannot.
+struct Choice {
+  std::vector<OperatingPoint> points;
+  PlattScaling platt;
+};
+
+std::optional<Choice> choose(const PredictedColumn* column, std::size_t of, std::size_t classes,
+                             const CalibrationInput& input) {
+  if (column == nullptr) return std::nullopt;
+  const Known known = known_of(*column, of, classes);
+  if (!known.both_kinds()) return std::nullopt;
+  return Choice{choose_operating_points(known.score, known.positive, input.at_sensitivity,
+                                        input.at_specificity),
+                fit_platt(known.score, known.positive)};
+}
+
+// Figures of one column, class by class; those of equal metric and operating point have a mean.
+class ColumnFigures {
+ public:
+  ColumnFigures(const CalibrationInput& input, const PredictedColumn& column)
+      : input_(input), column_(column) {}
+
+  void add_class(std::size_t of, const std::optional<Choice>& choice) {
+    const Known known = known_of(column_, of, input_.measured.classes.size());
+    ResultRow row = make_row("brier", input_.measured.classes[of]);
+    row.positives = known.positives;
+    const std::string note = !choice ? "the studies that choose have not both kinds"
+                                     : "no study of this column has a known label";
+    std::vector<FigurePart> errors;
+    for (std::size_t i = 0; choice && i < known.rows.size(); ++i) {
+      const double error = choice->platt.probability(known.score[i]) - known.positive[i];
+      errors.push_back({known.rows[i], error * error, 1});
+    }
+    add(row, std::move(errors), note);
+    if (!choice) return;
+    for (const OperatingPoint& point : choice->points) add_point(row, known, point);
+  }
+
+  std::vector<ResultRow> measure(const BootstrapOptions& bootstrap, int threads) {
+    for (const auto& [key, of] : means_) {
+      ResultRow row = make_row(key.first, "macro");
+      row.operating_point = key.second;
+      figures_.add_mean(std::move(row), of);
+    }
+    return figures_.measure(column_.patients, bootstrap, threads);
+  }
+
+  ResultRow make_row(const std::string& metric, const std::string& label) const {
+    ResultRow row;
+    row.task = "calibration";
+    row.condition = input_.measured.task;
+    row.views = column_.views;
+    row.population = column_.population;
+    row.metric = metric;
+    row.label = label;
+    return row;
+  }
+
+ private:
+  void add(const ResultRow& row, std::vector<FigurePart> parts, const std::string& note) {
+    means_[{row.metric, row.operating_point}].push_back(figures_.add(row, std::move(parts), note));
+  }
+
+  void add_point(ResultRow row, const Known& known, const OperatingPoint& point) {
+    row.operating_point = point.name;
+    row.threshold = point.threshold;
+    std::vector<FigurePart> sensitivity, specificity, precision, accuracy;
+    for (std::size_t i = 0; i < known.rows.size(); ++i) {
+      const bool called = known.score[i] >= point.threshold, is = known.positive[i] != 0;
+      const auto part = [&](bool right) { return FigurePart{known.rows[i], right ? 1.0 : 0.0, 1}; };
+      (is ? sensitivity : specificity).push_back(part(called == is));
+      accuracy.push_back(part(called == is));
+      if (called) precision.push_back(part(is));
+    }
+    const auto add_metric = [&](const char* metric, std::vector<FigurePart> parts,
+                                const char* note) {
+      row.metric = metric;
+      add(row, std::move(parts), note);
+    };
+    add_metric("sensitivity", std::move(sensitivity), "no positive study");
+    add_metric("specificity", std::move(specificity), "no negative study");
+    add_metric("precision", std::move(precision), "no study is called positive");
+    add_metric("accuracy", std::move(accuracy), "no study of this column has a known label");
+  }
+
+  const CalibrationInput& input_;
+  const PredictedColumn& column_;
+  FigureTable figures_;
+  std::map<std::pair<std::string, std::string>, std::vector<FigureTable::Figure>> means_;
+};
+
+// The calibration error is no mean over studies, so its repeats are computed one by one.
+ResultRow ece_row(ResultRow row, const Known& known, const std::vector<double>& probability,
+                  const PatientBootstrap& bootstrap) {
+  row.n = static_cast<std::int64_t>(known.rows.size());
+  row.positives = known.positives;
+  row.value = ece15(probability, known.positive);
+  set_repeats(row, bootstrap.replicate([&](Values weight) {
+    std::vector<double> own;
+    for (const std::int64_t place : known.rows)
+      own.push_back(weight[static_cast<std::size_t>(place)]);
+    return ece15(probability, known.positive, own);
+  }));
+  return row;
+}
+
+ResultRow macro_ece(ResultRow row, const std::vector<ResultRow>& classes) {
+  std::vector<Replicates> repeats;
+  double sum = 0;
+  for (const ResultRow& one : classes) {
+    if (!one.value) continue;
+    sum += *one.value;
+    repeats.push_back(one.repeats);
+    row.n += one.n;
+  }
+  if (repeats.empty()) {
+    row.note = "no finding is defined";
+    return row;
+  }
+  row.value = sum / static_cast<double>(repeats.size());
+  set_repeats(row, mean_of(repeats));
+  return row;
+}
+
+}  // namespace
+
+CalibrationResult calibration_rows(const CalibrationInput& input, const BootstrapOptions& bootstrap,
+                                   int threads) {
+  CalibrationResult result;
+  const std::size_t classes = input.measured.classes.size();
+  for (const PredictedColumn& column : input.measured.columns) {
+    ColumnFigures figures(input, column);
+    if (!column.note.empty() || column.patients.empty()) {
+      result.rows.push_back(figures.make_row("ece", "macro"));
+      result.rows.back().note = column.note.empty() ? "no study" : column.note;
+      continue;
+    }
+    const PredictedColumn* other = choosing_column(input.choosing, column);
+    const PatientBootstrap draws(column.patients, bootstrap);
+    std::vector<ResultRow> errors;
+    for (std::size_t c = 0; c < classes; ++c) {
+      const std::optional<Choice> choice = choose(other, c, classes, input);
+      figures.add_class(c, choice);
+      const Known known = known_of(column, c, classes);
+      errors.push_back(figures.make_row("ece", input.measured.classes[c]));
+      if (!choice || known.rows.empty()) {
+        errors.back().note = "the studies that choose have not both kinds, or none is known";
+        continue;
+      }
+      std::vector<double> probability;
+      for (const double score : known.score)
+        probability.push_back(choice->platt.probability(score));
+      errors.back() = ece_row(errors.back(), known, probability, draws);
+      if (column.views == "both" || input.measured.columns.size() == 1)
+        result.reliability.push_back(
+            {input.measured.classes[c],
+             column.views,
+             {{input.measured.task, reliability_curve(probability, known.positive)}}});
+    }
+    result.rows.push_back(macro_ece(figures.make_row("ece", "macro"), errors));
+    result.rows.insert(result.rows.end(), errors.begin(), errors.end());
+    for (ResultRow& row : figures.measure(bootstrap, threads))
+      result.rows.push_back(std::move(row));
+  }
+  return result;
+}
+
+}  // namespace biplane

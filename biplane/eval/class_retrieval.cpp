@@ -1,0 +1,231 @@
+#include "biplane/eval/class_retrieval.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "biplane/eval/columns.h"
+#include "biplane/eval/module_figures.h"
+#include "biplane/eval/multiclass_metrics.h"
+#include "biplane/eval/ranked_matches.h"
+#include "biplane/eval/study_classes.h"
+#include "biplane/model/losses.h"
+
+namespace biplane {
+namespace {
+
+constexpr std::array<std::int64_t, 4> kDepths{1, 5, 10, 100};
+
+// What is searched with or for: normalised features (N,D) f64, what each shows, whose it is (empty:
+// nobody's).
+struct Items {
+  torch::Tensor features;
+  std::vector<std::int64_t> group;
+  std::vector<std::string> patient;
+  std::size_t size() const { return group.size(); }
+};
+
+Items with_groups(const torch::Tensor& features, std::vector<std::int64_t> group,
+                  std::vector<std::string> patient) {
+  return {features.to(torch::kFloat64).contiguous(), std::move(group), std::move(patient)};
+}
+
+// The candidates of one query in their order; those of its own patient are left out where
+// `others_only`.
+RankedMatches rank(const Items& queries, std::size_t query, const Items& candidates,
+                   bool others_only) {
+  const torch::Tensor similarity =
+      candidates.features.mv(queries.features[static_cast<std::int64_t>(query)]).contiguous();
+  const double* values = similarity.const_data_ptr<double>();
+  std::vector<double> score;
+  std::vector<std::uint8_t> match;
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    if (others_only && candidates.patient[c] == queries.patient[query]) continue;
+    score.push_back(values[c]);
+    match.push_back(candidates.group[c] == queries.group[query] ? 1 : 0);
+  }
+  return RankedMatches(score, match);
+}
+
+ResultRow make_row(const ViewColumn& column, const std::string& metric,
+                   const std::string& direction, const std::string& candidates) {
+  ResultRow row;
+  row.task = "retrieval";
+  row.views = column.views;
+  row.population = column.population;
+  row.metric = metric;
+  row.direction = direction;
+  row.candidates = candidates;
+  return row;
+}
+
+// Figures of images as queries: means over those that have a match.
+FigureTable image_figures(const ResultRow& model, const Items& queries, const Items& candidates,
+                          bool others_only, const Engine& engine) {
+  std::vector<std::vector<std::optional<double>>> of(queries.size());
+  engine.for_each(static_cast<std::int64_t>(queries.size()), [&](std::int64_t i) {
+    const auto place = static_cast<std::size_t>(i);
+    const RankedMatches ranked = rank(queries, place, candidates, others_only);
+    if (ranked.matches() == 0) return;
+    for (const std::int64_t depth : kDepths) of[place].push_back(ranked.precision_at(depth));
+    of[place].push_back(ranked.average_precision());
+  });
+  FigureTable figures;
+  for (std::size_t metric = 0; metric <= kDepths.size(); ++metric) {
+    ResultRow row = model;
+    if (metric < kDepths.size()) row.k = kDepths[metric];
+    row.metric = metric < kDepths.size() ? "precision_at_k" : "map";
+    row.pool = static_cast<std::int64_t>(candidates.size()) - (others_only ? 1 : 0);
+    if (row.k > row.pool) continue;
+    std::vector<FigurePart> parts;
+    for (std::size_t query = 0; query < of.size(); ++query) {
+      if (of[query].empty() || !of[query][metric]) continue;
+      parts.push_back({static_cast<std::int64_t>(query), *of[query][metric], 1});
+    }
+    figures.add(std::move(row), std::move(parts), "no study has a match");
+  }
+  return figures;
+}
+
+void add_figures(const EvaluationInput& input, const FigureTable& figures,
+                 const std::vector<std::string>& patients, std::vector<ResultRow>& rows) {
+  for (ResultRow& row : figures.measure(patients, input.bootstrap, input.engine.threads()))
+    rows.push_back(std::move(row));
+}
+
+// Prompts as queries, images as candidates: of each class the mean over its prompts, then their
+// mean. The repeats draw the images' patients.
+void add_prompt_queries(const EvaluationInput& input, const ResultRow& model, const Items& prompts,
+                        const Items& images, std::vector<ResultRow>& rows) {
+  const PatientBootstrap bootstrap(images.patient, input.bootstrap);
+  std::vector<RankedMatches> ranked;
+  for (std::size_t query = 0; query < prompts.size(); ++query)
+    ranked.push_back(rank(prompts, query, images, /*others_only=*/false));
+  for (const std::int64_t depth : kDepths) {
+    if (depth > static_cast<std::int64_t>(images.size())) continue;
+    const auto mean_of_classes = [&](Values weight) -> std::optional<double> {
+      std::vector<double> sum(input.prompts->classes.size(), 0.0), count = sum;
+      for (std::size_t query = 0; query < ranked.size(); ++query) {
+        const auto precision = ranked[query].precision_at(depth, weight);
+        if (!precision || ranked[query].matches() == 0) continue;
+        sum[static_cast<std::size_t>(prompts.group[query])] += *precision;
+        count[static_cast<std::size_t>(prompts.group[query])] += 1;
+      }
+      double total = 0, defined = 0;
+      for (std::size_t c = 0; c < sum.size(); ++c) {
+        if (count[c] == 0) continue;
+        total += sum[c] / count[c];
+        defined += 1;
+      }
+      return defined > 0 ? std::optional<double>(total / defined) : std::nullopt;
+    };
+    ResultRow row = model;
+    row.label = "macro";
+    row.k = depth;
+    row.pool = static_cast<std::int64_t>(images.size());
+    row.n = static_cast<std::int64_t>(prompts.size());
+    row.value = mean_of_classes({});
+    set_repeats(row, bootstrap.replicate(mean_of_classes));
+    rows.push_back(std::move(row));
+  }
+}
+
+// Every positive prompt of every class.
+Items prompt_items(const EvaluationInput& input) {
+  std::vector<std::string> texts;
+  std::vector<std::int64_t> group;
+  for (std::size_t c = 0; c < input.prompts->classes.size(); ++c) {
+    for (const std::string& prompt : input.prompts->classes[c].positive) {
+      texts.push_back(prompt);
+      group.push_back(static_cast<std::int64_t>(c));
+    }
+  }
+  return with_groups(unit(input.engine.encode_texts(texts)), std::move(group), {});
+}
+
+std::vector<std::int64_t> picked(const std::vector<std::int64_t>& of_row,
+                                 const std::vector<std::int64_t>& rows) {
+  std::vector<std::int64_t> groups;
+  for (const std::int64_t row : rows) groups.push_back(of_row[static_cast<std::size_t>(row)]);
+  return groups;
+}
+
+// Images and texts of exclusive classes.
+void add_texts(const EvaluationInput& input, const ViewColumn& column, const Items& images,
+               const Items& prompts, std::vector<ResultRow>& rows) {
+  const torch::Tensor own = index_tensor(column.rows);
+  add_figures(input,
+              image_figures(make_row(column, {}, "image_to_text", "class_prompts"), images, prompts,
+                            false, input.engine),
+              images.patient, rows);
+  add_prompt_queries(input, make_row(column, "precision_at_k", "text_to_image", "class_prompts"),
+                     prompts, images, rows);
+  if (!input.features.has_report.index_select(0, own).all().item<bool>()) return;
+  const Items reports =
+      with_groups(unit(input.features.text.index_select(0, own)), images.group, images.patient);
+  for (const bool forward : {true, false}) {
+    const ResultRow model =
+        make_row(column, {}, forward ? "image_to_text" : "text_to_image", "all");
+    add_figures(input,
+                image_figures(model, forward ? images : reports, forward ? reports : images, false,
+                              input.engine),
+                images.patient, rows);
+  }
+}
+
+}  // namespace
+
+void add_class_retrieval(const EvaluationInput& input, EvaluationOutput& output) {
+  const auto classes = exclusive_classes(input);
+  const std::vector<std::int64_t> of_row = classes ? *classes : finding_sets(input);
+  std::vector<std::uint8_t> known;
+  for (const std::int64_t group : of_row) known.push_back(group >= 0 ? 1 : 0);
+  const Items prompts = classes ? prompt_items(input) : Items{};
+  for (const ViewColumn& whole : view_columns(input)) {
+    if (!whole.features.defined() || whole.views == "both_lateral_swapped") continue;
+    const ViewColumn column = filter_column(whole, known);
+    if (column.rows.size() < 2) continue;
+    const Items images =
+        with_groups(column.features, picked(of_row, column.rows), patients_of(column, input));
+    add_figures(input,
+                image_figures(make_row(column, {}, "image_to_image", "all"), images, images,
+                              /*others_only=*/true, input.engine),
+                images.patient, output.rows);
+    if (classes) add_texts(input, column, images, prompts, output.rows);
+  }
+}
+
+void add_exclusive_accuracy(const EvaluationInput& input, EvaluationOutput& output) {
+  const auto classes = exclusive_classes(input);
+  if (!classes) return;
+  const torch::Tensor prompts = input.engine.encode_prompts(*input.prompts).positive;
+  for (const ViewColumn& column : view_columns(input)) {
+    if (!column.features.defined()) continue;
+    const torch::Tensor probability =
+        column.features.to(torch::kFloat64).matmul(prompts.to(torch::kFloat64).t()).softmax(1);
+    const torch::Tensor flat = probability.contiguous();
+    const MulticlassScores scores(
+        picked(*classes, column.rows),
+        Values(flat.const_data_ptr<double>(), static_cast<std::size_t>(flat.numel())),
+        probability.size(1));
+    const PatientBootstrap bootstrap(patients_of(column, input), input.bootstrap);
+    const auto add = [&](const char* metric, const auto& statistic) {
+      ResultRow row;
+      row.task = "zero_shot";
+      row.views = column.views;
+      row.population = column.population;
+      row.metric = metric;
+      row.label = "all";
+      row.n = static_cast<std::int64_t>(column.rows.size());
+      row.value = statistic(Values{});
+      set_repeats(row, bootstrap.replicate(statistic));
+      output.rows.push_back(std::move(row));
+    };
+    add("accuracy", [&](Values weight) { return scores.accuracy(weight); });
+    add("f1_macro", [&](Values weight) {
+      return std::optional<double>(scores.macro_f1(/*all_classes=*/false, weight));
+    });
+  }
+}
+
+}  // namespace biplane

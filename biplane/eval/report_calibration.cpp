@@ -1,0 +1,114 @@
+#include "biplane/eval/report_calibration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "biplane/eval/report_html.h"
+#include "biplane/eval/report_plots.h"
+#include "biplane/eval/report_tables.h"
+#include "biplane/imaging/html.h"
+
+namespace biplane {
+namespace {
+
+// Lines and columns of a table in order of appearance, cells by both.
+template <class Line, class Column>
+std::string crossed(const std::vector<const ResultRow*>& rows, std::vector<std::string> head,
+                    const Line& line, const Column& column) {
+  std::vector<std::string> lines, columns;
+  const auto add = [](std::vector<std::string>& names, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const ResultRow* row : rows) {
+    add(lines, line(*row));
+    add(columns, column(*row));
+  }
+  std::string body;
+  for (const std::string& name : lines) {
+    body += "<tr><th scope=\"row\">" + html_escape(name) + "</th>";
+    for (const std::string& wanted : columns) {
+      const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow* row) {
+        return line(*row) == name && column(*row) == wanted;
+      });
+      body += value_cell(found == rows.end() ? nullptr : *found);
+    }
+    body += "</tr>";
+  }
+  for (const std::string& name : columns) head.push_back(html_escape(name));
+  return html_table(head, body);
+}
+
+template <class Filter>
+std::vector<const ResultRow*> chosen(std::span<const ResultRow> rows, const Filter& filter) {
+  std::vector<const ResultRow*> found;
+  for (const ResultRow& row : rows)
+    if (filter(row)) found.push_back(&row);
+  return found;
+}
+
+std::string views_name(const ResultRow& row) {
+  return column_title(row.views) + (row.population.empty() ? "" : " (" + row.population + ")");
+}
+
+}  // namespace
+
+std::string calibration_section(std::span<const ResultRow> rows,
+                                std::span<const FindingReliability> reliability) {
+  const auto macros = chosen(
+      rows, [](const ResultRow& row) { return row.task == "calibration" && row.label == "macro"; });
+  if (macros.empty()) return {};
+  std::string html = crossed(
+      macros, {"Scores, views, operating point"},
+      [](const ResultRow& row) {
+        return row.condition + ", " + views_name(row) +
+               (row.operating_point.empty() ? "" : ", " + row.operating_point);
+      },
+      [](const ResultRow& row) { return row.metric; });
+  std::string plots;
+  for (const FindingReliability& finding : reliability)
+    plots += fmt::format("<figure><figcaption>{}<small>{}</small></figcaption>{}</figure>",
+                         label_text(finding.finding), html_escape(finding.views),
+                         reliability_plot(finding));
+  if (!plots.empty()) html += "<div class=\"grid4\">" + plots + "</div>";
+  return html_section(
+      "calibration", "Calibration and operating points",
+      "Thresholds and the logistic curves that turn scores into probabilities were chosen on other "
+      "studies (--choose-on), never on these. Drawings: share of positive studies (up) against "
+      "mean "
+      "probability (across); the dotted diagonal is perfect.",
+      html);
+}
+
+std::string subgroup_section(std::span<const ResultRow> rows) {
+  const auto macros = chosen(
+      rows, [](const ResultRow& row) { return !row.subgroup.empty() && row.label == "macro"; });
+  if (macros.empty()) return {};
+  return html_section(
+      "subgroups", "Subgroups", "AUROC, mean over the findings that are defined in the subgroup.",
+      crossed(
+          macros, {"Subgroup"},
+          [](const ResultRow& row) {
+            return row.task + ", " + row.subgroup + fmt::format(" ({} studies)", row.n);
+          },
+          views_name));
+}
+
+std::string minimal_pair_section(std::span<const ResultRow> rows) {
+  const auto pairs = chosen(rows, [](const ResultRow& row) { return row.task == "minimal_pairs"; });
+  if (pairs.empty()) return {};
+  return html_section(
+      "minimal-pairs", "Minimal pairs",
+      "How often a study is nearer to its own report than to the same report with one thing said "
+      "otherwise. Chance is 0.5.",
+      crossed(
+          pairs, {"Flip"},
+          [](const ResultRow& row) {
+            return row.label + (row.condition.empty() ? "" : ", " + row.condition);
+          },
+          views_name));
+}
+
+}  // namespace biplane

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "biplane/eval/report_data.h"
+#include "biplane/eval/results.h"
+
+namespace biplane {
+
+// Sections of the report. Each is empty where there are no such rows.
+std::string calibration_section(std::span<const ResultRow> rows,
+                                std::span<const FindingReliability> reliability);
+std::string subgroup_section(std::span<const ResultRow> rows);
+std::string minimal_pair_section(std::span<const ResultRow> rows);
+
+}  // namespace biplane

@@ -1,0 +1,226 @@
+#include "biplane/eval/suite.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "biplane/core/error.h"
+#include "biplane/core/files.h"
+#include "biplane/core/folder_lock.h"
+#include "biplane/core/sha256.h"
+#include "biplane/eval/evaluation.h"
+#include "biplane/eval/origin.h"
+#include "biplane/eval/suite_report.h"
+#include "biplane/model/package.h"
+
+namespace biplane {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+std::string file_hash(const fs::path& file) {
+  return file.empty() || !fs::exists(file) ? std::string() : sha256_file(file);
+}
+
+fs::path manifest_file(const fs::path& manifest) {
+  return fs::is_directory(manifest) ? manifest / "manifest.jsonl" : manifest;
+}
+
+// All that the rows of a part depend on.
+std::string part_key(const EvaluateOptions& options, const std::string& task) {
+  const fs::path model = find_model(options.model), manifest = manifest_file(options.manifest);
+  const StudyFilter& studies = options.studies;
+  Json json = {{"task", task},
+               {"corpus", options.corpus},
+               {"model", file_hash(model / "SHA256SUMS")},
+               {"weights", file_hash(model / "model.safetensors")},
+               {"run", run_of(options.model).filename().string()},
+               {"manifest", sha256_file(manifest)},
+               {"pairs", file_hash(manifest.parent_path() / "minimal_pairs.jsonl")},
+               {"counterfactual", file_hash(manifest.parent_path() / "counterfactual.jsonl")},
+               {"studies",
+                {studies.split, studies.require_both, studies.require_report, studies.limit,
+                 studies.invert}},
+               {"prompts", file_hash(options.prompts)},
+               {"choose_on", options.choose_on},
+               {"choose", options.choose_manifest.empty()
+                              ? std::string()
+                              : sha256_file(manifest_file(options.choose_manifest))},
+               {"at", {options.at_sensitivity, options.at_specificity}},
+               {"subgroups", options.subgroups},
+               {"groups", file_hash(options.group_table)},
+               {"smallest", options.smallest_subgroup},
+               {"pool", options.pool},
+               {"bootstrap", options.bootstrap},
+               {"code", options.code}};
+  for (const std::string& other : options.exclude_patients_of) {
+    const std::size_t equals = other.find('=');
+    const fs::path path = equals == std::string::npos ? other : other.substr(equals + 1);
+    json["excluded"].push_back(file_hash(manifest_file(path)));
+  }
+  return sha256_hex(json.dump()).substr(0, 16);
+}
+
+// A finished part: its notes and the lines of its rows.
+struct Part {
+  std::vector<std::string> notes, lines;
+};
+
+std::optional<Part> read_part(const fs::path& file) {
+  if (!fs::exists(file)) return std::nullopt;
+  std::istringstream text(read_file(file));
+  Part part;
+  std::string line;
+  std::getline(text, line);
+  const Json head = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!head.is_object() || !head.contains("notes") || !head["notes"].is_array())
+    throw Error(ErrorKind::kBadContent, file.string() + ": not a part of a suite; remove it");
+  for (const Json& note : head["notes"])
+    if (note.is_string()) part.notes.push_back(note.get<std::string>());
+  while (std::getline(text, line)) part.lines.push_back(line);
+  return part;
+}
+
+void write_part(const fs::path& file, const Part& part) {
+  std::string text = Json{{"notes", part.notes}}.dump() + "\n";
+  for (const std::string& line : part.lines) text += line + "\n";
+  write_file_atomically(file, text);
+}
+
+// Appends what the results do not have yet: a part that was finished but not appended.
+void append_missing(const fs::path& results, const std::vector<std::string>& lines) {
+  std::set<std::string> there;
+  if (fs::exists(results)) {
+    std::istringstream text(read_file(results));
+    for (std::string line; std::getline(text, line);) there.insert(line);
+  }
+  LineAppender appender(results);
+  for (const std::string& line : lines)
+    if (!there.contains(line)) appender.append(line);
+}
+
+class Suite {
+ public:
+  Suite(const SuiteOptions& options, Progress* progress) : options_(options), progress_(progress) {
+    const fs::path& out = options.evaluate.out;
+    result_.results_file = out / "results.jsonl";
+    result_.report_file = out / "report.html";
+    result_.csv_file = out / "results.csv";
+    result_.latex_file = out / "table.tex";
+  }
+
+  void measure(const EvaluateOptions& manifest) {
+    std::optional<Evaluation> evaluation;  // only where a part is missing
+    for (const std::string& task : manifest.tasks) {
+      const fs::path file =
+          options_.evaluate.out / "parts" /
+          (manifest.corpus + "-" + task + "-" + part_key(manifest, task) + ".jsonl");
+      std::optional<Part> part = read_part(file);
+      (part ? result_.kept : result_.measured) += 1;
+      const char* done = part ? " was done" : " done";
+      if (!part) {
+        if (!evaluation) evaluation.emplace(manifest, progress_);
+        part = measure_part(*evaluation, task);
+        write_part(file, *part);
+      }
+      append_missing(result_.results_file, part->lines);
+      take(*part, manifest.corpus);
+      if (options_.log) options_.log(manifest.corpus + ", " + task + done);
+    }
+  }
+
+  SuiteResult finish(const std::vector<ReferenceFigure>& references) {
+    const ResultOrigin origin = common_origin();
+    const SuiteContent content{run_of(options_.evaluate.model).filename().string(), result_.rows,
+                               references, result_.notes, origin};
+    write_file_atomically(result_.report_file, suite_page(content));
+    write_file_atomically(result_.csv_file, suite_csv(content));
+    write_file_atomically(result_.latex_file, suite_latex(content));
+    return std::move(result_);
+  }
+
+ private:
+  static Part measure_part(Evaluation& evaluation, const std::string& task) {
+    EvaluationOutput output;
+    output.notes = evaluation.notes();
+    evaluation.run(task, output);
+    Part part{std::move(output.notes), {}};
+    const ResultOrigin origin = evaluation.origin();
+    for (const ResultRow& row : output.rows) part.lines.push_back(result_to_json(row, origin));
+    return part;
+  }
+
+  void take(const Part& part, const std::string& corpus) {
+    for (const std::string& line : part.lines) {
+      result_.rows.push_back(result_from_json(line));
+      last_line_ = line;
+    }
+    for (const std::string& note : part.notes) {
+      const std::string named = corpus + ": " + note;
+      if (std::find(result_.notes.begin(), result_.notes.end(), named) == result_.notes.end())
+        result_.notes.push_back(named);
+    }
+  }
+
+  // What all rows have in common.
+  ResultOrigin common_origin() const {
+    ResultOrigin origin;
+    origin.code = options_.evaluate.code;
+    if (last_line_.empty()) return origin;
+    const Json json = Json::parse(last_line_);
+    origin.weights_sha256 = json.value("weights_sha256", "");
+    origin.preprocess_sha256 = json.value("preprocess_sha256", "");
+    return origin;
+  }
+
+  const SuiteOptions& options_;
+  Progress* progress_;
+  SuiteResult result_;
+  std::string last_line_;
+};
+
+// Options of every manifest. Two of one corpus would stand in the tables as one.
+std::vector<EvaluateOptions> each_manifest(const SuiteOptions& options) {
+  if (options.manifests.empty()) throw Error(ErrorKind::kUsage, "--suite needs a --manifest");
+  std::vector<EvaluateOptions> each;
+  std::set<std::string> corpora;
+  for (const fs::path& manifest : options.manifests) {
+    each.push_back(options.evaluate);
+    each.back().manifest = manifest;
+    each.back().corpus = corpus_of(manifest);
+    if (!fs::exists(manifest_file(manifest)))
+      throw Error(ErrorKind::kMissingInput, manifest.string() + ": no such manifest");
+    if (!corpora.insert(each.back().corpus).second)
+      throw Error(ErrorKind::kUsage, "--manifest " + manifest.string() + ": '" +
+                                         each.back().corpus +
+                                         "' is the name of two folders; rename one, the rows "
+                                         "name a corpus by its folder");
+  }
+  return each;
+}
+
+}  // namespace
+
+const std::vector<std::string>& suite_tasks() {
+  static const std::vector<std::string> kTasks{"zero_shot",     "supervised",  "linear",
+                                               "finetune",      "retrieval",   "grounding",
+                                               "minimal_pairs", "calibration", "subgroups"};
+  return kTasks;
+}
+
+SuiteResult run_suite(const SuiteOptions& options, Progress* progress) {
+  Evaluation::check(options.evaluate);
+  const std::vector<EvaluateOptions> each = each_manifest(options);
+  std::vector<ReferenceFigure> references;  // read before the work: it may be wrong
+  if (!options.reference.empty()) references = read_reference_figures(options.reference);
+  make_folder(options.evaluate.out / "parts");
+  const FolderLock lock(options.evaluate.out);
+  Suite suite(options, progress);
+  for (const EvaluateOptions& manifest : each) suite.measure(manifest);
+  return suite.finish(references);
+}
+
+}  // namespace biplane

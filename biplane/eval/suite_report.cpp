@@ -1,0 +1,232 @@
+#include "biplane/eval/suite_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "biplane/eval/report_html.h"
+#include "biplane/eval/report_tables.h"
+#include "biplane/formats/csv.h"
+#include "biplane/imaging/html.h"
+
+namespace biplane {
+namespace {
+
+// What a reader looks at first: means and figures over everything.
+bool is_main(const ResultRow& row) {
+  const bool whole = row.label.empty() || row.label == "all" || row.label == "macro" ||
+                     row.task == "minimal_pairs";
+  const bool part = !row.subgroup.empty() || !row.against.empty() || row.views.ends_with("swapped");
+  const bool condition = !row.condition.empty() && row.task != "calibration";
+  return whole && !part && !condition && !row.task.starts_with("modules/");
+}
+
+// What a figure is called: "precision_at_k" with its k, an operating point, a direction ...
+std::string figure_name(const ResultRow& row) {
+  std::string name = row.k > 0 ? fmt::format("precision_at_{}", row.k) : row.metric;
+  for (const std::string* more :
+       {&row.direction, &row.candidates, &row.map, &row.condition, &row.operating_point})
+    if (!more->empty() && *more != "all") name += ", " + *more;
+  if (row.task == "minimal_pairs") name += ", " + row.label;
+  return row.pool > 0 ? name + fmt::format(", of {}", row.pool) : name;
+}
+
+std::string views_name(const ResultRow& row) {
+  return row.population.empty() ? row.views : row.views + " (" + row.population + ")";
+}
+
+std::vector<std::string> corpora_of(std::span<const ResultRow> rows) {
+  std::vector<std::string> names;
+  for (const ResultRow& row : rows)
+    if (std::find(names.begin(), names.end(), row.corpus) == names.end())
+      names.push_back(row.corpus);
+  return names;
+}
+
+// Published figures that belong below a corpus's rows.
+std::vector<const ReferenceFigure*> references_of(const SuiteContent& content,
+                                                  const std::string& corpus) {
+  std::vector<const ReferenceFigure*> found;
+  for (const ReferenceFigure& figure : content.references)
+    if (is_of_corpus(figure, corpus)) found.push_back(&figure);
+  return found;
+}
+
+std::string own_line(const ResultRow& row) {
+  return fmt::format(
+             "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td><td class=\"text\">{}</td>",
+             label_text(row.task), html_escape(figure_name(row)), html_escape(views_name(row))) +
+         value_cell(&row) +
+         fmt::format("<td>{}</td><td class=\"text\">{}</td></tr>", row.n, html_escape(row.exposed));
+}
+
+std::string published_line(const ReferenceFigure& figure) {
+  const std::string fraction =
+      figure.fraction.empty() ? "" : ", " + figure.fraction + " % of the labels";
+  return fmt::format(
+      "<tr class=\"published\"><th scope=\"row\">{}</th><td class=\"text\">{}{}</td><td "
+      "class=\"text\">{}</td><td>{}</td><td class=\"text\" colspan=\"2\">published: {}, split: "
+      "{}. {}</td></tr>",
+      label_text(figure.protocol), html_escape(figure.metric), html_escape(fraction),
+      html_escape(figure.method), number_text(figure.value, 3, false), html_escape(figure.corpus),
+      html_escape(figure.split), html_escape(figure.source));
+}
+
+std::string number_field(const std::optional<double>& value) {
+  return value ? fmt::format("{}", *value) : std::string();
+}
+
+std::string count_field(std::int64_t value) {
+  return value > 0 ? std::to_string(value) : std::string();
+}
+
+const std::vector<std::string>& csv_columns() {
+  static const std::vector<std::string> kColumns{
+      "kind",       "corpus", "split",     "task",     "views",
+      "population", "metric", "class",     "value",    "low",
+      "high",       "n",      "exposed",   "subgroup", "map",
+      "pool",       "k",      "direction", "against",  "candidates",
+      "condition",  "method", "source",    "fraction", "operating_point",
+      "note"};
+  return kColumns;
+}
+
+std::vector<std::string> own_fields(const ResultRow& row, const std::string& model) {
+  return {"measured",
+          row.corpus,
+          row.split,
+          row.task,
+          row.views,
+          row.population,
+          row.metric,
+          row.label,
+          number_field(row.value),
+          number_field(row.interval.low),
+          number_field(row.interval.high),
+          std::to_string(row.n),
+          row.exposed,
+          row.subgroup,
+          row.map,
+          count_field(row.pool),
+          count_field(row.k),
+          row.direction,
+          row.against,
+          row.candidates,
+          row.condition,
+          model,
+          "",
+          "",
+          row.operating_point,
+          row.note};
+}
+
+std::vector<std::string> published_fields(const ReferenceFigure& figure) {
+  std::vector<std::string> fields(csv_columns().size());
+  const auto set = [&](std::string_view column, const std::string& value) {
+    const auto place = std::find(csv_columns().begin(), csv_columns().end(), column);
+    fields[static_cast<std::size_t>(place - csv_columns().begin())] = value;
+  };
+  set("kind", "published");
+  set("corpus", figure.corpus);
+  set("split", figure.split);
+  set("task", figure.protocol);
+  set("metric", figure.metric);
+  set("value", number_field(figure.value));
+  set("fraction", figure.fraction);
+  set("method", figure.method);
+  set("source", figure.source);
+  return fields;
+}
+
+std::string tex(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) result += '\\';
+    result += c == '\\' || c == '~' || c == '^' ? ' ' : c;
+  }
+  for (const auto& [from, to] : {std::pair{">=", "$\\geq$"}}) {
+    const std::string_view wanted(from);
+    for (std::size_t at = result.find(wanted); at != std::string::npos; at = result.find(wanted))
+      result.replace(at, wanted.size(), to);
+  }
+  return result;
+}
+
+std::string tex_value(const ResultRow& row) {
+  if (!row.value) return "--";
+  if (!row.interval.low || !row.interval.high) return fmt::format("{:.3f}", *row.value);
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", *row.value, *row.interval.low, *row.interval.high);
+}
+
+}  // namespace
+
+std::string suite_page(const SuiteContent& content) {
+  const std::vector<std::string> names{"Task", "Figure", "View", "Value", "Studies", "Exposed"};
+  std::string html;
+  for (const std::string& corpus : corpora_of(content.rows)) {
+    std::string body;
+    for (const ResultRow& row : content.rows)
+      if (row.corpus == corpus && is_main(row)) body += own_line(row);
+    const auto published = references_of(content, corpus);
+    for (const ReferenceFigure* figure : published) body += published_line(*figure);
+    if (body.empty()) continue;
+    html += html_section(
+        fmt::format("corpus-{}", html_escape(corpus)), html_escape(corpus),
+        published.empty()
+            ? "Measured here, with 95 % intervals over patients."
+            : "Measured here, with 95 % intervals over patients; then published figures as the "
+              "named source gives them, on the split that is named. They do not compare where "
+              "splits, labels or pools differ.",
+        html_table(names, body));
+  }
+  std::string notes;
+  for (const std::string& note : content.notes) notes += "<li>" + html_escape(note) + "</li>";
+  if (!notes.empty()) notes = "<ul class=\"notes\">" + notes + "</ul>";
+  html += html_section("notes", "Notes and provenance",
+                       "What was skipped, and with what it was measured.",
+                       notes + html_hashes({{"weights", content.origin.weights_sha256},
+                                            {"preprocessing", content.origin.preprocess_sha256},
+                                            {"program", content.origin.code}}));
+  return html_page({"biplane suite", content.model, {{"Model", content.model}}}, html);
+}
+
+std::string suite_csv(const SuiteContent& content) {
+  std::string text = csv_line(csv_columns()) + "\n";
+  for (const ResultRow& row : content.rows) text += csv_line(own_fields(row, content.model)) + "\n";
+  for (const std::string& corpus : corpora_of(content.rows))
+    for (const ReferenceFigure* figure : references_of(content, corpus))
+      text += csv_line(published_fields(*figure)) + "\n";
+  return text;
+}
+
+std::string suite_latex(const SuiteContent& content) {
+  std::string text =
+      "% 95 % intervals over patients. Rows in italics are published figures, on the split named.\n"
+      "\\begin{tabular}{llllr}\n\\hline\nCorpus & Task & Figure & Views & Value \\\\\n\\hline\n";
+  std::vector<std::string> sources;
+  for (const std::string& corpus : corpora_of(content.rows)) {
+    for (const ResultRow& row : content.rows) {
+      if (row.corpus != corpus || !is_main(row)) continue;
+      text += fmt::format("{} & {} & {} & {} & {} \\\\\n", tex(corpus), tex(row.task),
+                          tex(figure_name(row)), tex(views_name(row)), tex_value(row));
+    }
+    for (const ReferenceFigure* figure : references_of(content, corpus)) {
+      auto source = std::find(sources.begin(), sources.end(), figure->source);
+      const std::ptrdiff_t mark = source - sources.begin() + 1;
+      if (source == sources.end()) sources.push_back(figure->source);
+      text += fmt::format(
+          "\\textit{{{}}} & \\textit{{{}}} & \\textit{{{}{}, published, {}}} & "
+          "\\textit{{{}}} & \\textit{{{:.3f}}}$^{{{}}}$ \\\\\n",
+          tex(figure->corpus), tex(figure->protocol), tex(figure->metric),
+          figure->fraction.empty() ? "" : tex(", " + figure->fraction + "%"), tex(figure->split),
+          tex(figure->method), figure->value, mark);
+    }
+    text += "\\hline\n";
+  }
+  text += "\\end{tabular}\n";
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    text += fmt::format("\n$^{{{}}}$ {}\n", i + 1, tex(sources[i]));
+  return text;
+}
+
+}  // namespace biplane
