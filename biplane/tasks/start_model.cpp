@@ -61,7 +61,7 @@ ModelConfig config_around(const PublishedTower& tower, const std::string& role) 
   config.text.bert.max_positions = kSmallTokens;
   config.decoder.layers = config.alignment.layers = 1;
   config.decoder.heads = config.alignment.heads = kSmallHeads;
-  config.prototypes.count = 1;
+  config.prototypes.count = 2;  // the fewest there can be
   return config;
 }
 

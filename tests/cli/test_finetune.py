@@ -80,14 +80,14 @@ class Linear(FinetuneTest):
 
     def test_a_fraction_of_the_labels_is_the_one_that_was_asked_for(self):
         hashes = set()
-        for rule, fraction in (("published", 0.2), ("published_detection", 0.2), ("study", 0.2), ("published", 1)):
+        for rule, fraction in (("published", 0.2), ("study", 0.2), ("published", 1)):
             out = self.folder / f"{rule}-{fraction}"
             result = self.run_program(*self.command(LINEAR, "--set", f"data.fraction={fraction}", "--set", f"data.fraction_rule={rule}", out=out))
             self.assertEqual(result.returncode, 0, result.stderr)
             start = json.loads((out / "model" / "task.json").read_text())["start"]
             self.assertEqual(start["fraction"], fraction)
             hashes.add(start["train_sha256"])
-        self.assertEqual(len(hashes), 4)
+        self.assertEqual(len(hashes), 3)
         self.expect_error(2, "published_detection", *self.command(LINEAR, "--set", "data.fraction_rule=publisht_detection"))
         self.expect_error(2, "train.device = cuda:77", *self.command(LINEAR, "--set", "train.device=cuda:77", out=self.folder / "device"))
 
@@ -152,8 +152,9 @@ class Towers(ProgramTest):
         source = self.needs_data("golden/models/clip_vision/openai_torchscript.pt")
         self.expect_ok("import", source, "--out", self.tower, "--corpora", "web-images")
         model = self.run_tower(LINEAR, "frontal")
-        for name, data in tensors_of(self.tower / "model.safetensors").items():
-            self.assertEqual(model[f"frontal.{name}"], data, name)
+        imported = tensors_of(self.tower / "model.safetensors")
+        self.assertEqual([name for name in imported if f"frontal.{name}" not in model], ["projection.weight"], "CLIP's own, which no head reads")
+        self.assertTrue(all(model.get(f"frontal.{name}", data) == data for name, data in imported.items()))
         config = json.loads((self.out / "model" / "config.json").read_text())
         self.assertEqual(config["provenance"]["corpora"], ["web-images", "phantom"])
 
