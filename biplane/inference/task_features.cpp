@@ -33,8 +33,8 @@ BatchParts encode_places(const MultiviewModel& model, const StudyDataset& datase
   if (read.samples.empty()) return encoded;
   for (const StudySample& sample : read.samples) encoded.studies.push_back(sample.study_index);
   const torch::NoGradGuard no_grad;
-  encoded.parts = view_parts(
-      model, collate(read.samples, dataset.text(), dataset.options().image.crop), config);
+  const StudyBatch batch = collate(read.samples, dataset.text(), dataset.options().image.crop);
+  encoded.parts = view_parts(model, batch.to(model.prototypes.device()), config);
   return encoded;
 }
 

@@ -45,8 +45,8 @@ struct EncodeOptions {
   int threads = 0;  // 0: one per core
 };
 
-// Parts of all studies of an evaluation's data set, in their order, without gradients. Throws Error
-// kBadContent where none can be read.
+// Parts of all studies of an evaluation's data set, in their order, without gradients, computed on
+// the model's device and left there. Throws Error kBadContent where none can be read.
 StudyParts encode_parts(const MultiviewModel& model, const StudyDataset& dataset,
                         const ClassifierConfig& config, const EncodeOptions& options,
                         Progress* progress = nullptr);

@@ -25,10 +25,11 @@ torch::Tensor augment_pixels(const torch::Tensor& pixels, const StudyBatch& batc
                              const AugmentConfig& config, std::int64_t side, std::uint64_t seed,
                              std::int64_t epoch) {
   std::vector<torch::Tensor> planes;
+  const torch::Tensor numbers = batch.study_index.to(torch::kCPU);  // at once, not one by one
   for (std::int64_t row = 0; row < pixels.size(0); ++row) {
     CounterRandom random(seed, view,
                          {static_cast<std::uint64_t>(epoch),
-                          static_cast<std::uint64_t>(batch.study_index[row].item<std::int64_t>())});
+                          static_cast<std::uint64_t>(numbers[row].item<std::int64_t>())});
     planes.push_back(augment_plane(pixels.narrow(0, row, 1).narrow(1, 0, 1), config, side, random));
   }
   return torch::cat(planes).expand({-1, pixels.size(1), -1, -1});

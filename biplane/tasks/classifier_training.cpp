@@ -8,6 +8,7 @@
 #include "biplane/core/parallel.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/data/loader.h"
+#include "biplane/eval/columns.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/inference/model_text.h"
 #include "biplane/model/checkpoint.h"
@@ -15,6 +16,7 @@
 #include "biplane/tasks/augment.h"
 #include "biplane/tasks/class_loss.h"
 #include "biplane/tasks/layer_decay.h"
+#include "biplane/train/device.h"
 
 namespace biplane {
 namespace {
@@ -82,11 +84,15 @@ bool is_read(const std::string& name, const ClassifierConfig& config) {
 
 ClassifierTraining::ClassifierTraining(const SeedJob& job)
     : job_(job),
+      device_(training_device(job.config.train.device)),
       classifier_(classifier_of(job)),
       model_(make_start(job.start, job.config)),
       head_(std::make_shared<ClassifierHead>(
           classifier_, feature_width(classifier_, job.start.description.config))) {
   initialise(*head_, job.config.head, job.config.seed);
+  use_exact_kernels(device_);
+  model_->to(device_);
+  head_->to(device_);
 }
 
 bool ClassifierTraining::on_features() const {
@@ -120,7 +126,7 @@ StudyParts ClassifierTraining::encode(const StudyDataset& dataset, const char* w
 }
 
 torch::Tensor ClassifierTraining::targets(const std::vector<std::int64_t>& studies) const {
-  return label_tensor(classifier_.labels, *job_.data.manifest, studies);
+  return label_tensor(classifier_.labels, *job_.data.manifest, studies).to(device_);
 }
 
 FitJob ClassifierTraining::make_job() const {
@@ -181,7 +187,7 @@ FitResult ClassifierTraining::fit_features(std::optional<FrozenFeatures>& frozen
   const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
   fit.gradient = [&](std::int64_t step) {
     const std::vector<std::int64_t> places = sampler.plan(step).studies;
-    const torch::Tensor rows = torch::tensor(at::ArrayRef<std::int64_t>(places));
+    const torch::Tensor rows = index_tensor(places).to(device_);
     const torch::Tensor wanted = truth.index_select(0, rows);
     const auto known = std::max<std::int64_t>(known_targets(wanted, classifier_.labels.kind), 1);
     const torch::Tensor loss = class_loss_sum(head_->forward(features.index_select(0, rows)),
@@ -203,14 +209,16 @@ double ClassifierTraining::encoder_gradient(const StudyBatch& batch, const torch
   const std::string& kind = classifier_.labels.kind;
   const auto known = std::max<std::int64_t>(known_targets(targets, kind), 1);
   const std::int64_t parts =
-      std::min<std::int64_t>(resolve_threads(job_.config.train.threads), batch.size());
+      device_.is_cpu()
+          ? std::min<std::int64_t>(resolve_threads(job_.config.train.threads), batch.size())
+          : 1;
   std::vector<std::vector<torch::Tensor>> gradients(static_cast<std::size_t>(parts));
   std::vector<double> losses(static_cast<std::size_t>(parts));
   const bool frozen = job_.config.task == "linear";
   parallel_for(parts, static_cast<int>(parts), [&](std::int64_t part) {
     const OneThreadPerOperation mine;  // the number is kept for each thread
     const std::int64_t begin = batch.size() * part / parts, end = batch.size() * (part + 1) / parts;
-    StudyBatch own = batch.rows(begin, end);
+    StudyBatch own = batch.rows(begin, end).to(device_);
     augment_views(own, job_.config.augment, job_.start.description.preprocess.crop,
                   static_cast<std::uint64_t>(job_.config.seed), epoch);
     const torch::Tensor features = [&] {
@@ -246,7 +254,7 @@ FitResult ClassifierTraining::fit_encoder() {
   const OneThreadPerOperation one_thread;
   fit.gradient = [&](std::int64_t) {
     const LoadedBatch loaded = *loader.next();
-    const torch::Tensor rows = torch::tensor(at::ArrayRef<std::int64_t>(loaded.places));
+    const torch::Tensor rows = index_tensor(loaded.places).to(device_);
     return encoder_gradient(loaded.batch, truth.index_select(0, rows), loaded.epoch, parameters);
   };
   fit.select = [&] {
@@ -277,6 +285,8 @@ void ClassifierTraining::save() {
   std::vector<double> thresholds;
   if (classifier_.labels.kind == "multilabel")
     thresholds = youden_thresholds(selected_, classifier_.labels.names.size());
+  model_->to(torch::kCPU);
+  head_->to(torch::kCPU);
   ModelDescription model = job_.start.description;
   model.provenance.seed = job_.config.seed;
   model.provenance.corpora.push_back(job_.data.corpus);

@@ -45,6 +45,7 @@ class ClassifierTraining {
   TaskDescription description(std::vector<double> thresholds) const;
 
   const SeedJob& job_;
+  torch::Device device_;  // of model, head and all that they meet
   ClassifierConfig classifier_;
   std::shared_ptr<MultiviewModel> model_;
   std::shared_ptr<ClassifierHead> head_;
