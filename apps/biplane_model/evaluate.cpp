@@ -82,8 +82,8 @@ VerbRun define_evaluate(CLI::App& app) {
                  "folder that image paths are relative to (default: the manifest's)");
   app.add_option(
          "--tasks", evaluate.tasks,
-         "zero_shot, retrieval, grounding (default: these three), supervised, modules, and linear "
-         "or finetune of a model that biplane finetune made")
+         "zero_shot, retrieval, grounding (default: these three), supervised, modules, and "
+         "linear, finetune, segmentation or detection of a model that biplane finetune made")
       ->delimiter(',');
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,

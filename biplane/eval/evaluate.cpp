@@ -8,12 +8,14 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/corpus/exclusion.h"
+#include "biplane/eval/detection.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/modules.h"
 #include "biplane/eval/origin.h"
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
+#include "biplane/eval/segmentation.h"
 #include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
@@ -40,11 +42,15 @@ std::vector<std::unique_ptr<Evaluator>> make_evaluators(const std::vector<std::s
       evaluators.push_back(std::make_unique<ModulesEvaluator>());
     } else if (task == "linear" || task == "finetune") {
       evaluators.push_back(std::make_unique<HeadEvaluator>(task));
+    } else if (task == "segmentation") {
+      evaluators.push_back(std::make_unique<SegmentationEvaluator>());
+    } else if (task == "detection") {
+      evaluators.push_back(std::make_unique<DetectionEvaluator>());
     } else {
       throw Error(ErrorKind::kUsage,
                   "--tasks: '" + task +
                       "' is none of: zero_shot, retrieval, grounding, supervised, modules, linear, "
-                      "finetune");
+                      "finetune, segmentation, detection");
     }
   }
   return evaluators;
