@@ -156,9 +156,8 @@ VerbRun define_evaluate(CLI::App& app) {
   CLI::Option* tasks =
       app.add_option("--tasks", evaluate.tasks,
                      "zero_shot, retrieval, grounding (default: these three), supervised, modules, "
-                     "minimal_pairs, calibration, subgroups, and linear or finetune of a model "
-                     "that biplane "
-                     "finetune made")
+                     "minimal_pairs, calibration, subgroups, and linear, finetune, segmentation "
+                     "or detection of a model that biplane finetune made")
           ->delimiter(',');
   app.add_flag("--suite", options->suite,
                "every task that applies, on every manifest; goes on where it was interrupted");

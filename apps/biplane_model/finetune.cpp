@@ -31,6 +31,8 @@ constexpr const char* kExamples = R"(Examples:
   biplane finetune --config configs/tasks/finetune.yaml --model runs/demo --manifest phantom --out runs/demo-1 --set data.fraction=0.01 --seeds 42,0,1
   biplane finetune --config configs/tasks/linear.yaml --model runs/demo --manifest phantom --out runs/random --set init=random
   biplane finetune --config configs/tasks/mgca_linear_rsna.yaml --model weights/mae-vit-b --manifest rsna --out runs/rsna
+  biplane finetune --config configs/tasks/segmentation.yaml --model runs/demo --manifest siim --out runs/siim --set dense.image_size=160
+  biplane finetune --config configs/tasks/detection.yaml --model runs/demo --manifest phantom --out runs/boxes --set labels.names=[mass]
 It trains on the split train, chooses epoch and thresholds on the split validate (or held-out training patients: data.select=holdout)
 and measures once on the split test. Seeds that are done are not done again.)";
 

@@ -12,6 +12,7 @@
 #include "biplane/corpus/exclusion.h"
 #include "biplane/corpus/exposure.h"
 #include "biplane/eval/evaluation.h"
+#include "biplane/eval/detection.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/minimal_pairs.h"
@@ -22,6 +23,7 @@
 #include "biplane/eval/retrieval.h"
 #include "biplane/eval/score_evaluators.h"
 #include "biplane/eval/subgroups.h"
+#include "biplane/eval/segmentation.h"
 #include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
@@ -43,10 +45,13 @@ std::unique_ptr<Evaluator> make_evaluator(const std::string& task) {
   if (task == "calibration") return std::make_unique<CalibrationEvaluator>();
   if (task == "subgroups") return std::make_unique<SubgroupEvaluator>();
   if (task == "linear" || task == "finetune") return std::make_unique<HeadEvaluator>(task);
+  if (task == "segmentation") return std::make_unique<SegmentationEvaluator>();
+  if (task == "detection") return std::make_unique<DetectionEvaluator>();
   throw Error(ErrorKind::kUsage,
               "--tasks: '" + task +
                   "' is none of: zero_shot, retrieval, grounding, supervised, modules, "
-                  "minimal_pairs, calibration, subgroups, linear, finetune");
+                  "minimal_pairs, calibration, subgroups, linear, finetune, segmentation, "
+              "detection");
 }
 
 std::string corpus_name(const EvaluateOptions& options) {

@@ -102,7 +102,7 @@ PredictedColumn predicted_column(const Manifest& manifest, const std::vector<std
 
 HeadPredictions predict_head(const Engine& engine, const TaskDescription& task,
                              const Manifest& manifest, const std::vector<std::int64_t>& studies,
-                             const EncodeOptions& options, std::vector<BrokenStudy>* broken) {
+                             const StudyBatchOptions& options, std::vector<BrokenStudy>* broken) {
   const auto dataset = engine.read_studies(manifest, studies);
   StudyParts encoded = encode_parts(engine.model(), *dataset, task.classifier, options);
   HeadPredictions predictions;

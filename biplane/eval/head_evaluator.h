@@ -20,7 +20,7 @@ PredictedColumn predicted_column(const Manifest& manifest, const std::vector<std
 // to `broken`.
 HeadPredictions predict_head(const Engine& engine, const TaskDescription& task,
                              const Manifest& manifest, const std::vector<std::int64_t>& studies,
-                             const EncodeOptions& options = {},
+                             const StudyBatchOptions& options = {},
                              std::vector<BrokenStudy>* broken = nullptr);
 
 // Classification by the head that `biplane finetune` trained: the rows of head_rows().

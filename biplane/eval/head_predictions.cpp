@@ -2,18 +2,15 @@
 
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/eval/json_lines.h"
 
 namespace biplane {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 34;
 
 Json head_line(const HeadPredictions& predictions) {
   Json json;
@@ -43,10 +40,6 @@ Json study_line(const PredictedColumn& column, std::size_t row, std::size_t clas
   json["probability"] = probability;
   json["truth"] = truth;
   return json;
-}
-
-std::string text_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 HeadPredictions parse_head(const Json& json) {
@@ -85,32 +78,23 @@ void add_study(const Json& json, HeadPredictions& predictions) {
 
 void write_predictions(const std::filesystem::path& file, const HeadPredictions& predictions) {
   write_file_atomically(file, [&](std::ostream& out) {
-    out << text_of(head_line(predictions));
+    out << json_line(head_line(predictions));
     for (const PredictedColumn& column : predictions.columns) {
       for (std::size_t row = 0; row < column.studies.size(); ++row)
-        out << text_of(study_line(column, row, predictions.classes.size()));
+        out << json_line(study_line(column, row, predictions.classes.size()));
     }
   });
 }
 
 HeadPredictions read_predictions(const std::filesystem::path& file) {
-  std::istringstream lines(read_file(file, kMaxBytes));
   HeadPredictions predictions;
-  std::int64_t number = 0;
-  try {
-    for (std::string line; std::getline(lines, line);) {
-      const Json json = Json::parse(line);
-      if (++number == 1) {
-        predictions = parse_head(json);
-      } else {
-        add_study(json, predictions);
-      }
+  read_json_lines(file, [&](const Json& json, std::int64_t number) {
+    if (number == 1) {
+      predictions = parse_head(json);
+    } else {
+      add_study(json, predictions);
     }
-    if (number == 0) throw Error(ErrorKind::kBadContent, "is empty");
-  } catch (const std::exception& error) {
-    throw Error(ErrorKind::kBadContent,
-                file.string() + ": line " + std::to_string(number) + ": " + error.what());
-  }
+  });
   return predictions;
 }
 

@@ -1,12 +1,10 @@
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <map>
 #include <memory>
 #include <utility>
 
-#include "biplane/core/parallel.h"
 #include "biplane/eval/calibration.h"
+#include "biplane/eval/figure_rows.h"
 #include "biplane/eval/head_predictions.h"
 #include "biplane/eval/multiclass_metrics.h"
 
@@ -14,17 +12,6 @@ namespace biplane {
 namespace {
 
 constexpr double kDefaultThreshold = 0.5;
-
-using Statistic = std::function<std::optional<double>(Values)>;
-
-// A figure, how it is computed from weights of its rows, and what it rests on.
-struct Figure {
-  std::string metric, label;
-  Statistic statistic;
-  std::int64_t n = 0;
-  std::optional<std::int64_t> positives{};
-  std::string note{};  // why it is undefined; empty: it is defined
-};
 
 // The rows of one class whose label is known.
 struct ClassRows {
@@ -169,64 +156,10 @@ ResultRow make_row(const HeadPredictions& head, const PredictedColumn& column) {
   return row;
 }
 
-// The mean of a metric over its defined classes.
-ResultRow macro_row(const std::vector<ResultRow>& rows, const std::string& metric,
-                    ResultRow macro) {
-  macro.metric = metric;
-  macro.label = "macro";
-  std::vector<Replicates> repeats;
-  double sum = 0;
-  std::int64_t undefined = 0;
-  for (const ResultRow& row : rows) {
-    if (row.metric != metric || row.label == "all") continue;
-    macro.n = std::max(macro.n, row.n);
-    if (!row.value) {
-      ++undefined;
-      continue;
-    }
-    sum += *row.value;
-    repeats.push_back(row.repeats);
-  }
-  if (repeats.empty()) {
-    macro.note = "no class is defined";
-    return macro;
-  }
-  macro.value = sum / static_cast<double>(repeats.size());
-  set_repeats(macro, mean_of(repeats));
-  if (undefined > 0)
-    macro.note = std::to_string(undefined) + " classes are undefined and left out of the mean";
-  return macro;
-}
-
 std::vector<ResultRow> column_rows(const HeadPredictions& head, const PredictedColumn& column,
                                    const BootstrapOptions& options, int threads) {
-  std::vector<Figure> figures = column_figures(head, column);
-  const PatientBootstrap bootstrap(column.patients, options);
-  const std::vector<double> ones(column.patients.size(), 1.0);
-  std::vector<ResultRow> rows(figures.size(), make_row(head, column));
-  parallel_for(static_cast<std::int64_t>(figures.size()), threads, [&](std::int64_t i) {
-    const Figure& figure = figures[static_cast<std::size_t>(i)];
-    ResultRow& row = rows[static_cast<std::size_t>(i)];
-    row.metric = figure.metric;
-    row.label = figure.label;
-    row.n = figure.n;
-    row.positives = figure.positives;
-    row.note = figure.note;
-    if (!figure.note.empty()) return;
-    row.value = figure.statistic(ones);
-    set_repeats(row, bootstrap.replicate(figure.statistic));
-  });
-  std::vector<ResultRow> all;
-  std::vector<std::string> metrics;
-  for (const ResultRow& row : rows) {
-    if (row.label != "all" &&
-        std::find(metrics.begin(), metrics.end(), row.metric) == metrics.end())
-      metrics.push_back(row.metric);
-  }
-  for (const std::string& metric : metrics)
-    all.push_back(macro_row(rows, metric, make_row(head, column)));
-  all.insert(all.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
-  return all;
+  return figure_rows(column_figures(head, column), column.patients, make_row(head, column), options,
+                     threads);
 }
 
 }  // namespace

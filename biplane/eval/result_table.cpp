@@ -114,6 +114,15 @@ std::string accuracy_table(std::span<const ResultRow> rows) {
       column_name, interval_text);
 }
 
+// Of heads that tell of places: findings by metrics.
+std::string places_table(std::span<const ResultRow> rows, const std::string& task,
+                         const std::string& title) {
+  return cross_table(
+      title, select(rows, [&](const ResultRow& row) { return row.task == task; }),
+      [](const ResultRow& row) { return row.label + ", " + column_name(row); },
+      [](const ResultRow& row) { return row.metric; }, interval_text);
+}
+
 std::string retrieval_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) {
     return row.task == "retrieval" &&
@@ -232,6 +241,8 @@ std::string modules_table(std::span<const ResultRow> rows) {
 std::string result_table(std::span<const ResultRow> rows) {
   return auroc_table(rows, "linear", "Linear classification") +
          auroc_table(rows, "finetune", "Fine-tuned classification") + accuracy_table(rows) +
+         places_table(rows, "segmentation", "Segmentation") +
+         places_table(rows, "detection", "Detection") +
          auroc_table(rows, "zero_shot", "Zero-shot classification") +
          auroc_table(rows, "supervised", "Classification by the label head") +
          retrieval_table(rows) + class_retrieval_table(rows) + grounding_table(rows) +

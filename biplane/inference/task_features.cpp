@@ -1,14 +1,5 @@
 #include "biplane/inference/task_features.h"
 
-#include <algorithm>
-#include <iterator>
-#include <numeric>
-
-#include "biplane/core/error.h"
-#include "biplane/core/parallel.h"
-#include "biplane/data/loader.h"
-#include "biplane/nn/one_thread.h"
-
 namespace biplane {
 namespace {
 
@@ -19,24 +10,7 @@ torch::Tensor part_of(const ViewFeatures& view, const ClassifierConfig& config) 
 struct BatchParts {
   std::vector<std::int64_t> studies;
   ViewParts parts;
-  std::vector<BrokenStudy> broken;
 };
-
-BatchParts encode_places(const MultiviewModel& model, const StudyDataset& dataset,
-                         const ClassifierConfig& config, std::int64_t begin, std::int64_t end) {
-  BatchPlan plan;
-  plan.studies.resize(static_cast<std::size_t>(end - begin));
-  std::iota(plan.studies.begin(), plan.studies.end(), begin);
-  SampleBatch read = read_batch(dataset, plan, /*training=*/false);
-  BatchParts encoded;
-  encoded.broken = std::move(read.broken);
-  if (read.samples.empty()) return encoded;
-  for (const StudySample& sample : read.samples) encoded.studies.push_back(sample.study_index);
-  const torch::NoGradGuard no_grad;
-  const StudyBatch batch = collate(read.samples, dataset.text(), dataset.options().image.crop);
-  encoded.parts = view_parts(model, batch.to(model.prototypes.device()), config);
-  return encoded;
-}
 
 torch::Tensor cat_defined(const std::vector<BatchParts>& batches, torch::Tensor ViewParts::*part) {
   std::vector<torch::Tensor> rows;
@@ -88,27 +62,19 @@ ViewParts select_parts(const ViewParts& parts, const torch::Tensor& rows) {
 }
 
 StudyParts encode_parts(const MultiviewModel& model, const StudyDataset& dataset,
-                        const ClassifierConfig& config, const EncodeOptions& options,
+                        const ClassifierConfig& config, const StudyBatchOptions& options,
                         Progress* progress) {
-  const std::int64_t batches = (dataset.size() + options.batch - 1) / options.batch;
-  std::vector<BatchParts> encoded(static_cast<std::size_t>(batches));
-  const OneThreadPerOperation one_thread;
-  parallel_for(batches, resolve_threads(options.threads), [&](std::int64_t index) {
-    const OneThreadPerOperation mine;  // the number is kept for each thread
-    const std::int64_t begin = index * options.batch,
-                       end = std::min(begin + options.batch, dataset.size());
-    encoded[static_cast<std::size_t>(index)] = encode_places(model, dataset, config, begin, end);
-    if (progress != nullptr) progress->advance(end - begin);
-  });
+  std::vector<BatchParts> encoded(static_cast<std::size_t>(batch_count(dataset, options)));
   StudyParts all;
-  for (BatchParts& batch : encoded) {
+  all.broken = for_each_batch(
+      dataset, options,
+      [&](std::int64_t number, const StudyBatch& batch) {
+        encoded[static_cast<std::size_t>(number)] = {
+            studies_of(batch), view_parts(model, batch.to(model.prototypes.device()), config)};
+      },
+      progress);
+  for (const BatchParts& batch : encoded)
     all.studies.insert(all.studies.end(), batch.studies.begin(), batch.studies.end());
-    std::move(batch.broken.begin(), batch.broken.end(), std::back_inserter(all.broken));
-  }
-  if (all.studies.empty())
-    throw Error(ErrorKind::kBadContent,
-                "none of " + std::to_string(dataset.size()) +
-                    " studies can be read; the first: " + all.broken.front().reason);
   all.parts = {cat_defined(encoded, &ViewParts::frontal), cat_defined(encoded, &ViewParts::lateral),
                cat_defined(encoded, &ViewParts::has_frontal),
                cat_defined(encoded, &ViewParts::has_lateral)};

@@ -8,6 +8,7 @@
 #include "biplane/core/progress.h"
 #include "biplane/data/dataset.h"
 #include "biplane/data/sample_batch.h"
+#include "biplane/inference/study_batches.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/model/batch.h"
 
@@ -40,15 +41,10 @@ struct StudyParts {
   std::vector<BrokenStudy> broken;  // left out: an image could not be read
 };
 
-struct EncodeOptions {
-  std::int64_t batch = 32;
-  int threads = 0;  // 0: one per core
-};
-
 // Parts of all studies of an evaluation's data set, in their order, without gradients, computed on
 // the model's device and left there. Throws Error kBadContent where none can be read.
 StudyParts encode_parts(const MultiviewModel& model, const StudyDataset& dataset,
-                        const ClassifierConfig& config, const EncodeOptions& options,
+                        const ClassifierConfig& config, const StudyBatchOptions& options,
                         Progress* progress = nullptr);
 
 }  // namespace biplane

@@ -15,26 +15,61 @@ namespace fs = std::filesystem;
 constexpr const char* kTaskFile = "task.json";
 constexpr std::int64_t kTaskFormat = 1;
 constexpr double kEps = 1e-6;
+constexpr std::int64_t kMostChannels = 1 << 16;  // of a head
 
 std::int64_t tower_width(const TowerConfig& tower) {
   return tower.kind == "swin" ? tower.swin.last_width() : tower.vit.width;
 }
 
-void check_task(const TaskDescription& task, const fs::path& file) {
-  const ClassifierConfig& head = task.classifier;
-  if (task.format != kTaskFormat)
-    throw Error(ErrorKind::kBadContent, file.string() + ": format " + std::to_string(task.format) +
-                                            " is not known to this version");
+void check_names(const std::vector<std::string>& names, const std::vector<double>& thresholds,
+                 const std::string& section) {
+  if (names.empty() || thresholds.size() != names.size())
+    throw Error(ErrorKind::kBadContent,
+                section + ": one threshold for each name of a label is needed");
+}
+
+void check_classifier(const ClassifierConfig& head, const fs::path& file) {
   try {
     check_task_labels(head.labels);
   } catch (const Error& error) {
     throw Error(ErrorKind::kBadContent, file.string() + ": " + error.what());
   }
-  const bool thresholds =
-      head.labels.kind != "multilabel" || head.thresholds.size() == head.labels.names.size();
-  if (head.labels.names.empty() || !thresholds)
-    throw Error(ErrorKind::kBadContent,
-                file.string() + ": classifier: one threshold for each name of a label is needed");
+  const bool multilabel = head.labels.kind == "multilabel";
+  check_names(head.labels.names,
+              multilabel ? head.thresholds : std::vector<double>(head.labels.names.size()),
+              file.string() + ": classifier");
+}
+
+void check_size(std::int64_t channels, const std::vector<std::int64_t>& layers,
+                const std::string& section) {
+  if (channels < 1 || channels > kMostChannels || layers.empty())
+    throw Error(ErrorKind::kBadContent, section + ": channels and layers are needed");
+}
+
+void check_segmenter(const SegmenterConfig& head, const fs::path& file) {
+  const std::string section = file.string() + ": segmenter";
+  check_names(head.names, head.thresholds, section);
+  check_size(head.channels, head.layers, section);
+  if (head.batch < 1) throw Error(ErrorKind::kBadContent, section + ": batch must be positive");
+}
+
+void check_detector(const DetectorConfig& head, const fs::path& file) {
+  const std::string section = file.string() + ": detector";
+  check_names(head.names, std::vector<double>(head.names.size()), section);
+  check_size(head.channels, head.layers, section);
+}
+
+void check_task(const TaskDescription& task, const fs::path& file) {
+  if (task.format != kTaskFormat)
+    throw Error(ErrorKind::kBadContent, file.string() + ": format " + std::to_string(task.format) +
+                                            " is not known to this version");
+  if (task.task == "segmentation") {
+    check_segmenter(task.segmenter, file);
+  } else if (task.task == "detection") {
+    check_detector(task.detector, file);
+  } else {
+    check_classifier(task.classifier, file);
+  }
 }
 
 }  // namespace
@@ -85,22 +120,48 @@ torch::Tensor ClassifierHead::forward(const torch::Tensor& features) const {
   return linear->forward(x);
 }
 
-std::shared_ptr<ClassifierHead> read_head(const fs::path& folder, const TaskDescription& task,
-                                          const ModelConfig& model) {
+void load_head(torch::nn::Module& head, const fs::path& folder) {
   TensorMap weights;
   for (const auto& [name, tensor] : load_safetensors(folder / kWeightsFile)) {
     if (name.starts_with(kTaskHead))
       weights.emplace(name.substr(std::string_view(kTaskHead).size()), tensor);
   }
-  auto head =
-      std::make_shared<ClassifierHead>(task.classifier, feature_width(task.classifier, model));
   try {
-    assign_weights(*head, weights);
+    assign_weights(head, weights);
   } catch (const Error& error) {
     throw Error(error.kind(), folder.string() + ": head: " + error.what());
   }
-  head->eval();
+  head.eval();
+}
+
+std::shared_ptr<ClassifierHead> read_head(const fs::path& folder, const TaskDescription& task,
+                                          const ModelConfig& model) {
+  auto head =
+      std::make_shared<ClassifierHead>(task.classifier, feature_width(task.classifier, model));
+  load_head(*head, folder);
   return head;
+}
+
+std::shared_ptr<SegmentationHead> read_segmentation_head(const fs::path& folder,
+                                                         const TaskDescription& task,
+                                                         const ModelConfig& model) {
+  auto head = std::make_shared<SegmentationHead>(task.segmenter,
+                                                 tower_of_view(model, task.segmenter.views));
+  load_head(*head, folder);
+  return head;
+}
+
+std::shared_ptr<DetectionHead> read_detection_head(const fs::path& folder,
+                                                   const TaskDescription& task,
+                                                   const ModelConfig& model) {
+  auto head =
+      std::make_shared<DetectionHead>(task.detector, tower_of_view(model, task.detector.views));
+  load_head(*head, folder);
+  return head;
+}
+
+const TowerConfig& tower_of_view(const ModelConfig& model, const std::string& views) {
+  return views == "lateral" ? model.lateral : model.frontal;
 }
 
 }  // namespace biplane

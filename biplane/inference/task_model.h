@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "biplane/corpus/task_labels.h"
+#include "biplane/inference/detection_heads.h"
+#include "biplane/inference/segmentation_heads.h"
 #include "biplane/model/multiview_model.h"
 #include "biplane/model/package.h"
 
@@ -65,12 +67,14 @@ struct ClassifierConfig {
   }
 };
 
-// task.json. A task with another kind of head adds a section of its own.
+// task.json; of the sections of heads only that of the task counts.
 struct TaskDescription {
   std::int64_t format = 1;
-  std::string task;  // linear, finetune
+  std::string task;  // linear, finetune, segmentation, detection
   TaskStart start;
   ClassifierConfig classifier;
+  SegmenterConfig segmenter;
+  DetectorConfig detector;
 
   template <class V>
   void visit(V& v) {
@@ -78,6 +82,8 @@ struct TaskDescription {
     v.field("task", task);
     v.field("start", start);
     v.field("classifier", classifier);
+    v.field("segmenter", segmenter);
+    v.field("detector", detector);
   }
 };
 
@@ -104,8 +110,20 @@ class ClassifierHead : public torch::nn::Module {
   std::shared_ptr<Linear> linear;
 };
 
+// Fills a head with the weights of a model directory's. Throws Error kBadContent naming the folder.
+void load_head(torch::nn::Module& head, const std::filesystem::path& folder);
+
 // The head of a model directory with a task. Throws Error kBadContent naming the folder.
 std::shared_ptr<ClassifierHead> read_head(const std::filesystem::path& folder,
                                           const TaskDescription& task, const ModelConfig& model);
+std::shared_ptr<SegmentationHead> read_segmentation_head(const std::filesystem::path& folder,
+                                                         const TaskDescription& task,
+                                                         const ModelConfig& model);
+std::shared_ptr<DetectionHead> read_detection_head(const std::filesystem::path& folder,
+                                                   const TaskDescription& task,
+                                                   const ModelConfig& model);
+
+// The tower that a head of one view reads.
+const TowerConfig& tower_of_view(const ModelConfig& model, const std::string& views);
 
 }  // namespace biplane

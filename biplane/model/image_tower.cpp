@@ -1,6 +1,34 @@
 #include "biplane/model/image_tower.h"
 
+#include <string>
+
+#include "biplane/core/error.h"
+
 namespace biplane {
+namespace {
+
+// (B,N,W) patches, row by row, as a map.
+torch::Tensor patch_map(const VisionTokens& view, const torch::Tensor& tokens) {
+  return tokens.slice(1, view.first_patch)
+      .transpose(1, 2)
+      .reshape({tokens.size(0), tokens.size(2), view.grid_rows, view.grid_columns});
+}
+
+std::vector<torch::Tensor> all_maps(const VisionTransformer& network, const torch::Tensor& pixels) {
+  std::vector<torch::Tensor> tokens, maps;
+  const VisionTokens view = network.forward(pixels, nullptr, &tokens);
+  tokens.back() = view.tokens;
+  for (const torch::Tensor& layer : tokens) maps.push_back(patch_map(view, layer));
+  return maps;
+}
+
+std::vector<torch::Tensor> all_maps(const SwinTransformer& network, const torch::Tensor& pixels) {
+  std::vector<torch::Tensor> maps;
+  network.forward(pixels, nullptr, &maps);
+  return maps;
+}
+
+}  // namespace
 
 ImageTower::ImageTower(const TowerConfig& config, std::int64_t image_size)
     : frozen_(config.frozen) {
@@ -25,6 +53,17 @@ VisionTokens ImageTower::forward(const torch::Tensor& pixels,
   return std::visit([&](const auto& network) { return network->forward(pixels); }, network_);
 }
 
+std::vector<torch::Tensor> ImageTower::maps(const torch::Tensor& pixels,
+                                            const std::vector<std::int64_t>& layers) const {
+  const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !frozen_);
+  const std::vector<torch::Tensor> all =
+      std::visit([&](const auto& network) { return all_maps(*network, pixels); }, network_);
+  std::vector<torch::Tensor> chosen;
+  for (const std::int64_t layer : layers)
+    chosen.push_back(all.at(static_cast<std::size_t>(layer - 1)));
+  return chosen;
+}
+
 void ImageTower::initialise(const Initializer& init) {
   std::visit([&](const auto& network) { network->initialise(init); }, network_);
 }
@@ -36,6 +75,21 @@ std::shared_ptr<torch::nn::Module> ImageTower::module() const {
 
 std::int64_t ImageTower::width() const {
   return std::visit([](const auto& network) { return network->ln_post->weight.size(0); }, network_);
+}
+
+std::int64_t layer_count(const TowerConfig& config) {
+  return config.kind == "swin" ? static_cast<std::int64_t>(config.swin.depths.size())
+                               : config.vit.layers;
+}
+
+MapShape map_shape(const TowerConfig& config, std::int64_t layer) {
+  const std::int64_t count = layer_count(config);
+  if (layer < 1 || layer > count)
+    throw Error(ErrorKind::kUsage, "layer " + std::to_string(layer) + " of a tower of " +
+                                       std::to_string(count) +
+                                       (config.kind == "swin" ? " stages" : " blocks"));
+  if (config.kind != "swin") return {config.vit.width, config.vit.patch};
+  return {config.swin.width << (layer - 1), config.swin.patch << (layer - 1)};
 }
 
 }  // namespace biplane

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "biplane/model/config.h"
 #include "biplane/nn/swin_transformer.h"
@@ -23,6 +24,10 @@ class ImageTower {
   // undefined where the global feature is a mean.
   VisionTokens forward(const torch::Tensor& pixels,
                        torch::Tensor* global_attention = nullptr) const;
+  // Maps (B,w,h,w') of the chosen `layers`, counted from 1: blocks of a vision transformer, their
+  // patches; stages of a Swin. The last layer's after the final norm. Shapes: map_shapes().
+  std::vector<torch::Tensor> maps(const torch::Tensor& pixels,
+                                  const std::vector<std::int64_t>& layers) const;
   void initialise(const Initializer& init);
 
   std::shared_ptr<torch::nn::Module> module() const;
@@ -37,5 +42,16 @@ class ImageTower {
   std::int64_t patches_;
   bool frozen_;
 };
+
+// Layers of a tower: blocks of a vision transformer, stages of a Swin.
+std::int64_t layer_count(const TowerConfig& config);
+
+// What a layer's map is.
+struct MapShape {
+  std::int64_t width = 0;   // channels
+  std::int64_t stride = 0;  // pixels along the side of the square that a place stands for
+};
+// Throws Error kUsage for a layer that the tower does not have.
+MapShape map_shape(const TowerConfig& config, std::int64_t layer);
 
 }  // namespace biplane

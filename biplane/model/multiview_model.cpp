@@ -158,6 +158,11 @@ ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels, const t
   });
 }
 
+std::vector<torch::Tensor> MultiviewModel::feature_maps(
+    const torch::Tensor& pixels, bool lateral, const std::vector<std::int64_t>& layers) const {
+  return (lateral ? lateral_ : frontal_).maps(pixels, layers);
+}
+
 torch::Tensor MultiviewModel::encode_rows(const torch::Tensor& ids, const TokenLayout& layout,
                                           const KeyedDropout* dropout,
                                           torch::Tensor* class_attention) const {

@@ -80,6 +80,9 @@ class MultiviewModel : public torch::nn::Module {
                               bool global_attention = false) const;
   ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {},
                               bool global_attention = false) const;
+  // Maps of one tower's layers, for heads that tell of places in the image (ImageTower::maps).
+  std::vector<torch::Tensor> feature_maps(const torch::Tensor& pixels, bool lateral,
+                                          const std::vector<std::int64_t>& layers) const;
   // ids (B,T) i64, attention_mask (B,T) bool. `class_attention`: fill that field too.
   TextFeatures encode_text(const torch::Tensor& ids, const torch::Tensor& attention_mask,
                            const KeyedDropout* dropout = nullptr,

@@ -32,6 +32,11 @@ torch::Tensor by_image(const torch::Tensor& x, std::int64_t batch) {
   return x.view({batch, -1, x.size(1)});
 }
 
+// (B*rows*columns, w) -> (B, w, rows, columns)
+torch::Tensor as_map(const torch::Tensor& x, const TokenGrid& grid) {
+  return x.view({grid.batch, grid.rows, grid.columns, x.size(1)}).permute({0, 3, 1, 2});
+}
+
 }  // namespace
 
 void check_config(const SwinTransformerConfig& config, const std::string& key) {
@@ -92,7 +97,7 @@ SwinStage::SwinStage(const SwinTransformerConfig& config, std::size_t stage)
     downsample = register_module("downsample", std::make_shared<PatchMerging>(block.width));
 }
 
-torch::Tensor SwinStage::forward(torch::Tensor x, TokenGrid& grid) const {
+torch::Tensor SwinStage::forward(torch::Tensor x, const TokenGrid& grid) const {
   const bool one_window = std::min(grid.rows, grid.columns) <= window_;
   const torch::Tensor& like = blocks[0]->relative_position_bias;
   const TokenWindows straight = TokenWindows::of(grid, window_, 0, like);
@@ -105,7 +110,7 @@ torch::Tensor SwinStage::forward(torch::Tensor x, TokenGrid& grid) const {
     context.windows = &windows.pairs;
     x = blocks[i]->forward(x, windows.layout, context);
   }
-  return downsample ? downsample->forward(x, grid) : x;
+  return x;
 }
 
 void SwinStage::initialise(const Initializer& init) {
@@ -133,7 +138,8 @@ SwinTransformer::SwinTransformer(const SwinTransformerConfig& config) : config_(
 }
 
 VisionTokens SwinTransformer::forward(const torch::Tensor& pixels,
-                                      std::vector<torch::Tensor>* hidden_states) const {
+                                      std::vector<torch::Tensor>* hidden_states,
+                                      std::vector<torch::Tensor>* stage_maps) const {
   check_pixels(pixels);
   const torch::Tensor padded = pad_to_patches(pixels, config_.patch, pixels_);
   TokenGrid grid{pixels.size(0), padded.size(2) / config_.patch, padded.size(3) / config_.patch};
@@ -142,6 +148,9 @@ VisionTokens SwinTransformer::forward(const torch::Tensor& pixels,
   if (hidden_states != nullptr) *hidden_states = {by_image(x, grid.batch)};
   for (const auto& stage : stages) {
     x = stage->forward(x, grid);
+    if (stage_maps != nullptr)
+      stage_maps->push_back(as_map(stage->downsample ? x : ln_post->forward(x), grid));
+    if (stage->downsample) x = stage->downsample->forward(x, grid);
     if (hidden_states != nullptr) hidden_states->push_back(by_image(x, grid.batch));
   }
   VisionTokens out;

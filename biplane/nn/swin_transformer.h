@@ -61,7 +61,8 @@ class SwinStage : public torch::nn::Module {
  public:
   // `stage` counts from 0; the last one does not merge.
   SwinStage(const SwinTransformerConfig& config, std::size_t stage);
-  torch::Tensor forward(torch::Tensor x, TokenGrid& grid) const;  // as PatchMerging
+  // x (B*rows*columns, W) -> the same shape: the blocks alone; the owner merges.
+  torch::Tensor forward(torch::Tensor x, const TokenGrid& grid) const;
   void initialise(const Initializer& init);
 
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
@@ -81,9 +82,11 @@ class SwinTransformer : public torch::nn::Module {
   // right and the bottom where they are no multiples of patch, window and 2; windows are not
   // shifted where one covers a side of the grid. Tokens (B, N, W of the last stage) after the final
   // norm, none before the patches; pooled is their mean. With `hidden_states` also the tokens (B,
-  // n, w) after the embedding and after each stage, merged where it merges.
+  // n, w) after the embedding and after each stage, merged where it merges. With `stage_maps` also
+  // (B, w, rows, columns) after each stage's blocks, not merged; the last after the final norm.
   VisionTokens forward(const torch::Tensor& pixels,
-                       std::vector<torch::Tensor>* hidden_states = nullptr) const;
+                       std::vector<torch::Tensor>* hidden_states = nullptr,
+                       std::vector<torch::Tensor>* stage_maps = nullptr) const;
   void initialise(const Initializer& init);
   const SwinTransformerConfig& config() const { return config_; }
 

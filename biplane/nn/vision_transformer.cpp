@@ -142,8 +142,8 @@ torch::Tensor VisionTransformer::attention_of_class(const torch::Tensor& x,
   return weights.mean(1).squeeze(1).slice(1, 1 + config_.registers);
 }
 
-VisionTokens VisionTransformer::forward(const torch::Tensor& pixels,
-                                        torch::Tensor* class_attention) const {
+VisionTokens VisionTransformer::forward(const torch::Tensor& pixels, torch::Tensor* class_attention,
+                                        std::vector<torch::Tensor>* hidden_states) const {
   check_pixels(pixels);
   TORCH_CHECK(pixels.size(2) >= config_.patch && pixels.size(2) % config_.patch == 0 &&
                   pixels.size(3) >= config_.patch && pixels.size(3) % config_.patch == 0,
@@ -157,6 +157,7 @@ VisionTokens VisionTransformer::forward(const torch::Tensor& pixels,
     if (class_attention != nullptr && block == blocks.back())
       *class_attention = attention_of_class(x, layout);
     x = block->forward(x, layout);
+    if (hidden_states != nullptr) hidden_states->push_back(layout.unflatten(x));
   }
   VisionTokens out;
   out.first_patch = 1 + config_.registers;

@@ -71,8 +71,10 @@ class VisionTransformer : public torch::nn::Module {
   // also rectangles, interpolate the positions. An expanded grey image (stride 0 between channels)
   // is read once. Tokens: class token, registers, patches, after the final norm; with pooling
   // "mean" not normed. `class_attention`, if set, receives the last layer's attention of the class
-  // token to the patches, mean over heads, without gradient: (B,N).
-  VisionTokens forward(const torch::Tensor& pixels, torch::Tensor* class_attention = nullptr) const;
+  // token to the patches, mean over heads, without gradient: (B,N). With `hidden_states` also the
+  // tokens (B, first_patch + N, W) after each block, before the final norm.
+  VisionTokens forward(const torch::Tensor& pixels, torch::Tensor* class_attention = nullptr,
+                       std::vector<torch::Tensor>* hidden_states = nullptr) const;
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 

@@ -2,40 +2,61 @@
 
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
+#include <tuple>
+#include <utility>
 
 namespace biplane {
 namespace {
 
 constexpr int kTries = 10;
 
-// plane (1,1,H,W) -> (1,1,side,side).
-torch::Tensor augment_plane(torch::Tensor plane, const AugmentConfig& config, std::int64_t side,
-                            CounterRandom& random) {
-  if (!config.crop_scale.empty()) {
-    const CropBox box = random_resized_crop(plane.size(2), plane.size(3), config, random);
-    plane = plane.narrow(2, box.top, box.height).narrow(3, box.left, box.width);
-    plane = at::_upsample_bilinear2d_aa(plane.contiguous(), {side, side}, /*align_corners=*/false);
-  }
-  return random.bernoulli(config.flip) ? plane.flip(3) : plane;
-}
-
-torch::Tensor augment_pixels(const torch::Tensor& pixels, const StudyBatch& batch, const char* view,
+torch::Tensor augment_pixels(const torch::Tensor& pixels, const StudyBatch& batch, bool lateral,
                              const AugmentConfig& config, std::int64_t side, std::uint64_t seed,
                              std::int64_t epoch) {
-  std::vector<torch::Tensor> planes;
-  const torch::Tensor numbers = batch.study_index.to(torch::kCPU);  // at once, not one by one
-  for (std::int64_t row = 0; row < pixels.size(0); ++row) {
-    CounterRandom random(seed, view,
-                         {static_cast<std::uint64_t>(epoch),
-                          static_cast<std::uint64_t>(numbers[row].item<std::int64_t>())});
-    planes.push_back(augment_plane(pixels.narrow(0, row, 1).narrow(1, 0, 1), config, side, random));
-  }
-  return torch::cat(planes).expand({-1, pixels.size(1), -1, -1});
+  return change_planes(pixels, view_changes(batch, lateral, config, seed, epoch), side);
 }
 
 }  // namespace
+
+std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
+                                     const AugmentConfig& config, std::uint64_t seed,
+                                     std::int64_t epoch) {
+  const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
+  std::vector<ViewChange> changes(static_cast<std::size_t>(pixels.size(0)));
+  if (config.crop_scale.empty() && config.flip <= 0) return changes;
+  const torch::Tensor numbers = batch.study_index.to(torch::kCPU);  // at once, not one by one
+  for (std::int64_t row = 0; row < pixels.size(0); ++row) {
+    CounterRandom random(seed, lateral ? "augment lateral" : "augment frontal",
+                         {static_cast<std::uint64_t>(epoch),
+                          static_cast<std::uint64_t>(numbers[row].item<std::int64_t>())});
+    ViewChange& change = changes[static_cast<std::size_t>(row)];
+    if (!config.crop_scale.empty())
+      change.crop = random_resized_crop(pixels.size(2), pixels.size(3), config, random);
+    change.flip = random.bernoulli(config.flip);
+  }
+  return changes;
+}
+
+torch::Tensor change_planes(const torch::Tensor& planes, const std::vector<ViewChange>& changes,
+                            std::int64_t side) {
+  // A grey image is one plane that is shown several times.
+  const bool grey = planes.stride(1) == 0;
+  std::vector<torch::Tensor> changed;
+  for (std::int64_t row = 0; row < planes.size(0); ++row) {
+    const ViewChange& change = changes[static_cast<std::size_t>(row)];
+    torch::Tensor own = planes.narrow(0, row, 1);
+    if (grey) own = own.narrow(1, 0, 1);
+    if (change.crop) {
+      const CropBox& box = *change.crop;
+      own = own.narrow(2, box.top, box.height).narrow(3, box.left, box.width);
+      own = at::_upsample_bilinear2d_aa(own.contiguous(), {side, side}, /*align_corners=*/false);
+    }
+    changed.push_back(change.flip ? own.flip(3) : own);
+  }
+  return torch::cat(changed).expand({-1, planes.size(1), -1, -1});
+}
 
 CropBox random_resized_crop(std::int64_t height, std::int64_t width, const AugmentConfig& config,
                             CounterRandom& random) {
@@ -53,6 +74,29 @@ CropBox random_resized_crop(std::int64_t height, std::int64_t width, const Augme
   return {0, 0, height, width};
 }
 
+std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const ViewChange& change,
+                                     std::int64_t side) {
+  const auto whole = static_cast<double>(side);
+  const CropBox crop = change.crop.value_or(CropBox{0, 0, side, side});
+  const auto scale = [&](double value, std::int64_t start, std::int64_t length) {
+    return (value - static_cast<double>(start)) * whole / static_cast<double>(length);
+  };
+  std::vector<FindingBox> changed;
+  for (const FindingBox& one : boxes) {
+    const DetectionBox& box = one.box;
+    const double x = scale(box.x + box.w / 2, crop.left, crop.width),
+                 y = scale(box.y + box.h / 2, crop.top, crop.height);
+    if (x < 0 || x >= whole || y < 0 || y >= whole) continue;
+    double x0 = std::max(scale(box.x, crop.left, crop.width), 0.0),
+           x1 = std::min(scale(box.x + box.w, crop.left, crop.width), whole);
+    const double y0 = std::max(scale(box.y, crop.top, crop.height), 0.0),
+                 y1 = std::min(scale(box.y + box.h, crop.top, crop.height), whole);
+    if (change.flip) std::tie(x0, x1) = std::pair{whole - x1, whole - x0};
+    changed.push_back({one.finding, {x0, y0, x1 - x0, y1 - y0}});
+  }
+  return changed;
+}
+
 PreprocessOptions augmented_reading(PreprocessOptions image, const AugmentConfig& config) {
   if (!config.crop_scale.empty()) image.crop = image.size;
   return image;
@@ -62,10 +106,8 @@ void augment_views(StudyBatch& batch, const AugmentConfig& config, std::int64_t 
                    std::uint64_t seed, std::int64_t epoch) {
   if (config.crop_scale.empty() && config.flip <= 0) return;
   const torch::NoGradGuard no_grad;
-  batch.frontal =
-      augment_pixels(batch.frontal, batch, "augment frontal", config, side, seed, epoch);
-  batch.lateral =
-      augment_pixels(batch.lateral, batch, "augment lateral", config, side, seed, epoch);
+  batch.frontal = augment_pixels(batch.frontal, batch, false, config, side, seed, epoch);
+  batch.lateral = augment_pixels(batch.lateral, batch, true, config, side, seed, epoch);
 }
 
 }  // namespace biplane

@@ -3,8 +3,11 @@
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "biplane/core/random.h"
+#include "biplane/eval/dense_truth.h"
 #include "biplane/imaging/preprocess.h"
 #include "biplane/model/batch.h"
 #include "biplane/tasks/finetune_config.h"
@@ -20,6 +23,27 @@ struct CropBox {
 // where ten tries do not fit.
 CropBox random_resized_crop(std::int64_t height, std::int64_t width, const AugmentConfig& config,
                             CounterRandom& random);
+
+// What is done to one view.
+struct ViewChange {
+  std::optional<CropBox> crop;  // cut out and resized to the input's side
+  bool flip = false;            // left and right exchanged, after that
+};
+
+// What to do with the frontals or laterals of a batch, one entry a row: a pure function of (seed,
+// epoch, study).
+std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
+                                     const AugmentConfig& config, std::uint64_t seed,
+                                     std::int64_t epoch);
+
+// Images or masks (B,C,H,W) so changed, (B,C,side,side).
+torch::Tensor change_planes(const torch::Tensor& planes, const std::vector<ViewChange>& changes,
+                            std::int64_t side);
+
+// Boxes of an image of that side in the same way. Of what is cut off a box is left where its middle
+// stays inside.
+std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const ViewChange& change,
+                                     std::int64_t side);
 
 // How training images are read so that augment_views() can cut and resize them: whole, of the
 // preprocessing's size, where augment.crop_scale is set.

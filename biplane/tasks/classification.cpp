@@ -1,12 +1,11 @@
 #include "biplane/tasks/classification.h"
 
-#include <fmt/format.h>
-
 #include <memory>
 #include <optional>
 
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/tasks/classifier_training.h"
+#include "biplane/tasks/head_training.h"
 
 namespace biplane {
 namespace {
@@ -20,10 +19,7 @@ bool train(const SeedJob& job, std::optional<FrozenFeatures>& frozen) {
   const FitResult result =
       training.on_features() ? training.fit_features(frozen) : training.fit_encoder();
   if (result.stopped) return false;
-  job.folder.log(fmt::format(
-      "{} steps, the best after {}: loss {:.4f}{}", result.steps, result.best_steps,
-      result.best.loss,
-      result.best.metric ? fmt::format(", metric {:.4f}", *result.best.metric) : std::string()));
+  job.folder.log(fit_summary(result));
   training.save();
   return true;
 }
@@ -35,9 +31,7 @@ std::vector<ResultRow> measure(const SeedJob& job, const BootstrapOptions& boots
   const HeadPredictions predictions =
       predict_head(engine, read_task(model).value(), *job.data.manifest, job.data.studies.test,
                    {.threads = job.threads}, &broken);
-  if (!broken.empty())
-    job.folder.log(fmt::format("test: {} studies are left out, an image cannot be read: {}",
-                               broken.size(), broken.front().reason));
+  log_broken(job, "test", broken);
   write_predictions(job.folder.path() / kPredictions, predictions);
   return head_rows(predictions, bootstrap, engine.threads());
 }

@@ -36,13 +36,10 @@ class ClassifierTraining {
   std::unique_ptr<StudyDataset> dataset(const std::vector<std::int64_t>& studies,
                                         bool training) const;
   StudyParts encode(const StudyDataset& dataset, const char* what) const;
-  FitJob make_job() const;
-  void add_encoder(std::vector<OptimizedParameter>& parameters) const;
   SelectionScore score(const StudyParts& parts);
   torch::Tensor targets(const std::vector<std::int64_t>& studies) const;
   double encoder_gradient(const StudyBatch& batch, const torch::Tensor& targets, std::int64_t epoch,
                           const std::vector<torch::Tensor>& parameters) const;
-  TaskDescription description(std::vector<double> thresholds) const;
 
   const SeedJob& job_;
   torch::Device device_;  // of model, head and all that they meet

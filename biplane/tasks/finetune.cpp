@@ -14,7 +14,9 @@
 #include "biplane/eval/origin.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/tasks/classification.h"
+#include "biplane/tasks/detection.h"
 #include "biplane/tasks/seed_mean.h"
+#include "biplane/tasks/segmentation.h"
 #include "biplane/train/config_keys.h"
 #include "biplane/train/device.h"
 
@@ -26,7 +28,10 @@ namespace fs = std::filesystem;
 constexpr const char* kResults = "results.jsonl";
 
 // The task of that name (checked before): where a task with another head joins.
-DownstreamTask task_of(const FinetuneConfig&) { return classification_task(); }
+DownstreamTask task_of(const FinetuneConfig& config) {
+  if (config.task == "segmentation") return segmentation_task();
+  return config.task == "detection" ? detection_task() : classification_task();
+}
 
 TaskData read_data(const FinetuneConfig& config, const FinetuneOptions& options,
                    const DownstreamTask& task) {

@@ -88,10 +88,46 @@ void check_augment(const AugmentConfig& augment) {
   require_between("augment.flip", augment.flip, 0.0, 1.0);
 }
 
+void check_segmentation(const SegmentationConfig& segmentation) {
+  require_one_of("segmentation.head", segmentation.head, {"setr_pup", "upernet"});
+  require_one_of("segmentation.loss", segmentation.loss, {"focal_dice", "cross_entropy"});
+  require_between("segmentation.auxiliary", segmentation.auxiliary, 0.0, kMuch);
+  require(segmentation.auxiliary == 0 || segmentation.loss == "cross_entropy",
+          "segmentation.auxiliary: needs segmentation.loss = cross_entropy");
+  require(segmentation.threshold >= 0 && segmentation.threshold < 1,
+          fmt::format("segmentation.threshold = {}: must be 0 (chosen) to below 1",
+                      segmentation.threshold));
+  require_between<std::int64_t>("segmentation.batch", segmentation.batch, 1, kMost);
+}
+
+void check_detection(const DetectionConfig& detection) {
+  require_one_of("detection.head", detection.head, {"vitdet", "yolov3"});
+  require_between("detection.confidence", detection.confidence, 0.0, 1.0);
+  require(detection.nms > 0 && detection.nms <= 1,
+          fmt::format("detection.nms = {}: must be above 0 and at most 1", detection.nms));
+}
+
+void check_dense(const FinetuneConfig& config) {
+  const DenseConfig& dense = config.dense;
+  require_one_of("dense.encoder", dense.encoder, {"frozen", "trained"});
+  require_between<std::int64_t>("dense.image_size", dense.image_size, 0, 4096);
+  require_between<std::int64_t>("dense.channels", dense.channels, 1, 1 << 14);
+  for (const std::int64_t layer : dense.layers)
+    require_between<std::int64_t>("dense.layers", layer, 1, 1024);
+  require(config.data.views != "both",
+          "data.views = both: a mask or a box lies in one view; task " + config.task +
+              " needs frontal or lateral");
+  require(!config.augment.random_crop,
+          "augment.random_crop: task " + config.task +
+              " sees whole images, of which nothing is left to crop; use augment.crop_scale");
+  check_segmentation(config.segmentation);
+  check_detection(config.detection);
+}
+
 }  // namespace
 
 void check_finetune_config(const FinetuneConfig& config) {
-  require_one_of("task", config.task, {"linear", "finetune"});
+  require_one_of("task", config.task, {"linear", "finetune", "segmentation", "detection"});
   require_one_of("init", config.init, {"pretrained", "random"});
   require(config.seed >= 0, fmt::format("seed = {}: 0 or more is needed", config.seed));
   check_data(config.data);
@@ -99,6 +135,9 @@ void check_finetune_config(const FinetuneConfig& config) {
   check_head(config);
   check_fit(config.train);
   check_augment(config.augment);
+  if (is_dense(config.task)) check_dense(config);
 }
+
+bool is_dense(const std::string& task) { return task == "segmentation" || task == "detection"; }
 
 }  // namespace biplane

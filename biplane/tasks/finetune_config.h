@@ -133,9 +133,66 @@ struct AugmentConfig {
   }
 };
 
+// What heads that tell of places in one view have in common; the keys `dense.<name>`.
+struct DenseConfig {
+  std::string encoder = "frozen";  // frozen; trained: all of the tower learns
+  // Side of the whole image that the tower sees, pixels; a vision transformer interpolates its
+  // positions. 0: the side of the model's own input.
+  std::int64_t image_size = 0;
+  // Of the tower, counted from 1: blocks of a vision transformer, stages of a Swin. Empty: the last
+  // one for setr_pup and yolov3, else four at equal distances, or all stages.
+  std::vector<std::int64_t> layers;
+  std::int64_t channels = 256;  // width of the head
+
+  template <class V>
+  void visit(V& v) {
+    v.field("encoder", encoder);
+    v.field("image_size", image_size);
+    v.field("layers", layers);
+    v.field("channels", channels);
+  }
+};
+
+// Masks of findings; the keys `segmentation.<name>`.
+struct SegmentationConfig {
+  std::string head = "upernet";  // setr_pup, upernet
+  // focal_dice: 10 focal - log Dice; cross_entropy: of background and a single finding
+  std::string loss = "focal_dice";
+  double auxiliary = 0.0;  // weight of an auxiliary FCN head's loss, of cross_entropy; 0: none
+  // Probability from which a pixel is inside. 0: the one of 0.05, 0.10 ... 0.95 with the highest
+  // Dice over all pixels of the studies that select.
+  double threshold = 0.0;
+  std::int64_t batch = 1;  // above 1: also Dice as the mean over batches of so many test images
+
+  template <class V>
+  void visit(V& v) {
+    v.field("head", head);
+    v.field("loss", loss);
+    v.field("auxiliary", auxiliary);
+    v.field("threshold", threshold);
+    v.field("batch", batch);
+  }
+};
+
+// Boxes around findings; the keys `detection.<name>`.
+struct DetectionConfig {
+  std::string head = "vitdet";  // vitdet: simple feature pyramid with an anchor-free head; yolov3
+  double confidence = 0.05;     // score from which a box is kept
+  double nms = 0.5;             // IoU of two boxes from which only the better one is kept
+
+  template <class V>
+  void visit(V& v) {
+    v.field("head", head);
+    v.field("confidence", confidence);
+    v.field("nms", nms);
+  }
+};
+
 // A downstream task: the file that `biplane finetune --config` reads.
 struct FinetuneConfig {
-  std::string task = "linear";  // linear: the encoder stays as it is; finetune: all of it learns
+  // Of whole studies, linear: the encoder stays as it is; finetune: all of it learns. Of places in
+  // one view: segmentation, masks; detection, boxes.
+  std::string task = "linear";
   std::string init =
       "pretrained";        // pretrained: the model's weights; random: only its architecture
   std::int64_t seed = 42;  // of order, augmentation and random weights
@@ -144,6 +201,9 @@ struct FinetuneConfig {
   TaskHeadConfig head;
   FitConfig train;
   AugmentConfig augment;
+  DenseConfig dense;
+  SegmentationConfig segmentation;
+  DetectionConfig detection;
 
   template <class V>
   void visit(V& v) {
@@ -155,8 +215,14 @@ struct FinetuneConfig {
     v.field("head", head);
     v.field("train", train);
     v.field("augment", augment);
+    v.field("dense", dense);
+    v.field("segmentation", segmentation);
+    v.field("detection", detection);
   }
 };
+
+// Whether a task's head tells of places in one view.
+bool is_dense(const std::string& task);
 
 // Throws Error kUsage naming the first key whose value cannot be used.
 void check_finetune_config(const FinetuneConfig& config);

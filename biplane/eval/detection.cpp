@@ -1,0 +1,125 @@
+#include "biplane/eval/detection.h"
+
+#include <iterator>
+
+#include "biplane/core/parallel.h"
+
+namespace biplane {
+namespace {
+
+DetectionBox box_of(const float* corners) {
+  return {corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1]};
+}
+
+std::vector<ScoredBox> scored_boxes(const ImageBoxes& kept) {
+  const torch::Tensor boxes = kept.boxes.to(torch::kCPU, torch::kFloat32).contiguous(),
+                      scores = kept.scores.to(torch::kCPU, torch::kFloat32).contiguous();
+  const float* corners = boxes.const_data_ptr<float>();
+  std::vector<ScoredBox> all;
+  for (std::int64_t i = 0; i < boxes.size(0); ++i)
+    all.push_back({{kept.findings[i].item<std::int64_t>(), box_of(corners + 4 * i)},
+                   scores[i].item<double>()});
+  return all;
+}
+
+DetectedStudy study_at(const Manifest& manifest, std::int64_t index, const BoxTruth& truth) {
+  const StudySummary& study = manifest.summary(index);
+  DetectedStudy own;
+  own.study = study.study_id;
+  own.patient = study.patient_id;
+  own.paired = study.has_frontal && study.has_lateral;
+  own.truth = truth.at(index);
+  return own;
+}
+
+}  // namespace
+
+BoxTruth read_box_truth(const Manifest& manifest, const std::vector<std::int64_t>& studies,
+                        const DetectorConfig& config, const PreprocessOptions& image, int threads) {
+  std::vector<std::vector<FindingBox>> boxes(studies.size());
+  parallel_for(static_cast<std::int64_t>(studies.size()), resolve_threads(threads),
+               [&](std::int64_t i) {
+                 const auto place = static_cast<std::size_t>(i);
+                 boxes[place] = finding_boxes(manifest.study(studies[place]),
+                                              config.views == "lateral", config.names, image);
+               });
+  BoxTruth truth;
+  for (std::size_t i = 0; i < studies.size(); ++i) truth.emplace(studies[i], std::move(boxes[i]));
+  return truth;
+}
+
+DetectedBoxes detect(const BoxReader& reader, const StudyDataset& dataset, const BoxTruth& truth,
+                     const DetectOptions& options) {
+  struct Batch {
+    std::vector<DetectedStudy> studies;
+    torch::Tensor terms;
+  };
+  const bool lateral = reader.config.views == "lateral";
+  std::vector<Batch> batches(static_cast<std::size_t>(batch_count(dataset, options.batches)));
+  DetectedBoxes all;
+  all.broken =
+      for_each_batch(dataset, options.batches, [&](std::int64_t number, const StudyBatch& batch) {
+        Batch& own = batches[static_cast<std::size_t>(number)];
+        const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
+        const DetectionHead::Output output =
+            reader.head.forward(reader.model.feature_maps(pixels, lateral, reader.config.layers));
+        const std::vector<std::int64_t> studies = studies_of(batch);
+        for (std::size_t i = 0; i < studies.size(); ++i) {
+          own.studies.push_back(study_at(dataset.manifest(), studies[i], truth));
+          own.studies.back().predictions = scored_boxes(keep_best_boxes(
+              reader.head.candidates(output, std::int64_t(i), pixels.size(2)), reader.config));
+        }
+        if (options.terms) own.terms = options.terms(output, studies);
+      });
+  all.predictions.views = reader.config.views;
+  all.predictions.classes = reader.config.names;
+  for (Batch& batch : batches) {
+    std::move(batch.studies.begin(), batch.studies.end(),
+              std::back_inserter(all.predictions.studies));
+    if (batch.terms.defined())
+      all.terms = all.terms.defined() ? all.terms + batch.terms : batch.terms;
+  }
+  return all;
+}
+
+DetectionPredictions predict_detection(const Engine& engine, const TaskDescription& task,
+                                       const Manifest& manifest,
+                                       const std::vector<std::int64_t>& studies,
+                                       std::vector<BrokenStudy>* broken) {
+  const DetectorConfig& config = task.detector;
+  const std::vector<std::int64_t> chosen =
+      with_known_places(manifest, studies, config.names, config.views == "lateral");
+  DetectionPredictions none;
+  none.views = config.views;
+  none.classes = config.names;
+  if (chosen.empty()) return none;
+  const auto head = read_detection_head(engine.package().folder, task, engine.description().config);
+  DetectOptions options;
+  options.batches.threads = engine.threads();
+  DetectedBoxes found = detect(
+      {engine.model(), *head, config}, *engine.read_studies(manifest, chosen),
+      read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()),
+      options);
+  if (broken != nullptr) *broken = std::move(found.broken);
+  return std::move(found.predictions);
+}
+
+void DetectionEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
+  const auto task = read_task(input.engine.package().folder);
+  if (!task || task->task != "detection") {
+    output.notes.emplace_back(
+        "detection: skipped, the model has no head of this task (biplane finetune)");
+    return;
+  }
+  const DetectionPredictions predictions =
+      predict_detection(input.engine, *task, input.manifest, input.features.studies);
+  if (predictions.studies.empty()) {
+    output.notes.emplace_back(
+        "detection: skipped, no study has the view of the head and tells where its findings are");
+    return;
+  }
+  for (ResultRow& row : detection_rows(predictions, input.bootstrap, input.engine.threads()))
+    output.rows.push_back(std::move(row));
+}
+
+}  // namespace biplane

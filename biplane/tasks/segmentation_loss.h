@@ -1,0 +1,26 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "biplane/inference/segmentation_heads.h"
+
+namespace biplane {
+
+// Losses as functions of sums over pixels, so that a batch may be divided among threads: the terms
+// of its parts add up, and the loss is a function of their sum (tasks/split_step.h).
+
+// MGCA's segmentation loss, 10 focal - log Dice. logits and truth (B,C,H,W), truth 0 or 1 -> (2 +
+// 2C): sum of the focal loss with exponent 2, pixels, and of each finding sum p t and sum p + t.
+torch::Tensor focal_dice_terms(const torch::Tensor& logits, const torch::Tensor& truth);
+// 10 times the mean focal loss less the mean over findings of log((2 I + 1) / (S + 1)).
+torch::Tensor focal_dice_loss(const torch::Tensor& terms);
+
+// Cross-entropy of background and one finding. logits of (B,2,H,W), truth (B,1,H,W) -> (3): sums of
+// the cross-entropy of the head and of its auxiliary head (0 without one), pixels.
+torch::Tensor cross_entropy_terms(const SegmentationLogits& logits, const torch::Tensor& truth);
+// Mean of the first plus `auxiliary` times the mean of the second.
+torch::Tensor cross_entropy_loss(const torch::Tensor& terms, double auxiliary);
+
+}  // namespace biplane
