@@ -7,7 +7,7 @@ DEMO_OUT ?= runs/demo
 DEMO_SEED ?= 0
 DEMO_FLAGS ?=
 
-.PHONY: setup configure build programs demo test bench fuzz fuzz-coverage format lint evidence-demo evidence-real-pairs evidence-paper evidence-ablation evidence-audit clean
+.PHONY: setup configure build programs demo test bench fuzz fuzz-coverage format lint evidence-demo evidence-real-pairs evidence-paper evidence-ablation evidence-audit evidence-tasks evidence-transfer clean
 
 setup:
 	@tools/setup
@@ -45,6 +45,15 @@ evidence-paper: programs
 evidence-ablation: programs
 	$(BUILD)/bin/biplane ablate --config configs/ablation.yaml --out runs/ablation --results docs/evidence/ablation.jsonl $(ABLATE_FLAGS)
 	$(BUILD)/bin/biplane ablate --config configs/ablation.yaml --results docs/evidence/ablation.jsonl --report > /dev/null
+
+# Every downstream task on the phantom in the layout of its corpus (docs/evidence/tasks.md). TASKS_FLAGS="--only rsna" does a part,
+# --model RUN starts from a run that is there.
+evidence-tasks: programs
+	tools/evidence_tasks $(BUILD) $(TASKS_FLAGS)
+
+# What pre-training is worth on findings and a style that it never saw (docs/evidence/transfer.md): hours.
+evidence-transfer: programs
+	tools/evidence_transfer $(BUILD) $(TRANSFER_FLAGS)
 
 # Planted leaks among 20,000 phantom studies (docs/data.md, "Audit"): minutes, and 400 MB in the temporary folder.
 evidence-audit: configure

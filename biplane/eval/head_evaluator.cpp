@@ -85,7 +85,7 @@ class HeadColumns {
 
 PredictedColumn predicted_column(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                                  const torch::Tensor& logits, const TaskLabels& labels) {
-  const torch::Tensor exact = logits.to(torch::kFloat64);
+  const torch::Tensor exact = logits.to(torch::kCPU, torch::kFloat64);
   const torch::Tensor probability =
       (labels.kind == "multilabel" ? exact.sigmoid() : exact.softmax(1)).contiguous();
   PredictedColumn column;

@@ -41,8 +41,8 @@ struct StudyParts {
   std::vector<BrokenStudy> broken;  // left out: an image could not be read
 };
 
-// Parts of all studies of an evaluation's data set, in their order, without gradients. Throws Error
-// kBadContent where none can be read.
+// Parts of all studies of an evaluation's data set, in their order, without gradients, computed on
+// the model's device and left there. Throws Error kBadContent where none can be read.
 StudyParts encode_parts(const MultiviewModel& model, const StudyDataset& dataset,
                         const ClassifierConfig& config, const StudyBatchOptions& options,
                         Progress* progress = nullptr);

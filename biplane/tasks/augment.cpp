@@ -26,10 +26,11 @@ std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
   const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
   std::vector<ViewChange> changes(static_cast<std::size_t>(pixels.size(0)));
   if (config.crop_scale.empty() && config.flip <= 0) return changes;
+  const torch::Tensor numbers = batch.study_index.to(torch::kCPU);  // at once, not one by one
   for (std::int64_t row = 0; row < pixels.size(0); ++row) {
     CounterRandom random(seed, lateral ? "augment lateral" : "augment frontal",
                          {static_cast<std::uint64_t>(epoch),
-                          static_cast<std::uint64_t>(batch.study_index[row].item<std::int64_t>())});
+                          static_cast<std::uint64_t>(numbers[row].item<std::int64_t>())});
     ViewChange& change = changes[static_cast<std::size_t>(row)];
     if (!config.crop_scale.empty())
       change.crop = random_resized_crop(pixels.size(2), pixels.size(3), config, random);

@@ -6,12 +6,14 @@
 #include "biplane/core/parallel.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/data/loader.h"
+#include "biplane/eval/columns.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/nn/one_thread.h"
 #include "biplane/tasks/augment.h"
 #include "biplane/tasks/class_loss.h"
 #include "biplane/tasks/head_training.h"
 #include "biplane/tasks/split_step.h"
+#include "biplane/train/device.h"
 
 namespace biplane {
 namespace {
@@ -57,11 +59,15 @@ bool is_read(const std::string& name, const ClassifierConfig& config) {
 
 ClassifierTraining::ClassifierTraining(const SeedJob& job)
     : job_(job),
+      device_(training_device(job.config.train.device)),
       classifier_(classifier_of(job)),
       model_(make_start(job.start, job.config)),
       head_(std::make_shared<ClassifierHead>(
           classifier_, feature_width(classifier_, job.start.description.config))) {
   initialise(*head_, job.config.head, job.config.seed);
+  use_exact_kernels(device_);
+  model_->to(device_);
+  head_->to(device_);
 }
 
 bool ClassifierTraining::on_features() const {
@@ -86,7 +92,7 @@ StudyParts ClassifierTraining::encode(const StudyDataset& dataset, const char* w
 }
 
 torch::Tensor ClassifierTraining::targets(const std::vector<std::int64_t>& studies) const {
-  return label_tensor(classifier_.labels, *job_.data.manifest, studies);
+  return label_tensor(classifier_.labels, *job_.data.manifest, studies).to(device_);
 }
 
 SelectionScore ClassifierTraining::score(const StudyParts& parts) {
@@ -119,7 +125,7 @@ FitResult ClassifierTraining::fit_features(std::optional<FrozenFeatures>& frozen
   const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
   fit.gradient = [&](std::int64_t step) {
     const std::vector<std::int64_t> places = sampler.plan(step).studies;
-    const torch::Tensor rows = torch::tensor(at::ArrayRef<std::int64_t>(places));
+    const torch::Tensor rows = index_tensor(places).to(device_);
     const torch::Tensor wanted = truth.index_select(0, rows);
     const auto known = std::max<std::int64_t>(known_targets(wanted, classifier_.labels.kind), 1);
     SplitStep all;
@@ -147,9 +153,9 @@ double ClassifierTraining::encoder_gradient(const StudyBatch& batch, const torch
   const bool frozen = job_.config.task == "linear";
   SplitStep step;
   step.rows = batch.size();
-  step.parts = resolve_threads(job_.config.train.threads);
+  step.parts = device_.is_cpu() ? resolve_threads(job_.config.train.threads) : 1;
   step.terms = [&](std::int64_t begin, std::int64_t end) {
-    StudyBatch own = batch.rows(begin, end);
+    StudyBatch own = batch.rows(begin, end).to(device_);
     augment_views(own, job_.config.augment, job_.start.description.preprocess.crop,
                   static_cast<std::uint64_t>(job_.config.seed), epoch);
     const torch::Tensor features = [&] {
@@ -179,7 +185,7 @@ FitResult ClassifierTraining::fit_encoder() {
   const OneThreadPerOperation one_thread;
   fit.gradient = [&](std::int64_t) {
     const LoadedBatch loaded = *loader.next();
-    const torch::Tensor rows = torch::tensor(at::ArrayRef<std::int64_t>(loaded.places));
+    const torch::Tensor rows = index_tensor(loaded.places).to(device_);
     return encoder_gradient(loaded.batch, truth.index_select(0, rows), loaded.epoch, parameters);
   };
   fit.select = [&] {
@@ -195,6 +201,8 @@ void ClassifierTraining::save() {
   task.classifier = classifier_;
   if (classifier_.labels.kind == "multilabel")
     task.classifier.thresholds = youden_thresholds(selected_, classifier_.labels.names.size());
+  model_->to(torch::kCPU);
+  head_->to(torch::kCPU);
   save_task_model(job_, task, job_.start.description.preprocess, *model_, *head_);
 }
 

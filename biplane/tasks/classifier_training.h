@@ -42,6 +42,7 @@ class ClassifierTraining {
                           const std::vector<torch::Tensor>& parameters) const;
 
   const SeedJob& job_;
+  torch::Device device_;  // of model, head and all that they meet
   ClassifierConfig classifier_;
   std::shared_ptr<MultiviewModel> model_;
   std::shared_ptr<ClassifierHead> head_;

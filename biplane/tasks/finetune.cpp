@@ -18,6 +18,7 @@
 #include "biplane/tasks/seed_mean.h"
 #include "biplane/tasks/segmentation.h"
 #include "biplane/train/config_keys.h"
+#include "biplane/train/device.h"
 
 namespace biplane {
 namespace {
@@ -131,7 +132,8 @@ class Finetuning {
     folder.log(fmt::format("{}: {} studies to train on, {} select, {} test", config.task,
                            data_.studies.train.size(), data_.studies.select.size(),
                            data_.studies.test.size()));
-    for (const std::string& note : data_.studies.notes) folder.log(note);
+    for (const std::vector<std::string>& notes : {start_.notes, data_.studies.notes})
+      for (const std::string& note : notes) folder.log(note);
     try {
       if (!task_.train(job)) {
         folder.log("stopped on request; the same command does this seed again");
@@ -188,6 +190,7 @@ FinetuneResult finetune(const FinetuneConfig& config, const FinetuneOptions& opt
                         const TrainHooks& hooks) {
   check_finetune_config(config);
   check_options(options);
+  training_device(config.train.device);  // before any data is read
   return Finetuning(config, options, hooks).run();
 }
 

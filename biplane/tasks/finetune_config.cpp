@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "biplane/core/device_name.h"
 #include "biplane/core/error.h"
 #include "biplane/core/one_of.h"
 
@@ -31,7 +32,8 @@ void check_data(const TaskDataConfig& data) {
           fmt::format("data.holdout = {}: must be between 0 and 1", data.holdout));
   require(data.fraction > 0 && data.fraction <= 1,
           fmt::format("data.fraction = {}: must be above 0 and at most 1", data.fraction));
-  require_one_of("data.fraction_rule", data.fraction_rule, {"published", "study"});
+  require_one_of("data.fraction_rule", data.fraction_rule,
+                 {"published", "published_detection", "published_siim", "study"});
   require_between<std::int64_t>("data.workers", data.workers, 0, 1024);
   require_between<std::int64_t>("data.prefetch", data.prefetch, 1, 1024);
   require_between<std::int64_t>("data.cache_mib", data.cache_mib, 0, kMost);
@@ -69,6 +71,12 @@ void check_fit(const FitConfig& fit) {
   require_between<std::int64_t>("train.select_every", fit.select_every, 1, kMost);
   require_between<std::int64_t>("train.select_from", fit.select_from, 1, kMost);
   require_between<std::int64_t>("train.threads", fit.threads, 0, 1024);
+  require(
+      fit.device == "cpu" || names_cuda(fit.device),
+      fmt::format("train.device = {}: cpu, cuda or cuda:N (N = 0, 1, ...) is needed", fit.device));
+  require(fit.threads <= 1 || fit.device == "cpu",
+          fmt::format("train.threads = {}: 0 or 1 is needed with train.device = {}", fit.threads,
+                      fit.device));
 }
 
 void check_augment(const AugmentConfig& augment) {
@@ -109,6 +117,8 @@ void check_dense(const FinetuneConfig& config) {
   require(config.data.views != "both",
           "data.views = both: a mask or a box lies in one view; task " + config.task +
               " needs frontal or lateral");
+  require(config.train.device == "cpu", "train.device = " + config.train.device + ": task " +
+                                            config.task + " is computed on the CPU");
   require(!config.augment.random_crop,
           "augment.random_crop: task " + config.task +
               " sees whole images, of which nothing is left to crop; use augment.crop_scale");

@@ -17,9 +17,11 @@ struct TaskDataConfig {
   std::string select = "validate";
   double holdout = 0.1;   // of the training patients, where select is holdout
   double fraction = 1.0;  // of the training studies with labels to use
-  // Which: published, pandas' sample(frac=fraction, random_state=42) of those with the view in the
-  // order of the manifest; study, the first ones by a hash of the study's name, so that a smaller
-  // fraction is part of a larger one.
+  // Which of those with the view, in the order of the manifest (corpus/published_splits.h):
+  // published, MGCA's of classification; published_detection, its of detection and of RSNA's
+  // segmentation; published_siim, its of SIIM's segmentation, which also at 1 takes only as many
+  // studies without a mask as with one. study: the first ones by a hash of the study's name, so
+  // that a smaller fraction is part of a larger one.
   std::string fraction_rule = "published";
   bool allow_leak = false;  // go on where patients of the test split are trained on or select
   std::int64_t workers = 2;
@@ -78,7 +80,11 @@ struct FitConfig {
   std::int64_t patience = 10;         // selections without a better one that end the run; 0: never
   std::int64_t select_every = 1;      // epochs between selections
   std::int64_t select_from = 1;       // first epoch with one
-  std::int64_t threads = 0;           // that share a step; 0: one per core
+  std::int64_t threads = 0;           // that share a step; 0: one per core; one on a CUDA device
+  // Where encoder and head are computed while they are trained: "cpu", "cuda" (the first CUDA
+  // device), "cuda:N". The finished head is measured on the CPU. Only the CPU's results are
+  // bit-identical from run to run.
+  std::string device = "cpu";
 
   template <class V>
   void visit(V& v) {
@@ -99,6 +105,7 @@ struct FitConfig {
     v.field("select_every", select_every);
     v.field("select_from", select_from);
     v.field("threads", threads);
+    v.field("device", device);
   }
 };
 

@@ -16,7 +16,6 @@
 namespace biplane {
 namespace {
 
-constexpr std::uint32_t kFractionSeed = 42;  // of the published rule
 // Fixed, so that all seeds of a task are selected by the same patients.
 constexpr std::uint64_t kHoldoutSeed = 0;
 
@@ -73,6 +72,21 @@ void refuse_leaks(TaskStudies& chosen, const Manifest& manifest, bool allowed) {
   chosen.notes.push_back(what);
 }
 
+// Places among `ordered` that a published rule draws.
+std::vector<std::int64_t> drawn_places(const std::vector<std::int64_t>& ordered,
+                                       const Manifest& manifest, const TaskDataConfig& config) {
+  const auto count = static_cast<std::int64_t>(ordered.size());
+  if (config.fraction_rule == "published_siim") {
+    std::vector<std::uint8_t> positive;
+    for (const std::int64_t index : ordered)
+      positive.push_back(manifest.study(index).masks.empty() ? 0 : 1);
+    return mgca_siim_fraction(positive, config.fraction);
+  }
+  return config.fraction_rule == "published_detection"
+             ? mgca_detection_fraction(count, config.fraction)
+             : mgca_fraction(count, config.fraction);
+}
+
 // The first ones by a hash of their names.
 std::vector<std::int64_t> first_by_hash(std::vector<std::int64_t> ordered, const Manifest& manifest,
                                         std::int64_t count) {
@@ -95,15 +109,14 @@ std::vector<std::int64_t> fraction_of(const std::vector<std::int64_t>& ordered,
                                       const Manifest& manifest, const TaskDataConfig& config) {
   const auto count = static_cast<std::int64_t>(ordered.size());
   std::vector<std::int64_t> part;
-  if (config.fraction == 1.0) {
+  if (config.fraction == 1.0 && config.fraction_rule != "published_siim") {
     part = ordered;
   } else if (config.fraction_rule == "study") {
     part = first_by_hash(ordered, manifest,
                          std::llround(config.fraction * static_cast<double>(count)));
   } else {
-    for (const std::int64_t row :
-         dataframe_sample(count, config.fraction, LegacyRandom(kFractionSeed)))
-      part.push_back(ordered[static_cast<std::size_t>(row)]);
+    for (const std::int64_t place : drawn_places(ordered, manifest, config))
+      part.push_back(ordered[static_cast<std::size_t>(place)]);
   }
   if (part.empty())
     throw Error(ErrorKind::kUsage,

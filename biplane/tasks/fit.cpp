@@ -115,12 +115,14 @@ class Fit {
   }
 
   double gradient_norm() const {
-    double squares = 0;
+    std::vector<torch::Tensor> squares;
     for (const OptimizedParameter& parameter : job_.parameters) {
       const torch::Tensor& gradient = parameter.value.grad();
-      if (gradient.defined()) squares += gradient.square().sum().item<double>();
+      if (gradient.defined()) squares.push_back(gradient.square().sum());
     }
-    return std::sqrt(squares);
+    // Read all at once: a GPU is waited for once a step.
+    return squares.empty() ? 0.0
+                           : std::sqrt(at::stack(squares).to(torch::kFloat64).sum().item<double>());
   }
 
   void step() {

@@ -1,5 +1,7 @@
 #include "biplane/tasks/start_model.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "biplane/core/error.h"
@@ -22,7 +24,7 @@ constexpr std::int64_t kSmallWidth = 32, kSmallTokens = 16, kSmallHeads = 2;
 
 StartModel from_package(const fs::path& path) {
   ModelPackage package = load_model_package(path);
-  StartModel start{run_of(path).filename().string(), package.description, {}, {}};
+  StartModel start{run_of(path).filename().string(), package.description, {}, {}, {}};
   for (auto& [name, tensor] : package.weights) {
     if (is_model_state(name)) start.weights.emplace(name, std::move(tensor));
   }
@@ -59,7 +61,7 @@ ModelConfig config_around(const PublishedTower& tower, const std::string& role) 
   config.text.bert.max_positions = kSmallTokens;
   config.decoder.layers = config.alignment.layers = 1;
   config.decoder.heads = config.alignment.heads = kSmallHeads;
-  config.prototypes.count = 1;
+  config.prototypes.count = 2;  // the fewest there can be
   return config;
 }
 
@@ -79,6 +81,18 @@ ModelDescription describe_around(const TowerPackage& package, const std::string&
   return {config, image, {}, provenance, vocabulary, {}, {}};
 }
 
+// What an import left out starts at random: no encoder to stay as it is.
+void note_missing(const TowerPackage& package, const FinetuneConfig& config, StartModel& start) {
+  if (package.missing.empty() || config.init == "random") return;
+  const std::string what = fmt::format("{}: {} parameters start at random, the first is {}",
+                                       start.name, package.missing.size(), package.missing.front());
+  if (config.task == "linear")
+    throw Error(ErrorKind::kUsage, what + "; task = linear would leave them so");
+  if (is_dense(config.task) && config.dense.encoder == "frozen")
+    throw Error(ErrorKind::kUsage, what + "; dense.encoder = frozen would leave them so");
+  start.notes.push_back(what);
+}
+
 StartModel from_tower(const fs::path& path, const FinetuneConfig& config) {
   const std::string& role = config.data.views;
   if (role == "both")
@@ -90,7 +104,8 @@ StartModel from_tower(const fs::path& path, const FinetuneConfig& config) {
                                        ": is a tower without a projection; "
                                        "head.features = tower is needed");
   const TowerPackage package = load_tower(path, role);
-  StartModel start{path.filename().string(), describe_around(package, role), {}, {}};
+  StartModel start{path.filename().string(), describe_around(package, role), {}, {}, {}};
+  note_missing(package, config, start);
   const MultiviewModel random(start.description.config, /*seed=*/0);
   start.weights = module_state(random);
   for (auto& [name, tensor] : start.weights) tensor = tensor.clone();

@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 #include <thread>
 
+#include "biplane/core/device_name.h"
 #include "biplane/core/error.h"
 
 namespace biplane {
 namespace {
-
-constexpr std::string_view kCuda = "cuda";
-constexpr std::size_t kMostDigits = 2;  // of the number of a device
 
 void require(bool good, const char* key, const std::string& value, const std::string& needed) {
   if (good) return;
@@ -24,22 +21,9 @@ void require(bool good, const char* key, T value, const std::string& needed) {
   require(good, key, fmt::format("{}", value), needed);
 }
 
-// "N" of "cuda:N", without leading zeros.
-bool is_device_number(std::string_view text) {
-  const bool digits =
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return digits && !text.empty() && text.size() <= kMostDigits &&
-         (text.size() == 1 || text[0] != '0');
-}
-
 }  // namespace
 
-bool on_cuda(const TrainConfig& config) {
-  const std::string_view device = config.device;
-  if (!device.starts_with(kCuda)) return false;
-  const std::string_view rest = device.substr(kCuda.size());
-  return rest.empty() || (rest[0] == ':' && is_device_number(rest.substr(1)));
-}
+bool on_cuda(const TrainConfig& config) { return names_cuda(config.device); }
 
 void check_train_config(const TrainConfig& c) {
   require(c.steps >= 0, "steps", c.steps, "0 (then train.epochs decides) or more is needed");

@@ -108,7 +108,7 @@ class Configs(ProgramTest):
         return values
 
     def test_each_task_is_read_and_checked_and_says_what_it_is(self):
-        self.assertGreaterEqual(len(TASKS), 12)
+        self.assertGreaterEqual(len(TASKS), 27)
         for config in TASKS:
             with self.subTest(config=str(config)):
                 resolved = self.expect_ok("finetune", "--config", config, "--print-config")
@@ -117,7 +117,7 @@ class Configs(ProgramTest):
                 self.assertEqual(self.expect_ok("finetune", "--config", flat, "--print-config"), resolved)
                 head = re.match(r"(?:#.*\n)+", config.read_text()).group()
                 self.assertIn(f"biplane finetune --config {config} ", head)
-                self.assertRegex(head, r"not measured yet|docs/tasks\.md", f"{config}: time and result")
+                self.assertRegex(head, r"not measured yet|docs/tasks\.md|docs/evidence/\w+\.md", f"{config}: time and result")
 
     def test_the_named_protocols_are_the_published_ones(self):
         for corpus in ("chexpert", "rsna", "covidx"):
@@ -130,11 +130,24 @@ class Configs(ProgramTest):
             ecamp = self.task(f"ecamp_linear_{corpus}")
             self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "train.layer_decay", "augment.flip")],
                              ["linear", "sgd", 0.9, rate, 1, 0.5])
-        benchx = self.task("benchx_cls_chexpert")
-        self.assertEqual([benchx[key] for key in ("train.optimizer", "train.encoder_lr", "head.norm", "head.init", "train.stop_on")],
-                         ["sgd", 0.1, "layer", "normal", "metric"])
-        for name in ("mrm_ft_nih", "ecamp_ft_rsna"):
-            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.layer_decay")], ["finetune", "sgd", 1])
+        for corpus, rate in {"chexpert": 0.01, "rsna": 0.01, "siim": 0.01, "nih": 0.03}.items():
+            benchx = self.task(f"benchx_cls_{corpus}")
+            self.assertEqual([benchx[key] for key in ("task", "train.optimizer", "train.lr", "train.encoder_lr", "head.norm", "head.init",
+                                                      "train.stop_on", "data.fraction")],
+                             ["finetune", "sgd", rate, 0.1, "layer", "normal", "metric", 0.01])
+        self.assertEqual(self.task("benchx_cls_covidx")["train.optimizer"], "adamw", "its one file with Adam")
+        for name, rate in {"mrm_ft_nih": 0.03, "ecamp_ft_chexpert": 0.004, "ecamp_ft_rsna": 0.003, "ecamp_ft_nih": 0.01, "ecamp_ft_covidx": 0.01}.items():
+            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.lr", "train.layer_decay")],
+                             ["finetune", "sgd", rate, 1])
+
+    def test_every_corpus_has_our_own_protocols_which_differ_in_labels_only(self):
+        for kind in ("linear", "finetune"):
+            own = self.task(kind)
+            for corpus in ("chexpert", "rsna", "covidx", "nih"):
+                of_corpus = self.task(f"{kind}_{corpus}")
+                for key in own:
+                    if not key.startswith("labels."):
+                        self.assertEqual(of_corpus[key], own[key], f"{kind}_{corpus}: {key}")
 
 
 if __name__ == "__main__":

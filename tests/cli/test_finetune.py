@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from program import ProgramTest, run_tests
+from test_import import HEADS, safetensors, tensors_of, timm_vit
 
 TINY = Path("tests/configs/tiny.yaml")
 LINEAR = Path("configs/tasks/linear.yaml")
@@ -77,6 +78,19 @@ class Linear(FinetuneTest):
         shutil.copytree(self.model / "model", folder / "model")
         return folder
 
+    def test_a_fraction_of_the_labels_is_the_one_that_was_asked_for(self):
+        hashes = set()
+        for rule, fraction in (("published", 0.2), ("study", 0.2), ("published", 1)):
+            out = self.folder / f"{rule}-{fraction}"
+            result = self.run_program(*self.command(LINEAR, "--set", f"data.fraction={fraction}", "--set", f"data.fraction_rule={rule}", out=out))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            start = json.loads((out / "model" / "task.json").read_text())["start"]
+            self.assertEqual(start["fraction"], fraction)
+            hashes.add(start["train_sha256"])
+        self.assertEqual(len(hashes), 3)
+        self.expect_error(2, "published_detection", *self.command(LINEAR, "--set", "data.fraction_rule=publisht_detection"))
+        self.expect_error(2, "train.device = cuda:77", *self.command(LINEAR, "--set", "train.device=cuda:77", out=self.folder / "device"))
+
     def test_without_a_validation_split_patients_are_held_out(self):
         self.expect_ok("phantom", "--out", self.folder / "novalid", "--studies", 60, "--size", 32, "--test", 16, "--validate", 0)
         command = ["finetune", "--config", LINEAR, "--model", self.model, "--manifest", self.folder / "novalid", "--out", self.out,
@@ -126,6 +140,64 @@ class Places(FinetuneTest):
 
     def test_two_views_are_refused(self):
         self.expect_error(2, "lies in one view", *self.command("configs/tasks/detection.yaml", "--set", "data.views=both"))
+
+
+class Towers(ProgramTest):
+    """One imported encoder in the place of a model of both views."""
+
+    def setUp(self):
+        super().setUp()
+        self.phantom = self.folder / "phantom"
+        self.expect_ok("phantom", "--out", self.phantom, "--studies", 60, "--size", 32, "--test", 16, "--validate", 12)
+        self.tower, self.out = self.folder / "tower", self.folder / "task"
+
+    def finetune(self, config, *settings):
+        command = ["finetune", "--config", config, "--model", self.tower, "--manifest", self.phantom, "--out", self.out, "--bootstrap", 20]
+        for setting in ("train.epochs=2", "labels.names=[pleural_effusion, cardiomegaly]", *settings):
+            command += ["--set", setting]
+        return command
+
+    def run_tower(self, config, views):
+        """Trains on the tower: the tensors of its model, and the rows, which are of these views only."""
+        self.expect_ok(*self.finetune(config, f"data.views={views}"))
+        rows = [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+        self.assertEqual({row["views"] for row in rows}, {views})
+        self.assertTrue(any(row["metric"] == "auroc" and row["class"] == "macro" and row["value"] is not None for row in rows))
+        again = self.folder / "again"
+        self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", rows[0]["task"], "--bootstrap", 20)
+        self.assertEqual([json.loads(line)["value"] for line in (again / "results.jsonl").read_text().splitlines()],
+                         [row["value"] for row in rows])
+        return tensors_of(self.out / "model" / "model.safetensors")
+
+    def test_a_published_frontal_under_a_linear_head_stays_as_it_is(self):
+        source = self.needs_data("golden/models/clip_vision/openai_torchscript.pt")
+        self.expect_ok("import", source, "--out", self.tower, "--corpora", "web-images")
+        model = self.run_tower(LINEAR, "frontal")
+        imported = tensors_of(self.tower / "model.safetensors")
+        self.assertEqual([name for name in imported if f"frontal.{name}" not in model], ["projection.weight"], "CLIP's own, which no head reads")
+        self.assertTrue(all(model.get(f"frontal.{name}", data) == data for name, data in imported.items()))
+        config = json.loads((self.out / "model" / "config.json").read_text())
+        self.assertEqual(config["provenance"]["corpora"], ["web-images", "phantom"])
+
+    def test_a_published_lateral_is_fine_tuned(self):
+        source = self.needs_data("golden/models/swin/weights.safetensors")
+        self.expect_ok("import", source, "--out", self.tower)
+        model = self.run_tower(FINETUNE, "lateral")
+        imported = tensors_of(self.tower / "model.safetensors")
+        self.assertTrue(imported and all(len(model[f"lateral.{name}"]) == len(data) for name, data in imported.items()))
+        self.assertNotEqual(model["lateral.patch_weight"], imported["patch_weight"])
+
+    def test_what_a_tower_cannot_do_is_said(self):
+        shapes = timm_vit()
+        del shapes["blocks.1.norm2.bias"]
+        safetensors(self.folder / "part.safetensors", shapes)
+        self.expect_ok("import", self.folder / "part.safetensors", "--out", self.tower, "--heads", HEADS, "--mean", "0.5", "--std", "0.5",
+                       "--allow-missing", "blocks.1.ln_2")
+        self.expect_error(2, "the first is blocks.1.ln_2.bias", *self.finetune(LINEAR))
+        self.expect_error(2, "is one tower", *self.finetune(LINEAR, "data.views=both"))
+        result = self.run_program(*self.finetune(FINETUNE))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("1 parameters start at random, the first is blocks.1.ln_2.bias", result.stderr)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,19 @@ def safetensors(path, shapes):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+def header_of(path):
+    data = path.read_bytes()
+    return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def tensors_of(path):
+    """The bytes of every tensor of a safetensors file."""
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    return {name: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
+            for name, entry in header_of(path).items() if name != "__metadata__"}
+
+
 def block(prefix, names):
     """Shapes of a transformer block; `names`: in_proj, out_proj, first norm, second norm, first and second layer of the MLP."""
     in_proj, out_proj, norm_1, norm_2, first, second = names
@@ -138,25 +151,15 @@ class Start(PretrainTest):
         self.expect_ok("import", self.folder / "vit.safetensors", "--out", self.folder / "tower", "--heads", HEADS, "--mean", "0.5", "--std",
                        "0.5", "--corpora", "natural-images")
 
-    def header(self, path):
-        data = path.read_bytes()
-        return json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
-
-    def tensors(self, path):
-        data = path.read_bytes()
-        size = struct.unpack("<Q", data[:8])[0]
-        return {name: data[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
-                for name, entry in self.header(path).items() if name != "__metadata__"}
-
     def test_the_model_starts_from_the_imported_tensors(self):
         init = [f"init.frontal={self.folder / 'tower'}", f"init.lateral={self.folder / 'tower'}", f"init.text={self.folder / 'bert'}"]
         self.expect_ok(*self.command("run", *self.SETTINGS, *init, "train.weight_decay=0"))
-        model = self.tensors(self.folder / "run" / "model" / "model.safetensors")
-        imported = self.tensors(self.folder / "tower" / "model.safetensors")
+        model = tensors_of(self.folder / "run" / "model" / "model.safetensors")
+        imported = tensors_of(self.folder / "tower" / "model.safetensors")
         for name, data in imported.items():
             self.assertEqual(model[f"frontal.{name}"], data, name)
             self.assertEqual(model[f"lateral.{name}"], data, name)
-        source = self.tensors(self.folder / "bert" / "model.safetensors")
+        source = tensors_of(self.folder / "bert" / "model.safetensors")
         self.assertEqual(model["text.word_embeddings"], source["bert.embeddings.word_embeddings.weight"])
         self.assertEqual((self.folder / "run" / "model" / "vocab.txt").read_text().split("\n"), WORDS + [""])
         config = json.loads((self.folder / "run" / "model" / "config.json").read_text())
@@ -166,7 +169,7 @@ class Start(PretrainTest):
         sizes = [f"{key}=64" for key in ("model.image_size", "data.image.size", "data.image.crop")]
         result = self.run_program(*self.command("run", *self.SETTINGS, *sizes, f"init.lateral={self.folder / 'tower'}"))
         self.assertIn("positions resampled from 32 to 64 px", result.stderr)
-        model = self.header(self.folder / "run" / "model" / "model.safetensors")
+        model = header_of(self.folder / "run" / "model" / "model.safetensors")
         self.assertEqual(model["lateral.positional_embedding"]["shape"], [1 + 64, WIDTH])
 
     def test_a_frozen_random_tower_is_refused(self):

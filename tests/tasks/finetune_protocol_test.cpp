@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -72,6 +73,19 @@ TEST(FinetuneConfig, WrongValuesAreNamed) {
   EXPECT_THAT(refusal_of("train.learning_rate=1"), HasSubstr("learning_rate"));
 }
 
+TEST(FinetuneConfig, ACudaDeviceIsNamedAsInPretraining) {
+  for (const char* name : {"cpu", "cuda", "cuda:1"})
+    EXPECT_EQ(refusal_of(std::string("train.device=\"") + name + "\""), "nothing is refused")
+        << name;
+  for (const char* name : {"gpu", "cuda:", "cuda:x", "CUDA"})
+    EXPECT_THAT(refusal_of(std::string("train.device=\"") + name + "\""),
+                HasSubstr(std::string("train.device = ") + name + ": cpu, cuda or cuda:N"));
+  FinetuneConfig config;
+  config.train.device = "cuda";
+  config.train.threads = 2;
+  EXPECT_THAT(refusal([&] { check_finetune_config(config); }), HasSubstr("train.threads = 2"));
+}
+
 TEST(FinetuneConfig, StandardisedFeaturesMustStayAsTheyAre) {
   FinetuneConfig config;
   config.head.norm = "standard";
@@ -99,6 +113,41 @@ TEST(Fractions, ThePublishedRuleIsPandasSampleOfTheRowsWithTheView) {
   EXPECT_EQ(part.select, all.select);
   EXPECT_EQ(part.test, all.test);
   for (const std::int64_t index : all.train) EXPECT_NE(index % 5, 3) << "has no lateral";
+}
+
+TEST(Fractions, ThatOfDetectionRoundsDown) {
+  const Manifest manifest = manifest_of(studies_of(400));
+  TaskDataConfig config;
+  config.fraction_rule = "published_detection";
+  const TaskStudies all = choose_task_studies(manifest, config);
+  EXPECT_TRUE(std::is_sorted(all.train.begin(), all.train.end())) << "all, in their order";
+  const auto count = static_cast<std::int64_t>(all.train.size());
+  config.fraction = 5.7 / static_cast<double>(count);  // rows; the other rule takes 6
+  const TaskStudies part = choose_task_studies(manifest, config);
+  const std::vector<std::int64_t> rows = mgca_detection_fraction(count, config.fraction);
+  ASSERT_EQ(rows.size(), 5U);
+  ASSERT_EQ(part.train.size(), rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    EXPECT_EQ(part.train[i], all.train[static_cast<std::size_t>(rows[i])]);
+}
+
+TEST(Fractions, ThatOfSiimTakesAsManyWithoutAMaskAsWithOne) {
+  std::vector<Study> studies = studies_of(400);
+  for (std::size_t i = 0; i < studies.size(); i += 9)
+    if (!studies[i].views.empty()) studies[i].masks.push_back({0, "pneumothorax", {}, 8, 8});
+  const Manifest manifest = manifest_of(studies);
+  TaskDataConfig config;
+  config.fraction_rule = "published_siim";
+  const auto masked = [&](const std::vector<std::int64_t>& chosen) {
+    return std::count_if(chosen.begin(), chosen.end(),
+                         [&](std::int64_t index) { return !manifest.study(index).masks.empty(); });
+  };
+  const std::vector<std::int64_t> all = choose_task_studies(manifest, config).train;
+  EXPECT_EQ(2 * static_cast<std::size_t>(masked(all)), all.size());
+  config.fraction = 0.5;
+  const std::vector<std::int64_t> half = choose_task_studies(manifest, config).train;
+  EXPECT_EQ(half.size(), all.size() / 2);
+  EXPECT_THAT(half, IsSubsetOf(all));
 }
 
 TEST(Fractions, ByStudyASmallerOneIsPartOfALargerOne) {
@@ -145,6 +194,24 @@ TEST(TaskStudies, ALeakOfPatientsIsRefusedUnlessAskedFor) {
       HasSubstr("1 patients of the split test are also trained on or select, the first is p8"));
   config.allow_leak = true;
   EXPECT_EQ(choose_task_studies(manifest, config).notes.size(), 1U);
+}
+
+TEST(TaskStudies, OnesWithoutAKnownLabelAreLeftOutOfTrainingOnly) {
+  std::vector<Study> studies = studies_of(40);
+  for (std::size_t i = 0; i < studies.size(); i += 2) studies[i].labels["nodule"] = -1;
+  const Manifest manifest = manifest_of(studies);
+  TaskDataConfig config;
+  config.views = "both";
+  TaskStudies chosen = choose_task_studies(manifest, config);
+  const TaskStudies before = chosen;
+  TaskLabels labels;
+  labels.names = {"nodule"};
+  keep_labelled(chosen, manifest, labels);
+  EXPECT_EQ(chosen.test, before.test);
+  for (const auto* part : {&chosen.train, &chosen.select})
+    for (const std::int64_t index : *part) EXPECT_EQ(index % 2, 1);
+  EXPECT_THAT(chosen.notes, ElementsAre(HasSubstr("studies to train on are left out"),
+                                        HasSubstr("studies to select by are left out")));
 }
 
 TEST(TaskStudies, AManifestWithoutValidationNamesTheWayOut) {

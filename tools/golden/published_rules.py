@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What tests/corpus/published_rules_golden_test.cpp expects: MGCA's splits of the cuts of real tables under DATA
+"""What tests/corpus/published_rules_golden_test.cpp and tests/tasks/label_fractions_golden_test.cpp expect: MGCA's splits of the cuts of real tables under DATA
 (labels/), and of a table in CheXpert's form that is made here as the test makes it, by pandas and scikit-learn.
 
   python3 tools/golden/published_rules.py DATA      (seen with numpy 2.4.6, scikit-learn 1.9.1, pandas 3.1.1)
@@ -86,9 +86,10 @@ def main(data):
     rsna = pd.read_csv(data / "labels/rsna/stage_2_train_labels.csv").groupby("patientId").agg(list).reset_index()
     train, valid, test = halves(rsna, 0.15 * 2)
     show("rsna", train=train.patientId, validate=valid.patientId, test=test.patientId)
-    show("rsna fraction 0.1", train=train.sample(frac=0.1, random_state=42).patientId)
-    np.random.seed(42)
-    show("rsna detection 0.1", train=train.patientId.values[np.random.choice(len(train), int(0.1 * len(train)), replace=False)])
+    for part in (0.01, 0.02, 0.1):  # at 0.02 the two rules round apart
+        show(f"rsna fraction {part}", train=train.sample(frac=part, random_state=42).patientId)
+        np.random.seed(42)
+        show(f"rsna detection {part}", train=train.patientId.values[np.random.choice(len(train), int(part * len(train)), replace=False)])
 
     siim = pd.read_csv(data / "labels/siim/train-rle.csv")
     train, valid, test = halves(siim, 0.15 * 2)
@@ -106,6 +107,8 @@ def main(data):
     lists = {name: pd.read_csv(data / f"labels/covidx/{name}_COVIDx9A.txt", sep=" ", header=None, names=names) for name in ("train", "test")}
     train, valid = train_test_split(lists["train"], train_size=0.8, random_state=0)
     show("covidx", train=train.file, validate=valid.file, test=lists["test"].file)
+    for part in (0.01, 0.1):
+        show(f"covidx fraction {part}", train=train.sample(frac=part, random_state=42).file)
 
     table = pd.DataFrame({"image_name": [f"train/{i:05d}.jpg" for i in range(257)]})
     train, valid = train_test_split(table, test_size=0.1, random_state=0)
