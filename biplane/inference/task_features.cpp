@@ -65,12 +65,13 @@ StudyParts encode_parts(const MultiviewModel& model, const StudyDataset& dataset
                         const ClassifierConfig& config, const StudyBatchOptions& options,
                         Progress* progress) {
   std::vector<BatchParts> encoded(static_cast<std::size_t>(batch_count(dataset, options)));
+  const torch::Device device = model.prototypes.device();
   StudyParts all;
   all.broken = for_each_batch(
       dataset, options,
       [&](std::int64_t number, const StudyBatch& batch) {
-        encoded[static_cast<std::size_t>(number)] = {
-            studies_of(batch), view_parts(model, batch.to(model.prototypes.device()), config)};
+        encoded[static_cast<std::size_t>(number)] = {studies_of(batch),
+                                                     view_parts(model, batch.to(device), config)};
       },
       progress);
   for (const BatchParts& batch : encoded)

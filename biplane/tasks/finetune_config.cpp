@@ -117,6 +117,8 @@ void check_dense(const FinetuneConfig& config) {
   require(config.data.views != "both",
           "data.views = both: a mask or a box lies in one view; task " + config.task +
               " needs frontal or lateral");
+  require(config.train.device == "cpu", "train.device = " + config.train.device + ": task " +
+                                            config.task + " is computed on the CPU");
   require(!config.augment.random_crop,
           "augment.random_crop: task " + config.task +
               " sees whole images, of which nothing is left to crop; use augment.crop_scale");

@@ -88,6 +88,8 @@ void note_missing(const TowerPackage& package, const FinetuneConfig& config, Sta
                                        start.name, package.missing.size(), package.missing.front());
   if (config.task == "linear")
     throw Error(ErrorKind::kUsage, what + "; task = linear would leave them so");
+  if (is_dense(config.task) && config.dense.encoder == "frozen")
+    throw Error(ErrorKind::kUsage, what + "; dense.encoder = frozen would leave them so");
   start.notes.push_back(what);
 }
 

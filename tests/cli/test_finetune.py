@@ -121,6 +121,27 @@ class Encoder(FinetuneTest):
         self.assertEqual({row["class"] for row in rows if row["metric"] == "auroc"}, {"macro", "normal", "pneumonia", "COVID-19"})
 
 
+class Places(FinetuneTest):
+    def check(self, task, metrics, *more):
+        config = Path(f"configs/tasks/{task}.yaml")
+        self.expect_ok(*self.command(config, "--set", "dense.image_size=32", "--set", "dense.channels=16", "--set", "labels.names=[cardiomegaly]", *more))
+        rows = self.rows(self.out / "results.jsonl")
+        self.assertEqual({row["task"] for row in rows}, {task})
+        self.assertEqual({row["metric"] for row in rows}, metrics)
+        again = self.folder / "again"
+        self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", task, "--bootstrap", 20)
+        self.assertEqual([{**row, "prompts_sha256": None} for row in self.rows(again / "results.jsonl")], rows)
+
+    def test_masks_in_frontals(self):
+        self.check("segmentation", {"dice_positives", "iou", "dice_with_empty_rule"})
+
+    def test_boxes_in_laterals(self):
+        self.check("detection", {"map", "map_published", "map_constant_box"}, "--set", "data.views=lateral")
+
+    def test_two_views_are_refused(self):
+        self.expect_error(2, "lies in one view", *self.command("configs/tasks/detection.yaml", "--set", "data.views=both"))
+
+
 class Towers(ProgramTest):
     """One imported encoder in the place of a model of both views."""
 
@@ -177,27 +198,6 @@ class Towers(ProgramTest):
         result = self.run_program(*self.finetune(FINETUNE))
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("1 parameters start at random, the first is blocks.1.ln_2.bias", result.stderr)
-
-
-class Places(FinetuneTest):
-    def check(self, task, metrics, *more):
-        config = Path(f"configs/tasks/{task}.yaml")
-        self.expect_ok(*self.command(config, "--set", "dense.image_size=32", "--set", "dense.channels=16", "--set", "labels.names=[cardiomegaly]", *more))
-        rows = self.rows(self.out / "results.jsonl")
-        self.assertEqual({row["task"] for row in rows}, {task})
-        self.assertEqual({row["metric"] for row in rows}, metrics)
-        again = self.folder / "again"
-        self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", task, "--bootstrap", 20)
-        self.assertEqual([{**row, "prompts_sha256": None} for row in self.rows(again / "results.jsonl")], rows)
-
-    def test_masks_in_frontals(self):
-        self.check("segmentation", {"dice_positives", "iou", "dice_with_empty_rule"})
-
-    def test_boxes_in_laterals(self):
-        self.check("detection", {"map", "map_published", "map_constant_box"}, "--set", "data.views=lateral")
-
-    def test_two_views_are_refused(self):
-        self.expect_error(2, "lies in one view", *self.command("configs/tasks/detection.yaml", "--set", "data.views=both"))
 
 
 if __name__ == "__main__":
