@@ -11,8 +11,8 @@
 #include "biplane/core/share.h"
 #include "biplane/corpus/exclusion.h"
 #include "biplane/corpus/exposure.h"
-#include "biplane/eval/evaluation.h"
 #include "biplane/eval/detection.h"
+#include "biplane/eval/evaluation.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/minimal_pairs.h"
@@ -22,8 +22,8 @@
 #include "biplane/eval/report.h"
 #include "biplane/eval/retrieval.h"
 #include "biplane/eval/score_evaluators.h"
-#include "biplane/eval/subgroups.h"
 #include "biplane/eval/segmentation.h"
+#include "biplane/eval/subgroups.h"
 #include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
@@ -51,7 +51,7 @@ std::unique_ptr<Evaluator> make_evaluator(const std::string& task) {
               "--tasks: '" + task +
                   "' is none of: zero_shot, retrieval, grounding, supervised, modules, "
                   "minimal_pairs, calibration, subgroups, linear, finetune, segmentation, "
-              "detection");
+                  "detection");
 }
 
 std::string corpus_name(const EvaluateOptions& options) {

@@ -27,9 +27,9 @@ struct EvaluationInput {
   // none: nothing can be chosen.
   const EvaluationInput* choosing = nullptr;
   std::vector<double> at_sensitivity = {0.9}, at_specificity = {0.9};  // of operating points
-  std::vector<std::string> subgroups = {};  // fields of eval/subgroups.h
-  std::filesystem::path group_table = {};   // a CSV that tells further ones; may be empty
-  std::int64_t smallest_subgroup = 20;      // studies; smaller ones have no figure
+  std::vector<std::string> subgroups = {};                             // fields of eval/subgroups.h
+  std::filesystem::path group_table = {};  // a CSV that tells further ones; may be empty
+  std::int64_t smallest_subgroup = 20;     // studies; smaller ones have no figure
 };
 
 // What an evaluator adds to.

@@ -42,11 +42,12 @@ struct ResultRow {
   std::int64_t pool = 0;   // retrieval: candidates of one query
   std::int64_t k = 0;      // of precision_at_k
   std::string map;  // grounding, modules/alignment: attention, cosine; modules/selection: the score
-  std::string condition;  // modules: what the figure was measured under (docs/evaluation.md)
-  std::string operating_point;      // youden, sensitivity>=0.9, ...: where a score decides
+  std::string condition;        // modules: what the figure was measured under (docs/evaluation.md)
+  std::string operating_point;  // youden, sensitivity>=0.9, ...: where a score decides
   std::optional<double> threshold;  // that it stands for; chosen on other studies
   std::string subgroup;             // sex=F, age=60-79, view=AP ...; empty: all studies
-  std::string exposed;  // full, part, train: what pre-training saw of the corpus (corpus/exposure.h)
+  std::string
+      exposed;  // full, part, train: what pre-training saw of the corpus (corpus/exposure.h)
   std::string note;
 };
 

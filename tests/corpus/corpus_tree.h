@@ -30,6 +30,14 @@ inline std::int64_t items_in(const Funnel& funnel, const std::string& name) {
   return -1;
 }
 
+// What the last stage of studies lets through.
+inline std::int64_t studies_out(const Funnel& funnel) {
+  std::int64_t out = -1;
+  for (const FunnelStage& stage : funnel.stages())
+    if (stage.unit() == "studies") out = stage.out();
+  return out;
+}
+
 // Puts views into the order of a preparation: PA, AP, lateral, others.
 inline void sort_views(Study& study) {
   std::stable_sort(study.views.begin(), study.views.end(),
@@ -47,7 +55,9 @@ class CorpusTree {
   void image(const std::string& name) { write_test_image(folder_ / name, ++images_); }
 
   PreparedCorpus prepare(const std::string& corpus, const SplitFractions& fractions = {}) const {
-    return prepare_corpus(find_corpus(corpus), options(fractions));
+    PreparedCorpus made = prepare_corpus(find_corpus(corpus), options(fractions));
+    EXPECT_EQ(studies_out(made.funnel), static_cast<std::int64_t>(made.studies.size()));
+    return made;
   }
   // Without the images.
   PreparedCorpus read(const std::string& corpus, const SplitFractions& fractions = {}) const {

@@ -68,7 +68,7 @@ class Reader {
         study->labels[label] = label == line->label ? 1 : 0;
     }
     study->split =
-        place_in_split(nih_.note(example, funnel_, *study), list.split, own_test, options_);
+        place_in_split(nih_.name(example, stage, *study), list.split, own_test, options_);
     View view;
     view.path = images_.find(line->file, std::string(list.name) + "/" + line->file);
     study->views.push_back(view);

@@ -54,17 +54,14 @@ NihPatients NihPatients::find(const fs::path& root) {
   return names;
 }
 
-std::string NihPatients::note(const std::string& example, Funnel& funnel, Study& study) const {
+std::string NihPatients::name(const std::string& example, FunnelStage& stage, Study& study) const {
   if (!known_) return study.patient_id;
-  FunnelStage& stage = funnel.stage("images found in NIH's", "images");
   const auto found = patients_.find(study.patient_id);
   if (found == patients_.end()) {
-    stage.drop("image that the mapping does not name", example);
+    stage.note("NIH's patient is not known: the mapping does not name the image", example);
     return study.patient_id;
   }
-  study.patient_in["nih"] = found->second;
-  stage.pass();
-  return found->second;
+  return study.patient_in["nih"] = found->second;
 }
 
 }  // namespace biplane

@@ -20,10 +20,11 @@ class NihPatients {
   // kBadContent naming file and entry for one that is not of this form.
   static NihPatients find(const std::filesystem::path& root);
 
-  // Notes in a study of RSNA's name for its image how NIH's table names the patient ("13"), and
-  // counts it; without the file nothing. Returns the patient that shares are to be drawn by: NIH's
-  // where he is known, for RSNA's own "patient" is one image.
-  std::string note(const std::string& example, Funnel& funnel, Study& study) const;
+  // Puts into a study of RSNA's name for its image how NIH's table names the patient ("13"), and
+  // notes in the stage where the file does not name him; without the file nothing. Returns the
+  // patient that shares are to be drawn by: NIH's where he is known, for RSNA's own "patient" is
+  // one image.
+  std::string name(const std::string& example, FunnelStage& stage, Study& study) const;
 
  private:
   bool known_ = false;

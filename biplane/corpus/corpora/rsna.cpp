@@ -71,7 +71,7 @@ class Reader {
     if (!box.problem.empty()) return stage.reject(box.problem, example);
     const auto [study, fresh] = studies_.add(fields.image, fields.image, table, row.number);
     if (fresh) {
-      start(*study, target, example);
+      start(*study, target, example, stage);
       stage.pass();
     } else if (study->labels.at(kOpacity) != target) {
       return stage.reject("Target contradicts an earlier row", example);
@@ -84,13 +84,12 @@ class Reader {
     if (target == 1) study->boxes.push_back(box.box);
   }
 
-  void start(Study& study, int target, const std::string& example) {
+  void start(Study& study, int target, const std::string& example, FunnelStage& stage) {
     View view;
     view.path = images_.find(study.study_id, std::string(kFolder) + "/" + study.study_id + ".dcm");
     study.views.push_back(view);
     study.labels[kOpacity] = target;
-    study.split =
-        place_in_split(nih_.note(example, funnel_, study), Split::kTrain, false, options_);
+    study.split = place_in_split(nih_.name(example, stage, study), Split::kTrain, false, options_);
   }
 
   void read_classes() {
