@@ -23,7 +23,10 @@ void read_json_lines(const std::filesystem::path& file,
   std::istringstream lines(read_file(file, kMaxBytes));
   std::int64_t number = 0;
   try {
-    for (std::string line; std::getline(lines, line);) add(Json::parse(line), ++number);
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      add(Json::parse(line), number);
+    }
     if (number == 0) throw Error(ErrorKind::kBadContent, "is empty");
   } catch (const std::exception& error) {
     throw Error(ErrorKind::kBadContent,

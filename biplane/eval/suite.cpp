@@ -205,9 +205,9 @@ std::vector<EvaluateOptions> each_manifest(const SuiteOptions& options) {
 }  // namespace
 
 const std::vector<std::string>& suite_tasks() {
-  static const std::vector<std::string> kTasks{"zero_shot",     "supervised",  "linear",
-                                               "finetune",      "retrieval",   "grounding",
-                                               "minimal_pairs", "calibration", "subgroups"};
+  static const std::vector<std::string> kTasks{
+      "zero_shot", "supervised", "linear",        "finetune",    "segmentation", "detection",
+      "retrieval", "grounding",  "minimal_pairs", "calibration", "subgroups"};
   return kTasks;
 }
 

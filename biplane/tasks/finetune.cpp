@@ -11,6 +11,8 @@
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/share.h"
+#include "biplane/corpus/exposure.h"
 #include "biplane/eval/origin.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/tasks/classification.h"
@@ -108,11 +110,15 @@ class Finetuning {
 
  private:
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
+    const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
+    const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
+    const std::string exposed =
+        exposure_of(relations, data_.corpus, "test", engine.description().provenance.corpora);
     for (ResultRow& row : rows) {
       row.corpus = data_.corpus;
       row.split = "test";
+      row.exposed = exposed;
     }
-    const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
     origin_ = model_origin(engine, run, *data_.manifest, data_.studies.test);
     origin_.code = options_.code;
     return {seed, origin_.weights_sha256, std::move(rows)};

@@ -98,8 +98,8 @@ class Fit {
     if (best_.empty())
       throw Error(
           ErrorKind::kFailure,
-          "train.stop_on = metric: it is never defined on the studies that select: no class "
-          "has a positive and a negative one; use loss");
+          "train.stop_on = metric: it is never defined on the studies that select (no class "
+          "has a positive and a negative one, or no place is marked); use loss");
     const torch::NoGradGuard no_grad;
     for (std::size_t i = 0; i < best_.size(); ++i)
       torch::Tensor(job_.parameters[i].value).copy_(best_[i]);

@@ -139,7 +139,7 @@ class MoreTasks(EvaluateTest):
         reference = self.folder / "published.csv"
         reference.write_text("corpus,split,protocol,metric,fraction,method,value,source\nphantom,theirs,zero_shot,auroc,,Theirs,80.7,A paper\n")
         command = self.command("--suite", "--reference", reference)
-        self.assertIn("9 measured, 0 were done", self.expect_ok(*command))
+        self.assertIn("11 measured, 0 were done", self.expect_ok(*command))
         page, table = (self.out / "report.html").read_text(), (self.out / "table.tex").read_text()
         results = (self.out / "results.jsonl").read_text()
         for text in (page, table, (self.out / "results.csv").read_text()):
@@ -147,7 +147,7 @@ class MoreTasks(EvaluateTest):
             self.assertIn("A paper", text)
         self.assertLessEqual({"zero_shot", "retrieval", "grounding", "minimal_pairs", "calibration"},
                              {json.loads(line)["task"] for line in results.splitlines()})
-        self.assertIn("0 measured, 9 were done", self.expect_ok(*command))
+        self.assertIn("0 measured, 11 were done", self.expect_ok(*command))
         self.assertEqual((self.out / "results.jsonl").read_text(), results)
         self.assertEqual((self.out / "report.html").read_text(), page)
         self.expect_error(2, "only stand with --suite", *self.command("--manifest", self.phantom))
