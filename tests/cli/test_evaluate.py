@@ -133,7 +133,7 @@ class MoreTasks(EvaluateTest):
         self.assertEqual(points, {None, "youden", "sensitivity>=0.8", "sensitivity>=0.9", "specificity>=0.9"})
         self.assertIn("sex=F", {row.get("subgroup") for row in rows})
         self.expect_error(2, "never on the test", *self.command("--tasks", "calibration", "--choose-on", "test"))
-        self.expect_error(2, "'hight'", *self.command("--tasks", "subgroups", "--subgroups", "hight"))
+        self.expect_error(2, "--subgroups = hight", *self.command("--tasks", "subgroups", "--subgroups", "hight"))
 
     def test_a_suite_writes_three_tables_and_is_not_done_twice(self):
         reference = self.folder / "published.csv"
