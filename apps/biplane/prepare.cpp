@@ -50,7 +50,7 @@ int prepare(PrepareCommand& command) {
   print_result(command.json ? prepared.funnel.json() : prepared.funnel.table());
   prepared.funnel.check_bad(command.max_bad);
   if (prepared.studies.empty()) {
-    throw Error(ErrorKind::kBadContent, options.root.string() + ": no complete study is left; " +
+    throw Error(ErrorKind::kBadContent, options.root.string() + ": no study is left whole; " +
                                             (out / "funnel.json").string() + " says why");
   }
   for (const Study& study : prepared.studies) manifest.write(study);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "biplane/core/error.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/truth_mask.h"
 #include "biplane/formats/rle.h"
@@ -48,15 +49,38 @@ std::optional<DetectionBox> in_input(const DetectionBox& box, std::int64_t rows,
   return DetectionBox{x0, y0, x1 - x0, y1 - y0};
 }
 
+// Throws where the boxes of a finding do not tell one truth.
+void check_boxes(const Study& study, std::int64_t view, const std::string& name) {
+  const View& image = study.views[static_cast<std::size_t>(view)];
+  std::set<std::string> readers;
+  for (const Box& box : study.boxes) {
+    if (box.view != view || box.label != name) continue;
+    readers.insert(box.reader);
+    if (image.rows < 1 || image.cols < 1) {
+      throw Error(ErrorKind::kBadContent,
+                  "study " + study.study_id + ": " + image.path +
+                      " has boxes, but the manifest does not say its rows and cols; prepare it "
+                      "with --images header or full");
+    }
+  }
+  if (readers.size() > 1) {
+    throw Error(ErrorKind::kUsage,
+                "study " + study.study_id + ": the boxes of " + name + " are of several readers (" +
+                    *readers.begin() + ", " + *readers.rbegin() +
+                    "), so the same place is there several times; keep one reader's");
+  }
+}
+
 void add_boxes(const Study& study, std::int64_t view, const std::string& name,
                const PreprocessOptions& options, std::vector<DetectionBox>& boxes) {
   const auto add = [&](const DetectionBox& box, std::int64_t rows, std::int64_t cols) {
     if (const auto own = in_input(box, rows, cols, options)) boxes.push_back(*own);
   };
+  check_boxes(study, view, name);
   const View& image = study.views[static_cast<std::size_t>(view)];
   bool boxed = false;
   for (const Box& box : study.boxes) {
-    if (box.view != view || box.label != name || image.rows < 1 || image.cols < 1) continue;
+    if (box.view != view || box.label != name) continue;
     boxed = true;
     add({box.x, box.y, box.w, box.h}, image.rows, image.cols);
   }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr double kIgnoreIou = 0.5, kNoneWeight = 0.5, kCoordinateWeight = 2.5;
 constexpr std::int64_t kYoloTerms = 7;
-constexpr double kNear = 4.0, kFar = 8.0, kMiddle = 1.5;  // strides
+constexpr double kFar = 8.0, kMiddle = 1.5;  // strides
 constexpr double kAlpha = 0.25;
 
 torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& truth) {
@@ -198,7 +198,8 @@ std::vector<FcosTargets> fcos_targets(const std::vector<FcosLevel>& levels,
     FcosTargets targets{torch::zeros({images, places, level.findings.size(1)}),
                         torch::zeros({images, places}, torch::kBool),
                         torch::ones({images, places, 4}), torch::zeros({images, places})};
-    const double low = i == 0 ? 0.0 : kNear * level.stride,
+    // From where the level before ends, whatever the step between their strides.
+    const double low = i == 0 ? 0.0 : kFar * levels[i - 1].stride,
                  high = i + 1 == levels.size() ? INFINITY : kFar * level.stride;
     for (std::int64_t b = 0; b < images; ++b) {
       const std::vector<FindingBox>& own = truth[static_cast<std::size_t>(b)];

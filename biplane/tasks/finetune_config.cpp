@@ -21,6 +21,7 @@ void require_between(const std::string& key, Number value, Number low, Number hi
 
 constexpr std::int64_t kMost = std::int64_t{1} << 40;
 constexpr double kMuch = 1e9;
+constexpr std::int64_t kLeastYoloChannels = 8;  // of which its narrowest layer has an eighth
 
 void check_data(const TaskDataConfig& data) {
   require_one_of("data.views", data.views, {"frontal", "lateral", "both"});
@@ -124,6 +125,10 @@ void check_dense(const FinetuneConfig& config) {
               " sees whole images, of which nothing is left to crop; use augment.crop_scale");
   check_segmentation(config.segmentation);
   check_detection(config.detection);
+  const bool yolo = config.task == "detection" && config.detection.head == "yolov3";
+  require(!yolo || dense.channels >= kLeastYoloChannels,
+          fmt::format("dense.channels = {}: detection.head = yolov3 needs {} or more",
+                      dense.channels, kLeastYoloChannels));
 }
 
 }  // namespace

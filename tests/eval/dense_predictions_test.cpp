@@ -70,15 +70,16 @@ TEST(SegmentationRows, ComeBackFromTheFile) {
   EXPECT_THROW(read_segmentation(folder / "bad.jsonl"), Error);
 }
 
-// Two of three images have a box at the same place; the third has none.
+// Two of three images have a box at the same place; the first has none, so that the equal scores of
+// a constant predictor, which stand in the order of the images, begin with a wrong one.
 DetectionPredictions three_images() {
   DetectionPredictions predictions;
   predictions.views = "frontal";
   predictions.classes = {"mass"};
   const FindingBox box{0, {10, 10, 20, 20}}, far{0, {50, 50, 10, 10}};
-  predictions.studies = {{"a", "p", false, {box}, {{box, 0.5}}},
-                         {"b", "q", false, {box}, {}},
-                         {"c", "r", false, {}, {{far, 0.9}}}};
+  predictions.studies = {{"c", "r", false, {}, {{far, 0.9}}},
+                         {"a", "p", false, {box}, {{box, 0.5}}},
+                         {"b", "q", false, {box}, {}}};
   return predictions;
 }
 
@@ -95,8 +96,8 @@ TEST(DetectionRows, CountAllImagesAndTheOnesThatSomePublishedFiguresCount) {
 TEST(DetectionRows, AConstantPredictorMayHaveSeveralBoxes) {
   DetectionPredictions predictions = three_images();
   const FindingBox other{0, {60, 10, 20, 20}};
-  for (DetectedStudy& study : predictions.studies)
-    study.truth = {predictions.studies[0].truth[0], other};
+  const FindingBox one = predictions.studies[1].truth[0];
+  for (DetectedStudy& study : predictions.studies) study.truth = {one, other};
   const auto boxes = constant_boxes(predictions, 0);
   ASSERT_EQ(boxes.size(), 2U);
   EXPECT_GT(boxes[0].score, boxes[1].score);
@@ -107,9 +108,9 @@ TEST(DetectionRows, ComeBackFromTheFile) {
   write_detection(folder / "p.jsonl", three_images());
   const DetectionPredictions back = read_detection(folder / "p.jsonl");
   ASSERT_EQ(back.studies.size(), 3U);
-  EXPECT_EQ(back.studies[2].predictions[0].score, 0.9);
+  EXPECT_EQ(back.studies[0].predictions[0].score, 0.9);
   EXPECT_EQ(back.studies[1].truth[0].box.w, 20);
-  EXPECT_TRUE(back.studies[1].predictions.empty());
+  EXPECT_TRUE(back.studies[2].predictions.empty());
 }
 
 // ---- Truth ----
@@ -138,6 +139,12 @@ TEST(DenseTruth, IsWhereTheWholeImageShowsIt) {
   EXPECT_NEAR(boxes[0].box.w, 10, 1e-9);
   EXPECT_NEAR(boxes[1].box.w, 5, 1e-9) << "cut off at the side of the image";
   EXPECT_TRUE(finding_boxes(marked_study(), true, {"mass"}, image).empty());
+  Study two = marked_study();
+  two.boxes.push_back({0, "nodule", 80, 30, 20, 20, "R2"});
+  EXPECT_THROW(finding_boxes(two, false, {"nodule"}, image), Error) << "of two readers";
+  Study unknown = marked_study();
+  unknown.views[0].rows = 0;
+  EXPECT_THROW(finding_boxes(unknown, false, {"nodule"}, image), Error) << "of unknown size";
   const auto masks = finding_masks(marked_study(), false, {"mass", "edema"}, image);
   EXPECT_NEAR(static_cast<double>(rle_area(masks[0], 50, 50)), 50, 1e-9);
   EXPECT_EQ(rle_area(masks[1], 50, 50), 0);
