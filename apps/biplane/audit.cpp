@@ -83,6 +83,11 @@ std::set<std::string> blind_spots(const std::deque<NamedManifest>& manifests,
                    "folder only; say CORPUS=" +
                    a.given);
     }
+    if (!a.corpus.empty() && !relations.knows(a.corpus)) {
+      notes.insert("the corpus '" + a.corpus +
+                   "' is not known: its patients are compared with those of the same name only" +
+                   did_you_mean(a.corpus, relations.corpora()));
+    }
     for (const NamedManifest& b : manifests) {
       if (a.corpus >= b.corpus || !relations.share_patients(a.corpus, b.corpus)) continue;
       if (relations.name_space(a.corpus) == relations.name_space(b.corpus)) continue;

@@ -198,8 +198,8 @@ PackResult pack(const Manifest& manifest, const std::vector<ShardPlan>& shards,
                 const PackOptions& options) {
   check_pack_form(options.form);
   const std::string description = describe_pack(manifest, options.form, shards);
-  settle_description(options.out, description);
   check_images_are_there(manifest);
+  settle_description(options.out, description);
   const ShardJob job{manifest,        options.form,    options.out, sha256_hex(description),
                      options.threads, options.progress};
   if (options.share.is_all()) remove_leftovers(options.out);

@@ -17,7 +17,8 @@ namespace biplane {
 namespace {
 
 // Fixed, so that all seeds of a task are selected by the same patients.
-constexpr std::uint64_t kHoldoutSeed = 0;
+// None that splits are drawn with: patients whom these took away would be missing here.
+constexpr std::uint64_t kHoldoutSeed = 0x686F6C646F7574;  // "holdout"
 
 std::vector<std::int64_t> with_views(const Manifest& manifest, const TaskDataConfig& config,
                                      const char* split) {
@@ -136,11 +137,14 @@ TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& 
   }
   require_studies(chosen.train, manifest, config, "is left to train on");
   require_studies(chosen.test, manifest, config, "in the split test");
-  require_studies(chosen.select, manifest, config,
-                  config.select == "holdout"
-                      ? "is held out; data.holdout is too small"
-                      : "in the split validate, which chooses the epoch; data.select=holdout takes "
-                        "training patients instead");
+  require_studies(
+      chosen.select, manifest, config,
+      config.select == "holdout"
+          ? fmt::format("is held out by data.holdout = {} of the patients of {} studies; "
+                        "give a larger part",
+                        config.holdout, chosen.train.size())
+          : "in the split validate, which chooses the epoch; data.select=holdout takes "
+            "training patients instead");
   chosen.train = fraction_of(chosen.train, manifest, config);
   refuse_leaks(chosen, manifest, config.allow_leak);
   return chosen;

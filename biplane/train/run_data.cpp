@@ -58,11 +58,15 @@ std::vector<std::int64_t> chosen_studies(const Manifest& manifest, const DataCon
                                          const PatientExclusion& exclusion) {
   std::vector<std::int64_t> chosen = select_studies(manifest, config.filter(), exclusion.studies);
   if (chosen.empty()) {
+    const auto reports = std::count_if(manifest.summaries().begin(), manifest.summaries().end(),
+                                       [](const StudySummary& study) { return study.has_report; });
     throw Error(
         ErrorKind::kUsage,
-        fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}{}",
+        fmt::format("{}: no study is left to train on by data.split = {}, data.views = {}{}; "
+                    "{} of its {} studies have a report",
                     config.manifest, config.split, config.views,
-                    exclusion.studies.empty() ? "" : ", data.exclude_patients_of"));
+                    exclusion.studies.empty() ? "" : ", data.exclude_patients_of", reports,
+                    manifest.size()));
   }
   return chosen;
 }

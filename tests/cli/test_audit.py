@@ -103,6 +103,9 @@ class AuditOfSeveral(ProgramTest):
         report = self.audit(self.folder / "nih", self.folder / "theirs")
         self.assertIn("its corpus is not known", report["notes"][0])
         self.assertEqual(self.audit(self.folder / "nih")["notes"], [])
+        report = self.audit(f"nihh={self.folder / 'nih'}", f"mimic={self.folder / 'theirs'}")
+        self.assertIn("'nihh' is not known", report["notes"][0])
+        self.assertIn("did you mean 'nih'", report["notes"][0])
 
     def test_a_copied_file_is_an_image_and_no_copy(self):
         shutil.copytree(self.folder / "png", self.folder / "again")

@@ -80,6 +80,10 @@ class Shards(Pack):
         self.expect_ok("audit", self.out)
         self.assertEqual(json.loads(self.expect_ok("info", self.out, "--json"))["studies"], 40)
 
+    def test_a_wrong_root_leaves_nothing_that_stops_the_right_one(self):
+        self.expect_error(2, "none of the images", "pack", self.prepared, "--root", self.folder, "--out", self.out, "--size", 48)
+        self.pack()
+
     def test_pythons_webdataset_reads_it(self):
         self.pack()
         read = [VENV_PYTHON, "-c", READ_SAMPLES, *sorted((self.out / "train").glob("*.tar"))]

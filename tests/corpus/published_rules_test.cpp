@@ -132,6 +132,10 @@ TEST(SplitLists, AreReadAsTheirProjectsShipThem) {
               HasSubstr("'Path'"));
   EXPECT_THAT(refusal(tree, "siim", by_lists({list("dev.txt", "nothing\n")})).second,
               HasSubstr("names none of the studies"));
+  EXPECT_THAT(
+      refusal(tree, "siim", by_lists({train, list("dev.txt", "study-3\nstudy-4\n")})).second,
+      HasSubstr("none of the 2 names for the split validate is that of a study or an image, "
+                "the first is 'study-3'"));
 }
 
 TEST(SplitLists, ImagesOfChexpertArePlacedOneByOne) {

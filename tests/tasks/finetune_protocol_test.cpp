@@ -9,6 +9,7 @@
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/corpus/published_splits.h"
+#include "biplane/corpus/splits.h"
 #include "biplane/tasks/finetune_studies.h"
 
 namespace biplane {
@@ -212,6 +213,19 @@ TEST(TaskStudies, OnesWithoutAKnownLabelAreLeftOutOfTrainingOnly) {
     for (const std::int64_t index : *part) EXPECT_EQ(index % 2, 1);
   EXPECT_THAT(chosen.notes, ElementsAre(HasSubstr("studies to train on are left out"),
                                         HasSubstr("studies to select by are left out")));
+}
+
+TEST(TaskStudies, HoldingOutIsNotTheDrawThatMadeTheSplits) {
+  std::vector<Study> studies = studies_of(1000);
+  for (Study& study : studies)
+    study.split = split_of_patient(study.patient_id, {.validate = 0.1, .test = 0.2}, 0);
+  TaskDataConfig config;
+  config.select = "holdout";
+  config.holdout = 0.1;
+  const TaskStudies chosen = choose_task_studies(manifest_of(std::move(studies)), config);
+  EXPECT_NEAR(static_cast<double>(chosen.select.size()) /
+                  static_cast<double>(chosen.select.size() + chosen.train.size()),
+              0.1, 0.04);
 }
 
 TEST(TaskStudies, AManifestWithoutValidationNamesTheWayOut) {

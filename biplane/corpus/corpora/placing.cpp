@@ -1,4 +1,5 @@
 // Studies into published splits.
+#include <algorithm>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -119,6 +120,20 @@ void check_options(const std::string& corpus, const PrepareOptions& options) {
                 "--validate and --test draw studies, and --split says already where they are");
 }
 
+// A list none of whose names is a study is of another form, and its split would be empty.
+void check_each_list(const std::vector<Placement>& placements, const std::vector<Study>& out) {
+  for (const Placement& one : placements) {
+    const auto fits = [&](const Study& study) { return study.split == one.split; };
+    if (std::any_of(out.begin(), out.end(), fits)) continue;
+    const auto names = std::count_if(placements.begin(), placements.end(),
+                                     [&](const Placement& p) { return p.split == one.split; });
+    throw Error(ErrorKind::kUsage,
+                std::string("--split-list: none of the ") + std::to_string(names) +
+                    " names for the split " + split_name(one.split) +
+                    " is that of a study or an image, the first is '" + one.name + "'");
+  }
+}
+
 }  // namespace
 
 std::vector<Study> place_as_published(const std::string& corpus, const PrepareOptions& options,
@@ -149,6 +164,7 @@ std::vector<Study> place_as_published(const std::string& corpus, const PrepareOp
                 "the split '" + name + "' names none of the studies of " + corpus + ": " +
                     std::to_string(placements.size()) + " names" +
                     (placements.empty() ? "" : ", the first '" + placements.front().name + "'"));
+  if (!by_rule) check_each_list(placements, out);
   FunnelStage& stage = funnel.stage("studies in the published split", "studies");
   for (const Study& study : studies) {
     if (placed.contains(study.study_id)) {
