@@ -9,7 +9,6 @@
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
 #include "biplane/core/error.h"
-#include "biplane/core/files.h"
 #include "biplane/eval/suite.h"
 
 namespace biplane {
@@ -58,13 +57,23 @@ void print_result(const EvaluateResult& result, const Options& options) {
 
 void print_suite(const SuiteResult& result, const Options& options) {
   if (options.json) {
-    fmt::print("{}", read_file(result.results_file));
+    for (const std::string& line : result.lines) fmt::print("{}\n", line);
     return;
   }
   fmt::print("parts    {} measured, {} were done\n", result.measured, result.kept);
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
   fmt::print("results  {}\nreport   {}\ncsv      {}\nlatex    {}\n", result.results_file.string(),
              result.report_file.string(), result.csv_file.string(), result.latex_file.string());
+}
+
+// After the results were written: they are of the others. `of`: of which corpus, may be empty.
+void check_broken(std::int64_t broken, std::int64_t studies, const std::string& of,
+                  const Options& options) {
+  if (static_cast<double>(broken) <= options.max_bad * static_cast<double>(studies)) return;
+  throw Error(ErrorKind::kBadContent, fmt::format("{}{} of {} studies have an image that cannot be "
+                                                  "read, more than --max-bad {:g}; the figures "
+                                                  "above are of the others",
+                                                  of, broken, studies, options.max_bad));
 }
 
 int run_all(const Options& options) {
@@ -76,6 +85,8 @@ int run_all(const Options& options) {
   const SuiteResult result = run_suite(suite, &progress);
   progress.finish();
   print_suite(result, options);
+  for (const SuiteResult::Corpus& corpus : result.corpora)
+    check_broken(corpus.broken, corpus.studies, corpus.name + ": ", options);
   return 0;
 }
 
@@ -108,12 +119,8 @@ int run(Options options) {
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
   print_result(result, options);
-  if (static_cast<double>(result.broken) <= options.max_bad * static_cast<double>(result.studies))
-    return 0;
-  throw Error(ErrorKind::kBadContent, fmt::format("{} of {} studies have an image that cannot be "
-                                                  "read, more than --max-bad {:g}; the figures "
-                                                  "above are of the others",
-                                                  result.broken, result.studies, options.max_bad));
+  check_broken(result.broken, result.studies, "", options);
+  return 0;
 }
 
 // What calibration and subgroups are made by.

@@ -1,6 +1,7 @@
 #include "biplane/corpus/exclusion.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 
@@ -40,22 +41,28 @@ struct Patients {
   std::vector<std::string_view> ours, theirs;
 };
 
-// Names are as they are where a corpus is not known, and else in a space where both have some.
-Patients common_names(const Manifest& manifest, const std::string& corpus,
-                      const NamedManifest& other, const CorpusRelations& relations) {
-  const bool known = !corpus.empty() && !other.corpus.empty();
+// Names are as they are where a corpus is not known, and else in a space where both have some;
+// nothing where there is none.
+std::optional<Patients> common_names(const CorpusManifest& our, const CorpusManifest& other,
+                                     const CorpusRelations& relations) {
+  const bool known = !our.corpus.empty() && !other.corpus.empty();
   for (const std::string& space :
-       {relations.name_space(corpus), relations.name_space(other.corpus)}) {
+       {relations.name_space(our.corpus), relations.name_space(other.corpus)}) {
     Patients patients;
-    for (const StudySummary& study : manifest.summaries())
-      patients.ours.push_back(known ? name_in(study, corpus, space, relations) : study.patient_id);
+    for (const StudySummary& study : our.manifest.summaries())
+      patients.ours.push_back(known ? name_in(study, our.corpus, space, relations)
+                                    : study.patient_id);
     for (const StudySummary& study : other.manifest.summaries()) {
       patients.theirs.push_back(known ? name_in(study, other.corpus, space, relations)
                                       : study.patient_id);
     }
     if (!all_unknown(patients.ours) && !all_unknown(patients.theirs)) return patients;
   }
-  throw_no_names(other, corpus, manifest, relations);
+  return std::nullopt;
+}
+
+CorpusRelations shipped_relations() {
+  return CorpusRelations::read(share_file("corpora/relations.yaml"));
 }
 
 }  // namespace
@@ -74,28 +81,54 @@ PatientExclusion exclude_patients(const Manifest& manifest,
                                   const std::vector<std::string>& others) {
   PatientExclusion exclusion;
   if (others.empty()) return exclusion;
-  const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
+  const CorpusRelations relations = shipped_relations();
   const std::string corpus = corpus_of(manifest, relations);
   std::vector<bool> left_out(manifest.summaries().size(), false);
   for (const std::string& argument : others) {
     const NamedManifest other = read_named_manifest(argument, "", relations);
-    const Patients patients = common_names(manifest, corpus, other, relations);
+    const auto patients =
+        common_names({manifest, corpus}, {other.manifest, other.corpus}, relations);
+    if (!patients) throw_no_names(other, corpus, manifest, relations);
     std::unordered_set<std::string_view> found;
-    std::unordered_set<std::string_view> theirs(patients.theirs.begin(), patients.theirs.end());
+    std::unordered_set<std::string_view> theirs(patients->theirs.begin(), patients->theirs.end());
     theirs.erase("");
     PatientExclusion::Source& source = exclusion.sources.emplace_back();
     source.manifest = argument;
     for (std::size_t i = 0; i < left_out.size(); ++i) {
-      if (!theirs.contains(patients.ours[i])) continue;
+      if (!theirs.contains(patients->ours[i])) continue;
       left_out[i] = true;
       ++source.studies;
-      found.insert(patients.ours[i]);
+      found.insert(patients->ours[i]);
     }
     source.patients = static_cast<std::int64_t>(found.size());
   }
   for (std::size_t i = 0; i < left_out.size(); ++i)
     if (left_out[i]) exclusion.studies.push_back(static_cast<std::int64_t>(i));
   return exclusion;
+}
+
+std::vector<std::int64_t> studies_of_patients(const CorpusManifest& ours,
+                                              const CorpusManifest& others,
+                                              std::span<const std::int64_t> studies) {
+  const CorpusRelations relations = shipped_relations();
+  if (ours.manifest.summaries().empty() || studies.empty()) return {};
+  const auto patients = common_names(ours, others, relations);
+  if (!patients) {
+    if (!relations.share_patients(ours.corpus, others.corpus)) return {};
+    throw Error(ErrorKind::kUsage,
+                ours.manifest.path().string() + " (" + ours.corpus + ") and " +
+                    others.manifest.path().string() + " (" + others.corpus +
+                    ") share patients whose names in the other are not known, so they cannot be "
+                    "told apart");
+  }
+  std::unordered_set<std::string_view> wanted;
+  for (const std::int64_t study : studies)
+    wanted.insert(patients->theirs.at(static_cast<std::size_t>(study)));
+  wanted.erase("");
+  std::vector<std::int64_t> found;
+  for (std::size_t i = 0; i < patients->ours.size(); ++i)
+    if (wanted.contains(patients->ours[i])) found.push_back(static_cast<std::int64_t>(i));
+  return found;
 }
 
 }  // namespace biplane

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,18 @@ struct PatientExclusion {
 // that they have other names: then Error kUsage, because nothing could be left out. Throws Error as
 // Manifest::read.
 PatientExclusion exclude_patients(const Manifest& manifest, const std::vector<std::string>& others);
+
+// A manifest and its corpus as share/corpora/relations.yaml names it; empty: not known.
+struct CorpusManifest {
+  const Manifest& manifest;
+  std::string corpus;
+};
+
+// Indices into `ours` of the studies whose patients have one of these studies of `others`. Names
+// are compared as by exclude_patients(); corpora that share no patients have none in common. Throws
+// Error kUsage where they share some whose names in the other corpus are not known.
+std::vector<std::int64_t> studies_of_patients(const CorpusManifest& ours,
+                                              const CorpusManifest& others,
+                                              std::span<const std::int64_t> studies);
 
 }  // namespace biplane

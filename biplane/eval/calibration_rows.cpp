@@ -153,24 +153,6 @@ ResultRow ece_row(ResultRow row, const Known& known, const std::vector<double>& 
   return row;
 }
 
-ResultRow macro_ece(ResultRow row, const std::vector<ResultRow>& classes) {
-  std::vector<Replicates> repeats;
-  double sum = 0;
-  for (const ResultRow& one : classes) {
-    if (!one.value) continue;
-    sum += *one.value;
-    repeats.push_back(one.repeats);
-    row.n += one.n;
-  }
-  if (repeats.empty()) {
-    row.note = "no finding is defined";
-    return row;
-  }
-  row.value = sum / static_cast<double>(repeats.size());
-  set_repeats(row, mean_of(repeats));
-  return row;
-}
-
 }  // namespace
 
 CalibrationResult calibration_rows(const CalibrationInput& input, const BootstrapOptions& bootstrap,
@@ -200,13 +182,13 @@ CalibrationResult calibration_rows(const CalibrationInput& input, const Bootstra
       for (const double score : known.score)
         probability.push_back(choice->platt.probability(score));
       errors.back() = ece_row(errors.back(), known, probability, draws);
-      if (column.views == "both" || input.measured.columns.size() == 1)
-        result.reliability.push_back(
-            {input.measured.classes[c],
-             column.views,
-             {{input.measured.task, reliability_curve(probability, known.positive)}}});
+      result.reliability.push_back(
+          {input.measured.classes[c],
+           column.views,
+           column.population,
+           {{input.measured.task, reliability_curve(probability, known.positive)}}});
     }
-    result.rows.push_back(macro_ece(figures.make_row("ece", "macro"), errors));
+    result.rows.push_back(mean_row(figures.make_row("ece", "macro"), errors));
     result.rows.insert(result.rows.end(), errors.begin(), errors.end());
     for (ResultRow& row : figures.measure(bootstrap, threads))
       result.rows.push_back(std::move(row));

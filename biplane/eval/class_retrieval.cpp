@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 
 #include "biplane/eval/columns.h"
 #include "biplane/eval/module_figures.h"
-#include "biplane/eval/multiclass_metrics.h"
 #include "biplane/eval/ranked_matches.h"
 #include "biplane/eval/study_classes.h"
 #include "biplane/model/losses.h"
@@ -59,6 +59,18 @@ ResultRow make_row(const ViewColumn& column, const std::string& metric,
   return row;
 }
 
+// Candidates of the query that has the fewest.
+std::int64_t smallest_pool(const Items& queries, const Items& candidates, bool others_only) {
+  const auto all = static_cast<std::int64_t>(candidates.size());
+  if (!others_only) return all;
+  std::map<std::string, std::int64_t> own;
+  for (const std::string& patient : candidates.patient) ++own[patient];
+  std::int64_t smallest = all;
+  for (const std::string& patient : queries.patient)
+    smallest = std::min(smallest, all - own[patient]);
+  return smallest;
+}
+
 // Figures of images as queries: means over those that have a match.
 FigureTable image_figures(const ResultRow& model, const Items& queries, const Items& candidates,
                           bool others_only, const Engine& engine) {
@@ -70,12 +82,13 @@ FigureTable image_figures(const ResultRow& model, const Items& queries, const It
     for (const std::int64_t depth : kDepths) of[place].push_back(ranked.precision_at(depth));
     of[place].push_back(ranked.average_precision());
   });
+  const std::int64_t pool = smallest_pool(queries, candidates, others_only);
   FigureTable figures;
   for (std::size_t metric = 0; metric <= kDepths.size(); ++metric) {
     ResultRow row = model;
     if (metric < kDepths.size()) row.k = kDepths[metric];
     row.metric = metric < kDepths.size() ? "precision_at_k" : "map";
-    row.pool = static_cast<std::int64_t>(candidates.size()) - (others_only ? 1 : 0);
+    row.pool = pool;
     if (row.k > row.pool) continue;
     std::vector<FigurePart> parts;
     for (std::size_t query = 0; query < of.size(); ++query) {
@@ -143,26 +156,30 @@ Items prompt_items(const EvaluationInput& input) {
   return with_groups(unit(input.engine.encode_texts(texts)), std::move(group), {});
 }
 
-std::vector<std::int64_t> picked(const std::vector<std::int64_t>& of_row,
-                                 const std::vector<std::int64_t>& rows) {
-  std::vector<std::int64_t> groups;
-  for (const std::int64_t row : rows) groups.push_back(of_row[static_cast<std::size_t>(row)]);
-  return groups;
-}
-
-// Images and texts of exclusive classes.
-void add_texts(const EvaluationInput& input, const ViewColumn& column, const Items& images,
-               const Items& prompts, std::vector<ResultRow>& rows) {
-  const torch::Tensor own = index_tensor(column.rows);
+// Images and the prompts of exclusive classes.
+void add_prompts(const EvaluationInput& input, const ViewColumn& column, const Items& images,
+                 const Items& prompts, std::vector<ResultRow>& rows) {
   add_figures(input,
               image_figures(make_row(column, {}, "image_to_text", "class_prompts"), images, prompts,
                             false, input.engine),
               images.patient, rows);
   add_prompt_queries(input, make_row(column, "precision_at_k", "text_to_image", "class_prompts"),
                      prompts, images, rows);
-  if (!input.features.has_report.index_select(0, own).all().item<bool>()) return;
+}
+
+Items image_items(const EvaluationInput& input, const ViewColumn& column,
+                  const std::vector<std::int64_t>& of_row) {
+  return with_groups(column.features, picked(of_row, column.rows), patients_of(column, input));
+}
+
+// Images and reports of exclusive classes, of the studies that have a report.
+void add_reports(const EvaluationInput& input, const ViewColumn& column,
+                 const std::vector<std::int64_t>& of_row, std::vector<ResultRow>& rows) {
+  if (column.rows.size() < 2) return;
+  const Items images = image_items(input, column, of_row);
   const Items reports =
-      with_groups(unit(input.features.text.index_select(0, own)), images.group, images.patient);
+      with_groups(unit(input.features.text.index_select(0, index_tensor(column.rows))),
+                  images.group, images.patient);
   for (const bool forward : {true, false}) {
     const ResultRow model =
         make_row(column, {}, forward ? "image_to_text" : "text_to_image", "all");
@@ -173,58 +190,52 @@ void add_texts(const EvaluationInput& input, const ViewColumn& column, const Ite
   }
 }
 
+// One entry a row of the features.
+std::vector<std::uint8_t> flags_of(const torch::Tensor& flags) {
+  const torch::Tensor bytes = flags.to(torch::kUInt8).contiguous();
+  return {bytes.data_ptr<std::uint8_t>(), bytes.data_ptr<std::uint8_t>() + bytes.numel()};
+}
+
+std::string missing_reports_note(const std::vector<std::uint8_t>& known,
+                                 const std::vector<std::uint8_t>& told) {
+  std::int64_t all = 0, without = 0;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    all += known[i];
+    without += known[i] != 0 && told[i] == 0 ? 1 : 0;
+  }
+  if (without == 0 || without == all) return "";
+  return std::to_string(without) + " of " + std::to_string(all) +
+         " studies have no report and are left out where reports of the same class are sought";
+}
+
 }  // namespace
 
 void add_class_retrieval(const EvaluationInput& input, EvaluationOutput& output) {
-  const auto classes = exclusive_classes(input);
-  const std::vector<std::int64_t> of_row = classes ? *classes : finding_sets(input);
-  std::vector<std::uint8_t> known;
-  for (const std::int64_t group : of_row) known.push_back(group >= 0 ? 1 : 0);
-  const Items prompts = classes ? prompt_items(input) : Items{};
+  const ExclusiveClasses classes = exclusive_classes(input);
+  if (!classes.note.empty()) output.notes.push_back("retrieval: " + classes.note);
+  const std::vector<std::int64_t> of_row = classes.hold() ? classes.of_row : finding_sets(input);
+  const std::vector<std::uint8_t> known = known_groups(of_row),
+                                  told = flags_of(input.features.has_report);
+  const std::string missing = missing_reports_note(known, told);
+  if (classes.hold() && !missing.empty()) output.notes.push_back("retrieval: " + missing);
+  const Items prompts = classes.hold() ? prompt_items(input) : Items{};
   for (const ViewColumn& whole : view_columns(input)) {
-    if (!whole.features.defined() || whole.views == "both_lateral_swapped") continue;
+    if (whole.views == "both_lateral_swapped") continue;
     const ViewColumn column = filter_column(whole, known);
-    if (column.rows.size() < 2) continue;
-    const Items images =
-        with_groups(column.features, picked(of_row, column.rows), patients_of(column, input));
+    const std::string note = undefined_note(column, 2);
+    if (!note.empty()) {
+      output.rows.push_back(make_row(column, "map", "image_to_image", "all"));
+      output.rows.back().note = note;
+      continue;
+    }
+    const Items images = image_items(input, column, of_row);
     add_figures(input,
                 image_figures(make_row(column, {}, "image_to_image", "all"), images, images,
                               /*others_only=*/true, input.engine),
                 images.patient, output.rows);
-    if (classes) add_texts(input, column, images, prompts, output.rows);
-  }
-}
-
-void add_exclusive_accuracy(const EvaluationInput& input, EvaluationOutput& output) {
-  const auto classes = exclusive_classes(input);
-  if (!classes) return;
-  const torch::Tensor prompts = input.engine.encode_prompts(*input.prompts).positive;
-  for (const ViewColumn& column : view_columns(input)) {
-    if (!column.features.defined()) continue;
-    const torch::Tensor probability =
-        column.features.to(torch::kFloat64).matmul(prompts.to(torch::kFloat64).t()).softmax(1);
-    const torch::Tensor flat = probability.contiguous();
-    const MulticlassScores scores(
-        picked(*classes, column.rows),
-        Values(flat.const_data_ptr<double>(), static_cast<std::size_t>(flat.numel())),
-        probability.size(1));
-    const PatientBootstrap bootstrap(patients_of(column, input), input.bootstrap);
-    const auto add = [&](const char* metric, const auto& statistic) {
-      ResultRow row;
-      row.task = "zero_shot";
-      row.views = column.views;
-      row.population = column.population;
-      row.metric = metric;
-      row.label = "all";
-      row.n = static_cast<std::int64_t>(column.rows.size());
-      row.value = statistic(Values{});
-      set_repeats(row, bootstrap.replicate(statistic));
-      output.rows.push_back(std::move(row));
-    };
-    add("accuracy", [&](Values weight) { return scores.accuracy(weight); });
-    add("f1_macro", [&](Values weight) {
-      return std::optional<double>(scores.macro_f1(/*all_classes=*/false, weight));
-    });
+    if (!classes.hold()) continue;
+    add_prompts(input, column, images, prompts, output.rows);
+    add_reports(input, filter_column(column, told), of_row, output.rows);
   }
 }
 

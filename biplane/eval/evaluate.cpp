@@ -11,6 +11,7 @@
 #include "biplane/core/share.h"
 #include "biplane/corpus/exclusion.h"
 #include "biplane/corpus/exposure.h"
+#include "biplane/eval/choosing_studies.h"
 #include "biplane/eval/detection.h"
 #include "biplane/eval/evaluation.h"
 #include "biplane/eval/grounding.h"
@@ -102,31 +103,6 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
   report.learning = read_learning_curves(run_of(options.model));
 }
 
-// The studies that choose thresholds, and their features; kept together.
-struct ChoosingStudies {
-  ChoosingStudies(const EvaluateOptions& options, const Engine& engine, const Manifest& measured,
-                  const std::vector<std::int64_t>& measured_studies)
-      : manifest(options.choose_manifest.empty() ? measured
-                                                 : Manifest::read(options.choose_manifest)) {
-    std::set<std::string> patients;
-    for (const std::int64_t index : measured_studies)
-      patients.insert(measured.summary(index).patient_id);
-    std::vector<std::int64_t> chosen = select_studies(manifest, {.split = options.choose_on});
-    const auto measured_too = [&](std::int64_t index) {
-      return patients.contains(manifest.summary(index).patient_id);
-    };
-    left_out = std::erase_if(chosen, measured_too);
-    if (chosen.empty()) return;
-    features = engine.encode(manifest, chosen);
-    studies = manifest.studies(features.studies);
-  }
-
-  Manifest manifest;
-  StudyFeatures features;
-  std::vector<Study> studies;
-  std::size_t left_out = 0;  // of patients that are measured
-};
-
 // Thresholds that the test chose would say nothing about other studies.
 void check_choice(const EvaluateOptions& options) {
   if (options.choose_on == "train" || options.choose_on == "validate") return;
@@ -158,6 +134,7 @@ struct Evaluation::State {
         manifest(Manifest::read(options.manifest, options.root)),
         exclusion(exclude_patients(manifest, options.exclude_patients_of)),
         chosen(choose(options, manifest, exclusion)),
+        choosing(select_choosing(options, manifest, chosen)),
         engine(Engine::open(options.model, {.threads = options.threads})),
         prompts(choose_prompts(
             {options.prompts, engine.description().prompts, corpus_name(options)}, manifest)),
@@ -190,9 +167,19 @@ struct Evaluation::State {
     return chosen;
   }
 
-  // The studies that choose, read when they are first needed.
+  // Now: that patients cannot be told apart must not cost minutes.
+  static std::optional<ChoosingStudies> select_choosing(const EvaluateOptions& options,
+                                                        const Manifest& manifest,
+                                                        const std::vector<std::int64_t>& chosen) {
+    if (std::count(options.tasks.begin(), options.tasks.end(), "calibration") == 0)
+      return std::nullopt;
+    return ChoosingStudies(options, manifest, chosen);
+  }
+
+  // The features of the studies that choose, read when they are first needed.
   void add_choosing(std::vector<std::string>& notes) {
-    if (!choosing) choosing.emplace(options, engine, manifest, chosen);
+    if (!choosing) choosing.emplace(options, manifest, chosen);
+    choosing->encode(engine);
     if (choosing->left_out > 0)
       notes.push_back("calibration: " + std::to_string(choosing->left_out) +
                       " studies of the split '" + options.choose_on +
@@ -210,12 +197,12 @@ struct Evaluation::State {
   Manifest manifest;
   PatientExclusion exclusion;
   std::vector<std::int64_t> chosen;
+  std::optional<ChoosingStudies> choosing;
   Engine engine;
   std::optional<PromptSet> prompts;
   StudyFeatures features;
   std::vector<Study> studies;
   EvaluationInput input;
-  std::optional<ChoosingStudies> choosing;
   std::optional<EvaluationInput> choosing_input;
   std::string exposed;
 };

@@ -22,7 +22,8 @@ struct EvaluateOptions {
   std::vector<std::string> exclude_patients_of;  // manifests, as corpus/exclusion.h takes them
   std::vector<std::string> tasks = {"zero_shot", "retrieval", "grounding"};
   // Split whose studies choose thresholds and fit probabilities, never the one that is measured or
-  // `test`; of `choose_manifest`, else of the manifest itself. Of the task calibration.
+  // `test`; of `choose_manifest`, else of the manifest itself. Of the task calibration. Patients of
+  // two manifests are told apart as corpus/exclusion.h does.
   std::string choose_on = "validate";
   std::filesystem::path choose_manifest;
   std::vector<double> at_sensitivity = {0.9}, at_specificity = {0.9};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "biplane/core/parallel.h"
 
@@ -13,28 +14,10 @@ ResultRow macro_row(const std::vector<ResultRow>& rows, const std::string& metri
                     ResultRow macro) {
   macro.metric = metric;
   macro.label = "macro";
-  std::vector<Replicates> repeats;
-  double sum = 0;
-  std::int64_t undefined = 0;
-  for (const ResultRow& row : rows) {
-    if (row.metric != metric || row.label == "all") continue;
-    macro.n = std::max(macro.n, row.n);
-    if (!row.value) {
-      ++undefined;
-      continue;
-    }
-    sum += *row.value;
-    repeats.push_back(row.repeats);
-  }
-  if (repeats.empty()) {
-    macro.note = "no class is defined";
-    return macro;
-  }
-  macro.value = sum / static_cast<double>(repeats.size());
-  set_repeats(macro, mean_of(repeats));
-  if (undefined > 0)
-    macro.note = std::to_string(undefined) + " classes are undefined and left out of the mean";
-  return macro;
+  std::vector<ResultRow> classes;
+  for (const ResultRow& row : rows)
+    if (row.metric == metric && row.label != "all") classes.push_back(row);
+  return mean_row(std::move(macro), classes);
 }
 
 }  // namespace

@@ -70,16 +70,11 @@ FigureTable::Figure FigureTable::add(ResultRow row, std::vector<FigurePart> part
 }
 
 FigureTable::Figure FigureTable::add_mean(ResultRow row, std::vector<Figure> of) {
-  row.n = 0;
-  for (const Figure figure : of) row.n += figures_.at(figure).row.n;
-  if (row.n == 0) row.note = "no finding is defined";
   figures_.push_back({Kind::kMean, std::move(row), {}, std::move(of)});
   return figures_.size() - 1;
 }
 
 FigureTable::Figure FigureTable::add_difference(ResultRow row, Figure minuend, Figure subtrahend) {
-  row.n = figures_.at(minuend).row.n;
-  if (row.n == 0 || figures_.at(subtrahend).row.n == 0) row.note = "undefined in one of the two";
   figures_.push_back({Kind::kDifference, std::move(row), {}, {minuend, subtrahend}});
   return figures_.size() - 1;
 }
@@ -94,30 +89,30 @@ std::optional<double> FigureTable::ratio(const Entry& entry, Values weight) {
   return total > 0 ? std::optional<double>(value / total) : std::nullopt;
 }
 
-std::optional<double> FigureTable::mean(const Entry& entry, const Column& before) {
-  double sum = 0, count = 0;
-  for (const Figure figure : entry.of) {
-    if (!before[figure]) continue;
-    sum += *before[figure];
-    count += 1;
-  }
-  return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
-}
-
-FigureTable::Column FigureTable::values(Values weight) const {
+FigureTable::Column FigureTable::ratios(Values weight) const {
   Column column;
   column.reserve(figures_.size());
-  for (const Entry& entry : figures_) {
-    if (entry.kind == Kind::kRatio) {
-      column.push_back(ratio(entry, weight));
-    } else if (entry.kind == Kind::kMean) {
-      column.push_back(mean(entry, column));
-    } else {
-      const std::optional<double>&a = column[entry.of[0]], &b = column[entry.of[1]];
-      column.push_back(a && b ? std::optional<double>(*a - *b) : std::nullopt);
-    }
-  }
+  for (const Entry& entry : figures_)
+    column.push_back(entry.kind == Kind::kRatio ? ratio(entry, weight) : std::nullopt);
   return column;
+}
+
+ResultRow FigureTable::derived(const Entry& entry, const std::vector<ResultRow>& before) {
+  if (entry.kind == Kind::kMean) {
+    std::vector<ResultRow> classes;
+    for (const Figure figure : entry.of) classes.push_back(before.at(figure));
+    return mean_row(entry.row, classes);
+  }
+  const ResultRow &minuend = before.at(entry.of[0]), &subtrahend = before.at(entry.of[1]);
+  ResultRow row = entry.row;
+  row.n = minuend.n;
+  if (!minuend.value || !subtrahend.value) {
+    row.note = "undefined in one of the two";
+    return row;
+  }
+  row.value = *minuend.value - *subtrahend.value;
+  set_repeats(row, difference_of(minuend.repeats, subtrahend.repeats));
+  return row;
 }
 
 std::vector<ResultRow> FigureTable::measure(std::span<const std::string> patients,
@@ -125,11 +120,15 @@ std::vector<ResultRow> FigureTable::measure(std::span<const std::string> patient
   const PatientBootstrap bootstrap(patients, options);
   std::vector<Column> repeats(static_cast<std::size_t>(bootstrap.repeats()));
   parallel_for(bootstrap.repeats(), threads, [&](std::int64_t repeat) {
-    repeats[static_cast<std::size_t>(repeat)] = values(bootstrap.weights(repeat));
+    repeats[static_cast<std::size_t>(repeat)] = ratios(bootstrap.weights(repeat));
   });
-  const Column all = values({});
+  const Column all = ratios({});
   std::vector<ResultRow> rows;
   for (std::size_t i = 0; i < figures_.size(); ++i) {
+    if (figures_[i].kind != Kind::kRatio) {
+      rows.push_back(derived(figures_[i], rows));
+      continue;
+    }
     rows.push_back(figures_[i].row);
     rows.back().value = all[i];
     if (!all[i]) continue;

@@ -51,7 +51,7 @@ class FigureTable {
   // Sum of values / sum of weights; row.n becomes the sum of weights. Undefined without weight:
   // then the row has `note`.
   Figure add(ResultRow row, std::vector<FigurePart> parts, const std::string& note);
-  // Mean of those that are defined; row.n becomes the sum of theirs.
+  // Mean of those that are defined, as mean_row() makes it.
   Figure add_mean(ResultRow row, std::vector<Figure> of);
   // minuend - subtrahend, undefined where either is; row.n becomes the minuend's.
   Figure add_difference(ResultRow row, Figure minuend, Figure subtrahend);
@@ -72,9 +72,10 @@ class FigureTable {
   };
   using Column = std::vector<std::optional<double>>;  // one entry a figure
   static std::optional<double> ratio(const Entry& entry, Values weight);
-  static std::optional<double> mean(const Entry& entry, const Column& before);
-  // All figures where study i counts weight[i] times; empty: once.
-  Column values(Values weight) const;
+  // Of all ratios where study i counts weight[i] times (empty: once); nothing of other figures.
+  Column ratios(Values weight) const;
+  // Of a mean or difference, from the rows of the figures before it.
+  static ResultRow derived(const Entry& entry, const std::vector<ResultRow>& before);
 
   std::vector<Entry> figures_;
 };

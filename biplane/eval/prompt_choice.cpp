@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "biplane/core/share.h"
@@ -34,22 +35,20 @@ std::vector<fs::path> shipped_prompts() {
   return files;
 }
 
-// Of these the one that is made for the corpus and knows some of its labels, else the one that
-// knows most of them.
-std::optional<PromptSet> best_prompts(const std::vector<fs::path>& files, const std::string& corpus,
-                                      const std::set<std::string>& labels) {
-  std::optional<PromptSet> best;
-  std::pair<bool, std::int64_t> most{false, 0};
-  for (const fs::path& file : files) {
-    PromptSet prompts = read_prompts(file);
-    const bool made_for_it =
-        std::find(prompts.corpora.begin(), prompts.corpora.end(), corpus) != prompts.corpora.end();
-    const std::pair<bool, std::int64_t> score{made_for_it, known_findings(prompts, labels)};
-    if (score.second == 0 || score <= most) continue;
-    most = score;
-    best = std::move(prompts);
-  }
-  return best;
+// A prompt file and why it is taken: falling in this order.
+struct Candidate {
+  bool made_for_it, of_model;
+  std::int64_t known;  // findings
+  fs::path file;
+  auto rank() const { return std::tuple(made_for_it, of_model, known); }
+};
+
+Candidate candidate(const fs::path& file, bool of_model, const std::string& corpus,
+                    const std::set<std::string>& labels) {
+  const PromptSet prompts = read_prompts(file);
+  const auto& made_for = prompts.corpora;
+  return {std::find(made_for.begin(), made_for.end(), corpus) != made_for.end(), of_model,
+          known_findings(prompts, labels), file};
 }
 
 }  // namespace
@@ -57,8 +56,15 @@ std::optional<PromptSet> best_prompts(const std::vector<fs::path>& files, const 
 std::optional<PromptSet> choose_prompts(const PromptChoice& choice, const Manifest& manifest) {
   if (!choice.asked_for.empty()) return read_prompts(choice.asked_for);
   const std::set<std::string> labels = labels_of(manifest);
-  auto best = best_prompts(choice.of_model, choice.corpus, labels);
-  return best ? best : best_prompts(shipped_prompts(), choice.corpus, labels);
+  std::optional<Candidate> best;
+  for (const bool of_model : {true, false}) {
+    for (const fs::path& file : of_model ? choice.of_model : shipped_prompts()) {
+      Candidate one = candidate(file, of_model, choice.corpus, labels);
+      if (one.known == 0 || (best && one.rank() <= best->rank())) continue;
+      best = std::move(one);
+    }
+  }
+  return best ? std::optional(read_prompts(best->file)) : std::nullopt;
 }
 
 }  // namespace biplane

@@ -16,9 +16,10 @@ struct PromptChoice {
   std::string corpus;
 };
 
-// The prompts asked for, else of the model's files the one that is made for the corpus, else the
-// one that knows most labels of the manifest; where none knows any, the same of those that come
-// with the program. Nothing where no file knows a label. Throws Error as read_prompts.
+// The prompts asked for, else those made for the corpus (key `corpora`), of the model's files or
+// else of those that come with the program; else of the model's files the one that knows most
+// labels of the manifest; else the same of those that come with the program. Nothing where no file
+// knows a label. Throws Error as read_prompts.
 std::optional<PromptSet> choose_prompts(const PromptChoice& choice, const Manifest& manifest);
 
 }  // namespace biplane

@@ -49,8 +49,9 @@ std::vector<const ResultRow*> chosen(std::span<const ResultRow> rows, const Filt
   return found;
 }
 
-std::string views_name(const ResultRow& row) {
-  return column_title(row.views) + (row.population.empty() ? "" : " (" + row.population + ")");
+// Of a row or a curve.
+std::string views_name(const auto& of) {
+  return column_title(of.views) + (of.population.empty() ? "" : " (" + of.population + ")");
 }
 
 }  // namespace
@@ -70,7 +71,7 @@ std::string calibration_section(std::span<const ResultRow> rows,
   std::string plots;
   for (const FindingReliability& finding : reliability)
     plots += fmt::format("<figure><figcaption>{}<small>{}</small></figcaption>{}</figure>",
-                         label_text(finding.finding), html_escape(finding.views),
+                         label_text(finding.finding), html_escape(views_name(finding)),
                          reliability_plot(finding));
   if (!plots.empty()) html += "<div class=\"grid4\">" + plots + "</div>";
   return html_section(
@@ -93,7 +94,7 @@ std::string subgroup_section(std::span<const ResultRow> rows) {
           [](const ResultRow& row) {
             return row.task + ", " + row.subgroup + fmt::format(" ({} studies)", row.n);
           },
-          views_name));
+          views_name<ResultRow>));
 }
 
 std::string minimal_pair_section(std::span<const ResultRow> rows) {
@@ -108,7 +109,7 @@ std::string minimal_pair_section(std::span<const ResultRow> rows) {
           [](const ResultRow& row) {
             return row.label + (row.condition.empty() ? "" : ", " + row.condition);
           },
-          views_name));
+          views_name<ResultRow>));
 }
 
 }  // namespace biplane

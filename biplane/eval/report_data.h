@@ -28,10 +28,10 @@ struct FindingCurves {
   std::vector<CurveSeries> roc;
 };
 
-// Reliability curves of one finding, one series a kind of probability: x = mean probability, y =
-// share of positive studies of each bin that holds any.
+// Reliability curves of one finding in one column, one series a kind of probability: x = mean
+// probability, y = share of positive studies of each bin that holds any.
 struct FindingReliability {
-  std::string finding, views;
+  std::string finding, views, population;  // as in ResultRow
   std::vector<CurveSeries> series;
 };
 

@@ -1,5 +1,6 @@
 #include "biplane/eval/results.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -22,6 +23,28 @@ void put_text(Json& json, const char* key, const std::string& value) {
 void set_repeats(ResultRow& row, Replicates repeats) {
   row.interval = percentile_interval(repeats);
   row.repeats = std::move(repeats);
+}
+
+ResultRow mean_row(ResultRow row, std::span<const ResultRow> classes) {
+  std::vector<Replicates> repeats;
+  double sum = 0;
+  row.n = 0;
+  for (const ResultRow& one : classes) {
+    row.n = std::max(row.n, one.n);
+    if (!one.value) continue;
+    sum += *one.value;
+    repeats.push_back(one.repeats);
+  }
+  if (repeats.empty()) {
+    row.note = "no class is defined";
+    return row;
+  }
+  row.value = sum / static_cast<double>(repeats.size());
+  set_repeats(row, mean_of(repeats));
+  if (repeats.size() < classes.size())
+    row.note = std::to_string(classes.size() - repeats.size()) +
+               " classes are undefined and left out of the mean";
+  return row;
 }
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {

@@ -39,7 +39,7 @@ struct ResultRow {
   std::string against;     // of a difference: the column that was subtracted
   std::string direction;   // retrieval: image_to_text, text_to_image, mean, image_to_image
   std::string candidates;  // retrieval: all, class_prompts; minimal_pairs: truth, rules
-  std::int64_t pool = 0;   // retrieval: candidates of one query
+  std::int64_t pool = 0;   // retrieval: candidates of one query; of that with the fewest
   std::int64_t k = 0;      // of precision_at_k
   std::string map;  // grounding, modules/alignment: attention, cosine; modules/selection: the score
   std::string condition;        // modules: what the figure was measured under (docs/evaluation.md)
@@ -53,6 +53,11 @@ struct ResultRow {
 
 // Gives a row its repeats and the interval that follows from them.
 void set_repeats(ResultRow& row, Replicates repeats);
+
+// `row` with the mean of those of these figures of single classes that are defined, repeat by
+// repeat too, and a note of how many are not. n becomes the most studies that one of them rests on:
+// no study counts twice.
+ResultRow mean_row(ResultRow row, std::span<const ResultRow> classes);
 
 std::string result_to_json(const ResultRow& row, const ResultOrigin& origin);
 

@@ -107,9 +107,13 @@ void SubgroupEvaluator::run(const EvaluationInput& input, EvaluationOutput& outp
   StudyGroups groups;
   for (const Study& study : input.studies) groups[study.study_id] = groups_of(study);
   SubgroupOptions options{input.subgroups, input.smallest_subgroup, input.bootstrap};
-  if (!input.group_table.empty())
-    for (std::string& field : add_group_table(input.group_table, groups))
-      options.fields.push_back(std::move(field));
+  if (!input.group_table.empty()) {
+    GroupTable table = add_group_table(input.group_table, groups);
+    for (std::string& field : table.fields) options.fields.push_back(std::move(field));
+    if (table.of_no_study > 0)
+      output.notes.push_back("subgroups: " + std::to_string(table.of_no_study) + " rows of " +
+                             input.group_table.string() + " are of studies that are not measured");
+  }
   for (const HeadPredictions& one : measured)
     for (ResultRow& row : subgroup_rows(one, groups, options))
       output.rows.push_back(std::move(row));

@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "biplane/eval/columns.h"
 
 namespace biplane {
 namespace {
+
+constexpr double kFew = 0.05;        // of the studies may show none or several of the classes
+constexpr double kNeverMeant = 0.5;  // where so many do, the findings are no classes
 
 // The only finding of the prompts that a study shows; nothing where it is not one, or uncertain.
 std::optional<std::int64_t> only_class(const Study& study, const PromptSet& prompts) {
@@ -24,16 +29,21 @@ std::optional<std::int64_t> only_class(const Study& study, const PromptSet& prom
 
 }  // namespace
 
-std::optional<std::vector<std::int64_t>> exclusive_classes(const EvaluationInput& input) {
-  if (input.prompts == nullptr) return std::nullopt;
+ExclusiveClasses exclusive_classes(const EvaluationInput& input) {
+  if (input.prompts == nullptr) return {};
   std::vector<std::int64_t> classes;
-  for (std::int64_t row = 0; row < input.features.size(); ++row) {
-    const auto of = only_class(study_of(input, row), *input.prompts);
-    if (!of) return std::nullopt;
-    classes.push_back(*of);
-  }
-  if (std::set<std::int64_t>(classes.begin(), classes.end()).size() < 2) return std::nullopt;
-  return classes;
+  for (std::int64_t row = 0; row < input.features.size(); ++row)
+    classes.push_back(only_class(study_of(input, row), *input.prompts).value_or(-1));
+  const std::int64_t others = std::count(classes.begin(), classes.end(), -1);
+  const double share = static_cast<double>(others) / static_cast<double>(classes.size());
+  std::set<std::int64_t> occurring(classes.begin(), classes.end());
+  occurring.erase(-1);
+  if (occurring.size() < 2 || share >= kNeverMeant) return {};
+  const std::string what = std::to_string(others) + " of " + std::to_string(classes.size()) +
+                           " studies do not show exactly one of the prompts' findings";
+  if (share > kFew) return {{}, "figures of classes that exclude each other are skipped, " + what};
+  return {std::move(classes),
+          others == 0 ? "" : what + ": they are left out where classes exclude each other"};
 }
 
 std::vector<std::int64_t> finding_sets(const EvaluationInput& input) {
@@ -53,6 +63,24 @@ std::vector<std::int64_t> finding_sets(const EvaluationInput& input) {
         numbers.emplace(present, static_cast<std::int64_t>(numbers.size())).first->second);
   }
   return sets;
+}
+
+std::vector<std::int64_t> picked(const std::vector<std::int64_t>& of_row,
+                                 const std::vector<std::int64_t>& rows) {
+  std::vector<std::int64_t> groups;
+  for (const std::int64_t row : rows) groups.push_back(of_row[static_cast<std::size_t>(row)]);
+  return groups;
+}
+
+std::vector<std::uint8_t> known_groups(const std::vector<std::int64_t>& of_row) {
+  std::vector<std::uint8_t> known;
+  for (const std::int64_t group : of_row) known.push_back(group >= 0 ? 1 : 0);
+  return known;
+}
+
+std::string undefined_note(const ViewColumn& column, std::size_t least) {
+  if (!column.features.defined()) return column.note;
+  return column.rows.size() < least ? "too few studies whose findings are known" : "";
 }
 
 }  // namespace biplane

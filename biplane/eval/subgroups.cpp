@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <span>
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/selection.h"
@@ -87,28 +88,13 @@ std::vector<ResultRow> measure(const HeadPredictions& predictions, const Predict
   std::vector<std::string> patients;
   for (const std::size_t row : rows) patients.push_back(column.patients[row]);
   const PatientBootstrap bootstrap(patients, options);
-  std::vector<ResultRow> all{make_row(predictions, column, subgroup, "macro", rows.size())};
-  std::vector<Replicates> repeats;
-  double sum = 0;
+  std::vector<ResultRow> all(1);  // the mean comes first
   for (std::size_t c = 0; c < predictions.classes.size(); ++c) {
-    ResultRow row = make_row(predictions, column, subgroup, predictions.classes[c], rows.size());
-    measure_class(column, rows, c, predictions.classes.size(), bootstrap, row);
-    if (row.value) {
-      sum += *row.value;
-      repeats.push_back(row.repeats);
-    }
-    all.push_back(std::move(row));
+    all.push_back(make_row(predictions, column, subgroup, predictions.classes[c], rows.size()));
+    measure_class(column, rows, c, predictions.classes.size(), bootstrap, all.back());
   }
-  const std::size_t undefined = predictions.classes.size() - repeats.size();
-  if (repeats.empty()) {
-    all.front().note = "no class is defined";
-    return all;
-  }
-  all.front().value = sum / static_cast<double>(repeats.size());
-  set_repeats(all.front(), mean_of(repeats));
-  if (undefined > 0)
-    all.front().note =
-        std::to_string(undefined) + " classes are undefined and left out of the mean";
+  all.front() = mean_row(make_row(predictions, column, subgroup, "macro", rows.size()),
+                         std::span(all).subspan(1));
   return all;
 }
 
@@ -133,10 +119,10 @@ GroupsOfStudy groups_of(const Study& study) {
   return groups;
 }
 
-std::vector<std::string> add_group_table(const std::filesystem::path& file, StudyGroups& groups) {
+GroupTable add_group_table(const std::filesystem::path& file, StudyGroups& groups) {
   CsvReader csv(file);
   const std::size_t study = csv.column("study_id");
-  std::vector<std::string> fields;
+  GroupTable table;
   for (std::size_t i = 0; i < csv.header().size(); ++i) {
     const std::string& name = csv.header()[i];
     if (i == study) continue;
@@ -144,17 +130,24 @@ std::vector<std::string> add_group_table(const std::filesystem::path& file, Stud
         manifest_groups().end())
       throw Error(ErrorKind::kBadContent,
                   csv.name() + ": the column '" + name + "' is told by the manifest");
-    fields.push_back(name);
+    table.fields.push_back(name);
   }
+  std::set<std::string> told;
   for (CsvRow row; csv.next(row);) {
+    if (row.problem.empty() && !told.insert(row.fields[study]).second)
+      row.problem = "the study '" + row.fields[study] + "' stands in a row before";
     if (!row.problem.empty())
       throw Error(ErrorKind::kBadContent,
                   csv.name() + ": row " + std::to_string(row.number) + ": " + row.problem);
+    const auto own = groups.find(row.fields[study]);
+    if (own == groups.end()) {
+      ++table.of_no_study;
+      continue;
+    }
     for (std::size_t i = 0; i < row.fields.size(); ++i)
-      if (i != study && !row.fields[i].empty())
-        groups[row.fields[study]][csv.header()[i]] = row.fields[i];
+      if (i != study && !row.fields[i].empty()) own->second[csv.header()[i]] = row.fields[i];
   }
-  return fields;
+  return table;
 }
 
 std::vector<ResultRow> subgroup_rows(const HeadPredictions& predictions, const StudyGroups& groups,

@@ -20,10 +20,15 @@ const std::vector<std::string>& manifest_groups();
 // What a study belongs to, without fields that the manifest does not tell.
 GroupsOfStudy groups_of(const Study& study);
 
-// Adds what a CSV tells of studies: a column study_id and one a field (device, style, hospital).
-// Returns the fields. Blank values are left out. Throws Error as CsvReader; kBadContent for a row
-// that cannot be trusted or a field that manifests tell.
-std::vector<std::string> add_group_table(const std::filesystem::path& file, StudyGroups& groups);
+struct GroupTable {
+  std::vector<std::string> fields;
+  std::int64_t of_no_study = 0;  // rows of studies that `groups` has not
+};
+
+// Adds what a CSV tells of the studies that `groups` has: a column study_id and one a field
+// (device, style, hospital). Blank values are left out. Throws Error as CsvReader; kBadContent for
+// a row that cannot be trusted, a second one of a study, or a field that manifests tell.
+GroupTable add_group_table(const std::filesystem::path& file, StudyGroups& groups);
 
 struct SubgroupOptions {
   std::vector<std::string> fields;

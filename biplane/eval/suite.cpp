@@ -64,9 +64,10 @@ std::string part_key(const EvaluateOptions& options, const std::string& task) {
   return sha256_hex(json.dump()).substr(0, 16);
 }
 
-// A finished part: its notes and the lines of its rows.
+// A finished part: its notes, the lines of its rows, and how many studies it stands on.
 struct Part {
   std::vector<std::string> notes, lines;
+  std::int64_t studies = 0, broken = 0;
 };
 
 std::optional<Part> read_part(const fs::path& file) {
@@ -80,12 +81,15 @@ std::optional<Part> read_part(const fs::path& file) {
     throw Error(ErrorKind::kBadContent, file.string() + ": not a part of a suite; remove it");
   for (const Json& note : head["notes"])
     if (note.is_string()) part.notes.push_back(note.get<std::string>());
+  part.studies = head.value("studies", std::int64_t{0});
+  part.broken = head.value("broken", std::int64_t{0});
   while (std::getline(text, line)) part.lines.push_back(line);
   return part;
 }
 
 void write_part(const fs::path& file, const Part& part) {
-  std::string text = Json{{"notes", part.notes}}.dump() + "\n";
+  std::string text =
+      Json{{"notes", part.notes}, {"studies", part.studies}, {"broken", part.broken}}.dump() + "\n";
   for (const std::string& line : part.lines) text += line + "\n";
   write_file_atomically(file, text);
 }
@@ -113,6 +117,7 @@ class Suite {
   }
 
   void measure(const EvaluateOptions& manifest) {
+    result_.corpora.push_back({manifest.corpus});
     std::optional<Evaluation> evaluation;  // only where a part is missing
     for (const std::string& task : manifest.tasks) {
       const fs::path file =
@@ -147,16 +152,17 @@ class Suite {
     EvaluationOutput output;
     output.notes = evaluation.notes();
     evaluation.run(task, output);
-    Part part{std::move(output.notes), {}};
+    Part part{std::move(output.notes), {}, evaluation.studies(), evaluation.broken()};
     const ResultOrigin origin = evaluation.origin();
     for (const ResultRow& row : output.rows) part.lines.push_back(result_to_json(row, origin));
     return part;
   }
 
   void take(const Part& part, const std::string& corpus) {
+    result_.corpora.back() = {corpus, part.studies, part.broken};  // all parts have the same
     for (const std::string& line : part.lines) {
       result_.rows.push_back(result_from_json(line));
-      last_line_ = line;
+      result_.lines.push_back(line);
     }
     for (const std::string& note : part.notes) {
       const std::string named = corpus + ": " + note;
@@ -169,8 +175,8 @@ class Suite {
   ResultOrigin common_origin() const {
     ResultOrigin origin;
     origin.code = options_.evaluate.code;
-    if (last_line_.empty()) return origin;
-    const Json json = Json::parse(last_line_);
+    if (result_.lines.empty()) return origin;
+    const Json json = Json::parse(result_.lines.back());
     origin.weights_sha256 = json.value("weights_sha256", "");
     origin.preprocess_sha256 = json.value("preprocess_sha256", "");
     return origin;
@@ -179,7 +185,6 @@ class Suite {
   const SuiteOptions& options_;
   Progress* progress_;
   SuiteResult result_;
-  std::string last_line_;
 };
 
 // Options of every manifest. Two of one corpus would stand in the tables as one.

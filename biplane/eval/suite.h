@@ -20,7 +20,14 @@ struct SuiteOptions {
 const std::vector<std::string>& suite_tasks();
 
 struct SuiteResult {
-  std::vector<ResultRow> rows;  // of all parts, without repeats
+  // Of one manifest.
+  struct Corpus {
+    std::string name;
+    std::int64_t studies = 0, broken = 0;  // as in EvaluateResult
+  };
+  std::vector<Corpus> corpora;
+  std::vector<ResultRow> rows;     // of all parts, without repeats
+  std::vector<std::string> lines;  // of the same rows in OUT/results.jsonl
   std::vector<std::string> notes;
   std::int64_t measured = 0, kept = 0;  // parts: done now, done before
   std::filesystem::path results_file, report_file, csv_file, latex_file;

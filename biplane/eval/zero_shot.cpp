@@ -1,6 +1,6 @@
 #include "biplane/eval/zero_shot.h"
 
-#include "biplane/eval/class_retrieval.h"
+#include "biplane/eval/exclusive_accuracy.h"
 
 namespace biplane {
 

@@ -154,6 +154,15 @@ class MoreTasks(EvaluateTest):
         self.expect_error(2, "--reference", *self.command("--reference", reference))
         self.expect_error(66, "nowhere", *self.command("--suite", "--manifest", self.folder / "nowhere"))
 
+    def test_a_suite_prints_its_own_lines_and_counts_unreadable_images(self):
+        self.break_image()
+        command = self.command("--suite", "--tasks", "zero_shot", "--quiet")
+        self.expect_error(65, f"phantom: 1 of {TEST_STUDIES} studies", *command)
+        before = (self.out / "results.jsonl").read_text()
+        printed = self.expect_ok(*command, "--max-bad", "0.1", "--json", "--bootstrap", 11)
+        self.assertEqual(before + printed, (self.out / "results.jsonl").read_text())
+        self.expect_error(65, f"phantom: 1 of {TEST_STUDIES} studies", *command)  # nothing is measured again
+
 
 class Refused(EvaluateTest):
     def test_wrong_options_are_named(self):

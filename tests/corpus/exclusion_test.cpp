@@ -87,5 +87,30 @@ TEST_F(Exclusion, ComparesTheNamesThatPatientsHaveInTheOtherCorpus) {
   EXPECT_THAT(exclude_patients(rsna, {at("covidx")}).studies, ElementsAre(1));
 }
 
+TEST_F(Exclusion, PatientsOfTwoCorporaAreThoseThatTheirNamesCanTell) {
+  const std::vector<std::int64_t> all{0, 1, 2};
+  const auto found = [&](const std::string& corpus, const Manifest& ours, const std::string& other,
+                         const Manifest& others) {
+    return studies_of_patients({ours, corpus}, {others, other}, all);
+  };
+  const Manifest numbers = write("numbers", {"1", "2", "3"}),
+                 some = write("some", {"2", "3", "4", "1"}),
+                 rsna = write("rsna", {"a", "2", "c"}, {"3", "", ""});
+  EXPECT_THAT(found("mimic", some, "mimic", numbers), ElementsAre(0, 1, 3));
+  EXPECT_THAT(
+      studies_of_patients({some, "mimic"}, {numbers, "ms-cxr"}, std::vector<std::int64_t>{2}),
+      ElementsAre(1));
+  EXPECT_THAT(found("", some, "", numbers), ElementsAre(0, 1, 3)) << "not known";
+  EXPECT_THAT(found("vindr", some, "mimic", numbers), IsEmpty()) << "equal names by chance";
+  EXPECT_THAT(found("nih", some, "rsna", rsna), ElementsAre(1)) << "3, which RSNA calls a";
+  try {
+    found("nih", some, "siim", numbers);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    EXPECT_THAT(error.what(), HasSubstr("share patients whose names"));
+  }
+}
+
 }  // namespace
 }  // namespace biplane

@@ -1,11 +1,13 @@
 // Retrieval of what shows the same, and accuracy over classes that exclude each other.
 #include "biplane/eval/class_retrieval.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "biplane/eval/evaluate.h"
+#include "biplane/eval/exclusive_accuracy.h"
 #include "biplane/eval/study_classes.h"
 #include "biplane/model/losses.h"
 #include "tests/eval/evaluation_fixture.h"
@@ -13,8 +15,10 @@
 namespace biplane {
 namespace {
 
+using ::testing::Contains;
 using testing::find;
 using testing::Fixture;
+using ::testing::HasSubstr;
 using testing::SmallEvaluation;
 
 int number_of(const Study& study) { return std::stoi(study.study_id.substr(1)) - 100; }
@@ -37,20 +41,58 @@ const ResultRow* find_at(const std::vector<ResultRow>& rows, const std::string& 
 
 TEST(StudyClasses, AreExclusiveOnlyWhereEveryStudyHasExactlyOne) {
   const SmallEvaluation small(12, 0, make_exclusive);
-  const auto classes = exclusive_classes(Fixture(small).input());
-  ASSERT_TRUE(classes);
-  EXPECT_EQ((*classes)[4], 1);
-  EXPECT_FALSE(exclusive_classes(Fixture(SmallEvaluation(12)).input()));
+  const ExclusiveClasses classes = exclusive_classes(Fixture(small).input());
+  ASSERT_TRUE(classes.hold());
+  EXPECT_EQ(classes.of_row[4], 1);
+  EXPECT_EQ(classes.note, "");
+  const ExclusiveClasses several = exclusive_classes(Fixture(SmallEvaluation(12)).input());
+  EXPECT_FALSE(several.hold());
+  EXPECT_EQ(several.note, "") << "they were never meant to exclude each other";
   const SmallEvaluation one_has_two(12, 0, [](Study& study) {
     make_exclusive(study);
     if (number_of(study) == 5) study.labels["nodule"] = 1;
   });
-  EXPECT_FALSE(exclusive_classes(Fixture(one_has_two).input()));
+  const ExclusiveClasses too_many = exclusive_classes(Fixture(one_has_two).input());
+  EXPECT_FALSE(too_many.hold());
+  EXPECT_THAT(too_many.note, HasSubstr("skipped, 1 of 12 studies"));
   const SmallEvaluation uncertain(12, 0, [](Study& study) {
     make_exclusive(study);
     if (number_of(study) == 5) study.labels["nodule"] = -1;
   });
-  EXPECT_FALSE(exclusive_classes(Fixture(uncertain).input()));
+  EXPECT_FALSE(exclusive_classes(Fixture(uncertain).input()).hold());
+}
+
+TEST(StudyClasses, AFewThatShowNoneOrSeveralAreLeftOutAndCounted) {
+  const SmallEvaluation small(24, 0, [](Study& study) {
+    make_exclusive(study);
+    if (number_of(study) == 5) study.labels["nodule"] = -1;
+    if (number_of(study) == 7) study.report.text.clear();
+  });
+  const Fixture setup(small);
+  EXPECT_EQ(exclusive_classes(setup.input()).of_row[5], -1);
+  EvaluationOutput output;
+  add_class_retrieval(setup.input(), output);
+  add_exclusive_accuracy(setup.input(), output);
+  EXPECT_EQ(find(output.rows, "accuracy", "both", "all")->n, 23);
+  EXPECT_EQ(find_at(output.rows, "image_to_text", "all", 10)->pool, 22) << "one has no report";
+  EXPECT_EQ(find_at(output.rows, "text_to_image", "class_prompts", 10)->pool, 23);
+  EXPECT_THAT(output.notes, Contains(HasSubstr("retrieval: 1 of 24 studies do not show exactly")));
+  EXPECT_THAT(output.notes, Contains(HasSubstr("zero_shot: 1 of 24 studies do not show exactly")));
+  EXPECT_THAT(output.notes, Contains(HasSubstr("1 of 23 studies have no report")));
+}
+
+TEST(ClassRetrieval, AColumnThatMeansNothingIsNullWithANote) {
+  const SmallEvaluation small(12, 0, [](Study& study) {
+    make_exclusive(study);
+    study.patient_id = "one";
+  });
+  const Fixture setup(small);
+  EvaluationOutput output;
+  add_exclusive_accuracy(setup.input(), output);
+  const ResultRow* row = find(output.rows, "accuracy", "both_lateral_swapped", "all");
+  ASSERT_NE(row, nullptr);
+  EXPECT_FALSE(row->value);
+  EXPECT_THAT(row->note, HasSubstr("of one patient"));
 }
 
 TEST(ClassRetrieval, ImagesFindImagesOfTheirClassAmongOtherPatients) {
@@ -69,7 +111,7 @@ TEST(ClassRetrieval, ImagesFindImagesOfTheirClassAmongOtherPatients) {
   const ResultRow* row = find_at(output.rows, "image_to_image", "all", 1);
   ASSERT_NE(row, nullptr);
   EXPECT_NEAR(*row->value, hits / 24, 1e-12);
-  EXPECT_EQ(row->pool, 23);
+  EXPECT_EQ(row->pool, 22) << "without both studies of the patient";
   EXPECT_EQ(row->n, 24);
   EXPECT_LE(*row->interval.low, *row->interval.high);
   EXPECT_NE(find(output.rows, "map", "both", ""), nullptr);
@@ -112,7 +154,7 @@ TEST(ClassRetrieval, WithoutExclusiveClassesOnlyImagesOfEqualFindingsAreSought) 
   ASSERT_FALSE(output.rows.empty());
   for (const ResultRow& row : output.rows) EXPECT_EQ(row.direction, "image_to_image");
   const ResultRow* row = find_at(output.rows, "image_to_image", "all", 1);
-  EXPECT_EQ(row->pool, 22) << "study 1's nodule is uncertain";
+  EXPECT_EQ(row->pool, 21) << "study 1's nodule is uncertain";
 }
 
 TEST(ExclusiveAccuracy, IsThatOfTheNearestPositivePrompts) {

@@ -10,6 +10,7 @@
 #include "biplane/core/error.h"
 #include "biplane/eval/evaluate.h"
 #include "biplane/eval/minimal_pairs.h"
+#include "biplane/eval/prompt_choice.h"
 #include "biplane/eval/score_evaluators.h"
 #include "biplane/eval/suite.h"
 #include "biplane/model/losses.h"
@@ -101,6 +102,35 @@ TEST(Calibration, TheTestCannotBeNamedAndMeasuredPatientsChooseNothing) {
   const EvaluateResult result = evaluate(options);
   EXPECT_TRUE(result.rows.empty());
   EXPECT_THAT(result.notes, ::testing::Contains(HasSubstr("their patients are measured")));
+}
+
+TEST(Calibration, PatientsOfUnrelatedCorporaChooseWhateverTheirNames) {
+  const SmallEvaluation small(24, 0, hold_out);
+  EvaluateOptions options = options_for(small, {"calibration"});
+  options.choose_manifest = small.root() / "vindr";
+  std::filesystem::create_directories(options.choose_manifest);
+  for (const auto& entry : std::filesystem::directory_iterator(small.root()))
+    if (entry.is_regular_file())
+      std::filesystem::copy(entry.path(), options.choose_manifest / entry.path().filename());
+  options.studies.split = "all";
+  options.corpus = "mimic";
+  const EvaluateResult chosen = evaluate(options);
+  EXPECT_THAT(chosen.rows, ::testing::Not(::testing::IsEmpty()));
+  EXPECT_THAT(chosen.notes,
+              ::testing::Not(::testing::Contains(HasSubstr("their patients are measured"))));
+  options.corpus = "small";  // not known: equal names are taken for the same people
+  EXPECT_THAT(evaluate(options).notes,
+              ::testing::Contains(HasSubstr("their patients are measured")));
+}
+
+TEST(PromptChoice, ThoseMadeForTheCorpusWinOverTheModelsThatKnowMoreLabels) {
+  const SmallEvaluation small(2, 0, [](Study& study) { study.labels["Hernia"] = 1; });
+  const Manifest manifest = Manifest::read(small.manifest_path());
+  const auto chosen = [&](const std::string& corpus) {
+    return choose_prompts({{}, {small.root() / "small.yaml"}, corpus}, manifest)->name;
+  };
+  EXPECT_EQ(chosen("nih"), "nih");
+  EXPECT_EQ(chosen("openi"), "small");
 }
 
 TEST(Subgroups, AreRowsOfTheirTask) {

@@ -132,6 +132,28 @@ TEST(CalibrationRows, ThresholdsComeFromTheStudiesThatChooseAlone) {
   EXPECT_EQ(result.reliability[0].series[0].points.size(), 4U);
 }
 
+TEST(CalibrationRows, AClassThatIsUndefinedIsNotedInTheMeanAndEveryColumnHasItsCurve) {
+  HeadPredictions both = predictions_of(kScore, {kPositive.begin(), kPositive.end()});
+  both.classes = {"nodule", "mass"};  // nobody has a mass
+  std::vector<double> score, truth;
+  for (std::size_t i = 0; i < kScore.size(); ++i) {
+    score.insert(score.end(), {kScore[i], kScore[i]});
+    truth.insert(truth.end(), {static_cast<double>(kPositive[i]), 0.0});
+  }
+  both.columns[0].probability = score;
+  both.columns[0].truth = truth;
+  both.columns.push_back(both.columns[0]);
+  both.columns[1].views = "frontal";
+  both.columns[1].population = "all";
+  const CalibrationResult result = calibration_rows({both, both, {0.9}, {}}, {.repeats = 20}, 1);
+  const ResultRow& mean = row_of(result, "ece", "", "macro");
+  EXPECT_THAT(mean.note, HasSubstr("1 classes are undefined"));
+  EXPECT_EQ(mean.n, 8);
+  ASSERT_EQ(result.reliability.size(), 2U);
+  EXPECT_EQ(result.reliability[1].views, "frontal");
+  EXPECT_EQ(result.reliability[1].population, "all");
+}
+
 TEST(CalibrationRows, WithoutBothKindsThereIsNoFigureButANote) {
   const HeadPredictions measured = predictions_of({0.1, 0.9}, {0, 1}),
                         choosing = predictions_of({0.2, 0.8}, {0, 0});

@@ -37,12 +37,30 @@ TEST(StudyGroups, AreWhatTheManifestTells) {
 TEST(StudyGroups, ATableAddsFields) {
   const testing::TemporaryFolder folder;
   write_file_atomically(folder / "g.csv", "study_id,device,style\ns0,A,film\ns1,,soft\n");
-  StudyGroups groups{{"s0", {{"sex", "M"}}}};
-  EXPECT_THAT(add_group_table(folder / "g.csv", groups), ElementsAre("device", "style"));
+  StudyGroups groups{{"s0", {{"sex", "M"}}}, {"s1", {}}};
+  const GroupTable table = add_group_table(folder / "g.csv", groups);
+  EXPECT_THAT(table.fields, ElementsAre("device", "style"));
+  EXPECT_EQ(table.of_no_study, 0);
   EXPECT_EQ(groups.at("s0"), (GroupsOfStudy{{"sex", "M"}, {"device", "A"}, {"style", "film"}}));
   EXPECT_EQ(groups.at("s1"), (GroupsOfStudy{{"style", "soft"}}));
   write_file_atomically(folder / "g.csv", "study_id,sex\ns0,F\n");
   EXPECT_THROW(add_group_table(folder / "g.csv", groups), Error);
+}
+
+TEST(StudyGroups, RowsOfOtherStudiesAreCountedAndSecondOnesRefused) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "g.csv", "study_id,device\ns0,A\ns8,B\ns9,B\n");
+  StudyGroups groups{{"s0", {}}};
+  EXPECT_EQ(add_group_table(folder / "g.csv", groups).of_no_study, 2);
+  EXPECT_EQ(groups.size(), 1U);
+  write_file_atomically(folder / "g.csv", "study_id,device\ns0,A\ns1,B\ns0,B\n");
+  try {
+    add_group_table(folder / "g.csv", groups);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
+    EXPECT_THAT(error.what(), ::testing::AllOf(HasSubstr("g.csv: row "), HasSubstr("'s0'")));
+  }
 }
 
 // Six studies of six patients; the first three are of women.
