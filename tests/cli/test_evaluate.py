@@ -159,8 +159,13 @@ class MoreTasks(EvaluateTest):
         command = self.command("--suite", "--tasks", "zero_shot", "--quiet")
         self.expect_error(65, f"phantom: 1 of {TEST_STUDIES} studies", *command)
         before = (self.out / "results.jsonl").read_text()
-        printed = self.expect_ok(*command, "--max-bad", "0.1", "--json", "--bootstrap", 11)
-        self.assertEqual(before + printed, (self.out / "results.jsonl").read_text())
+        other = [11 if word == 10 else word for word in command]  # of --bootstrap: measured anew
+        printed = self.expect_ok(*other, "--max-bad", "0.1", "--json")
+        written = (self.out / "results.jsonl").read_text()
+        self.assertTrue(written.startswith(before))
+        # A line that is the same with other repeats (an undefined figure) is there already.
+        self.assertEqual(set(written[len(before):].splitlines()) | (set(before.splitlines()) & set(printed.splitlines())), set(printed.splitlines()))
+        self.assertGreater(len(written), len(before))
         self.expect_error(65, f"phantom: 1 of {TEST_STUDIES} studies", *command)  # nothing is measured again
 
 
