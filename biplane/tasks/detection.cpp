@@ -11,10 +11,6 @@
 namespace biplane {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kPredictions = "predictions.jsonl";
-
 DetectorConfig detector_of(const SeedJob& job) {
   const DetectionConfig& wanted = job.config.detection;
   DetectorConfig detector;
@@ -98,37 +94,24 @@ class DetectionTraining {
   const BoxTruth* truth_ = nullptr;
 };
 
-bool train(const SeedJob& job, std::optional<BoxTruth>& truth) {
-  DetectionTraining training(job, truth);
-  const FitResult result = training.fit();
-  if (result.stopped) return false;
-  job.folder.log(fit_summary(result));
-  training.save();
-  return true;
-}
-
-std::vector<ResultRow> measure(const SeedJob& job, const BootstrapOptions& bootstrap) {
-  const fs::path model = job.folder.path() / "model";
-  const Engine engine = Engine::open(model, {.threads = job.threads});
-  std::vector<BrokenStudy> broken;
-  const DetectionPredictions predictions = predict_detection(
-      engine, read_task(model).value(), *job.data.manifest, job.data.studies.test, &broken);
-  log_broken(job, "test", broken);
-  write_detection(job.folder.path() / kPredictions, predictions);
-  return detection_rows(predictions, bootstrap, engine.threads());
-}
-
 }  // namespace
 
 DownstreamTask detection_task() {
   const auto truth = std::make_shared<std::optional<BoxTruth>>();
   DownstreamTask task;
   task.prepare = prepare_dense;
-  task.train = [truth](const SeedJob& job) { return train(job, *truth); };
-  task.measure = measure;
-  task.reread = [](const fs::path& run, const BootstrapOptions& bootstrap, int threads) {
-    return detection_rows(read_detection(run / kPredictions), bootstrap, threads);
+  task.train = [truth](const SeedJob& job) {
+    DetectionTraining training(job, *truth);
+    return fit_and_save<DetectionTraining>(job, training, [](auto& one) { return one.fit(); });
   };
+  HeadMeasure<DetectionPredictions>{[](const Engine& engine, const TaskDescription& described,
+                                       const SeedJob& job, std::vector<BrokenStudy>* broken) {
+                                      return predict_detection(engine, described,
+                                                               *job.data.manifest,
+                                                               job.data.studies.test, broken);
+                                    },
+                                    write_detection, read_detection, detection_rows}
+      .add_to(task);
   return task;
 }
 

@@ -103,11 +103,11 @@ void log_broken(const SeedJob& job, const char* what, const std::vector<BrokenSt
                              broken.size(), broken.front().reason));
 }
 
-std::string fit_summary(const FitResult& result) {
-  return fmt::format(
+void log_fit(const SeedJob& job, const FitResult& result) {
+  job.folder.log(fmt::format(
       "{} steps, the best after {}: loss {:.4f}{}", result.steps, result.best_steps,
       result.best.loss,
-      result.best.metric ? fmt::format(", metric {:.4f}", *result.best.metric) : std::string());
+      result.best.metric ? fmt::format(", metric {:.4f}", *result.best.metric) : std::string()));
 }
 
 }  // namespace biplane

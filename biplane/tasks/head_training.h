@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include "biplane/data/dataset.h"
 #include "biplane/data/sample_batch.h"
 #include "biplane/data/sampler.h"
+#include "biplane/inference/engine.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/tasks/downstream_task.h"
 #include "biplane/tasks/fit.h"
@@ -49,7 +51,48 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
 // A line of the log about studies that could not be read, if there are any.
 void log_broken(const SeedJob& job, const char* what, const std::vector<BrokenStudy>& broken);
 
-// One line of the log of a finished training.
-std::string fit_summary(const FitResult& result);
+// A line of the log of a finished training.
+void log_fit(const SeedJob& job, const FitResult& result);
+
+// Fits, logs how that ended and saves; false, and nothing is saved, where it was asked to stop.
+template <class Training>
+bool fit_and_save(const SeedJob& job, Training& training,
+                  const std::function<FitResult(Training& training)>& fit) {
+  const FitResult result = fit(training);
+  if (result.stopped) return false;
+  log_fit(job, result);
+  training.save();
+  return true;
+}
+
+// How a kind of head predicts the split test, what is kept of that, and its rows.
+template <class Predictions>
+struct HeadMeasure {
+  std::function<Predictions(const Engine& engine, const TaskDescription& task, const SeedJob& job,
+                            std::vector<BrokenStudy>* broken)>
+      predict;
+  void (*write)(const std::filesystem::path& file, const Predictions& predictions);
+  Predictions (*read)(const std::filesystem::path& file);
+  std::vector<ResultRow> (*rows)(const Predictions& predictions, const BootstrapOptions& bootstrap,
+                                 int threads);
+
+  static constexpr const char* kPredictions = "predictions.jsonl";  // in the run; reread goes by it
+
+  void add_to(DownstreamTask& task) const {
+    task.measure = [*this](const SeedJob& job, const BootstrapOptions& bootstrap) {
+      const std::filesystem::path model = job.folder.path() / "model";
+      const Engine engine = Engine::open(model, {.threads = job.threads});
+      std::vector<BrokenStudy> broken;
+      const Predictions predictions = predict(engine, read_task(model).value(), job, &broken);
+      log_broken(job, "test", broken);
+      write(job.folder.path() / kPredictions, predictions);
+      return rows(predictions, bootstrap, engine.threads());
+    };
+    task.reread = [*this](const std::filesystem::path& run, const BootstrapOptions& bootstrap,
+                          int threads) {
+      return rows(read(run / kPredictions), bootstrap, threads);
+    };
+  }
+};
 
 }  // namespace biplane

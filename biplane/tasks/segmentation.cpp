@@ -11,9 +11,6 @@
 namespace biplane {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kPredictions = "predictions.jsonl";
 constexpr int kThresholds = 19;  // 0.05, 0.10 ... 0.95
 
 SegmenterConfig segmenter_of(const SeedJob& job) {
@@ -127,37 +124,24 @@ class SegmentationTraining {
   const MaskTruth* truth_ = nullptr;
 };
 
-bool train(const SeedJob& job, std::optional<MaskTruth>& truth) {
-  SegmentationTraining training(job, truth);
-  const FitResult result = training.fit();
-  if (result.stopped) return false;
-  job.folder.log(fit_summary(result));
-  training.save();
-  return true;
-}
-
-std::vector<ResultRow> measure(const SeedJob& job, const BootstrapOptions& bootstrap) {
-  const fs::path model = job.folder.path() / "model";
-  const Engine engine = Engine::open(model, {.threads = job.threads});
-  std::vector<BrokenStudy> broken;
-  const SegmentationPredictions predictions = predict_segmentation(
-      engine, read_task(model).value(), *job.data.manifest, job.data.studies.test, &broken);
-  log_broken(job, "test", broken);
-  write_segmentation(job.folder.path() / kPredictions, predictions);
-  return segmentation_rows(predictions, bootstrap, engine.threads());
-}
-
 }  // namespace
 
 DownstreamTask segmentation_task() {
   const auto truth = std::make_shared<std::optional<MaskTruth>>();
   DownstreamTask task;
   task.prepare = prepare_dense;
-  task.train = [truth](const SeedJob& job) { return train(job, *truth); };
-  task.measure = measure;
-  task.reread = [](const fs::path& run, const BootstrapOptions& bootstrap, int threads) {
-    return segmentation_rows(read_segmentation(run / kPredictions), bootstrap, threads);
+  task.train = [truth](const SeedJob& job) {
+    SegmentationTraining training(job, *truth);
+    return fit_and_save<SegmentationTraining>(job, training, [](auto& one) { return one.fit(); });
   };
+  HeadMeasure<SegmentationPredictions>{[](const Engine& engine, const TaskDescription& described,
+                                          const SeedJob& job, std::vector<BrokenStudy>* broken) {
+                                         return predict_segmentation(engine, described,
+                                                                     *job.data.manifest,
+                                                                     job.data.studies.test, broken);
+                                       },
+                                       write_segmentation, read_segmentation, segmentation_rows}
+      .add_to(task);
   return task;
 }
 
