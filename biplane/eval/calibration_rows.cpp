@@ -1,7 +1,6 @@
 #include "biplane/eval/calibration_rows.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <optional>
 
@@ -11,30 +10,6 @@
 
 namespace biplane {
 namespace {
-
-// The studies of a column whose label of one class is known.
-struct Known {
-  std::vector<double> score;
-  std::vector<std::uint8_t> positive;
-  std::vector<std::int64_t> rows;  // of the column
-  std::int64_t positives = 0;
-  bool both_kinds() const {
-    return positives > 0 && positives < static_cast<std::int64_t>(rows.size());
-  }
-};
-
-Known known_of(const PredictedColumn& column, std::size_t of, std::size_t classes) {
-  Known known;
-  for (std::size_t row = 0; row < column.patients.size(); ++row) {
-    const double truth = column.truth[row * classes + of];
-    if (std::isnan(truth)) continue;
-    known.score.push_back(column.probability[row * classes + of]);
-    known.positive.push_back(truth == 1 ? 1 : 0);
-    known.rows.push_back(static_cast<std::int64_t>(row));
-    known.positives += truth == 1;
-  }
-  return known;
-}
 
 // The column of the same views, of the same population if there is one.
 const PredictedColumn* choosing_column(const HeadPredictions& choosing,
@@ -56,11 +31,11 @@ struct Choice {
 std::optional<Choice> choose(const PredictedColumn* column, std::size_t of, std::size_t classes,
                              const CalibrationInput& input) {
   if (column == nullptr) return std::nullopt;
-  const Known known = known_of(*column, of, classes);
+  const ClassRows known = class_rows(*column, of, classes);
   if (!known.both_kinds()) return std::nullopt;
-  return Choice{choose_operating_points(known.score, known.positive, input.at_sensitivity,
+  return Choice{choose_operating_points(known.probability, known.positive, input.at_sensitivity,
                                         input.at_specificity),
-                fit_platt(known.score, known.positive)};
+                fit_platt(known.probability, known.positive)};
 }
 
 // Figures of one column, class by class; those of equal metric and operating point have a mean.
@@ -70,14 +45,14 @@ class ColumnFigures {
       : input_(input), column_(column) {}
 
   void add_class(std::size_t of, const std::optional<Choice>& choice) {
-    const Known known = known_of(column_, of, input_.measured.classes.size());
+    const ClassRows known = class_rows(column_, of, input_.measured.classes.size());
     ResultRow row = make_row("brier", input_.measured.classes[of]);
     row.positives = known.positives;
     const std::string note = !choice ? "the studies that choose have not both kinds"
                                      : "no study of this column has a known label";
     std::vector<FigurePart> errors;
     for (std::size_t i = 0; choice && i < known.rows.size(); ++i) {
-      const double error = choice->platt.probability(known.score[i]) - known.positive[i];
+      const double error = choice->platt.probability(known.probability[i]) - known.positive[i];
       errors.push_back({known.rows[i], error * error, 1});
     }
     add(row, std::move(errors), note);
@@ -110,12 +85,12 @@ class ColumnFigures {
     means_[{row.metric, row.operating_point}].push_back(figures_.add(row, std::move(parts), note));
   }
 
-  void add_point(ResultRow row, const Known& known, const OperatingPoint& point) {
+  void add_point(ResultRow row, const ClassRows& known, const OperatingPoint& point) {
     row.operating_point = point.name;
     row.threshold = point.threshold;
     std::vector<FigurePart> sensitivity, specificity, precision, accuracy;
     for (std::size_t i = 0; i < known.rows.size(); ++i) {
-      const bool called = known.score[i] >= point.threshold, is = known.positive[i] != 0;
+      const bool called = known.probability[i] >= point.threshold, is = known.positive[i] != 0;
       const auto part = [&](bool right) { return FigurePart{known.rows[i], right ? 1.0 : 0.0, 1}; };
       (is ? sensitivity : specificity).push_back(part(called == is));
       accuracy.push_back(part(called == is));
@@ -139,7 +114,7 @@ class ColumnFigures {
 };
 
 // The calibration error is no mean over studies, so its repeats are computed one by one.
-ResultRow ece_row(ResultRow row, const Known& known, const std::vector<double>& probability,
+ResultRow ece_row(ResultRow row, const ClassRows& known, const std::vector<double>& probability,
                   const PatientBootstrap& bootstrap) {
   row.n = static_cast<std::int64_t>(known.rows.size());
   row.positives = known.positives;
@@ -172,14 +147,14 @@ CalibrationResult calibration_rows(const CalibrationInput& input, const Bootstra
     for (std::size_t c = 0; c < classes; ++c) {
       const std::optional<Choice> choice = choose(other, c, classes, input);
       figures.add_class(c, choice);
-      const Known known = known_of(column, c, classes);
+      const ClassRows known = class_rows(column, c, classes);
       errors.push_back(figures.make_row("ece", input.measured.classes[c]));
       if (!choice || known.rows.empty()) {
         errors.back().note = "the studies that choose have not both kinds, or none is known";
         continue;
       }
       std::vector<double> probability;
-      for (const double score : known.score)
+      for (const double score : known.probability)
         probability.push_back(choice->platt.probability(score));
       errors.back() = ece_row(errors.back(), known, probability, draws);
       result.reliability.push_back(

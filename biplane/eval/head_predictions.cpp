@@ -76,6 +76,19 @@ void add_study(const Json& json, HeadPredictions& predictions) {
 
 }  // namespace
 
+ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes) {
+  ClassRows known;
+  for (std::size_t row = 0; row < column.patients.size(); ++row) {
+    const double truth = column.truth[row * classes + of];
+    if (std::isnan(truth)) continue;
+    known.probability.push_back(column.probability[row * classes + of]);
+    known.positive.push_back(truth == 1 ? 1 : 0);
+    known.rows.push_back(static_cast<std::int64_t>(row));
+    known.positives += truth == 1;
+  }
+  return known;
+}
+
 void write_predictions(const std::filesystem::path& file, const HeadPredictions& predictions) {
   write_file_atomically(file, [&](std::ostream& out) {
     out << json_line(head_line(predictions));

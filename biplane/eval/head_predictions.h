@@ -24,6 +24,19 @@ struct PredictedColumn {
   std::vector<double> truth;        // (rows, classes): 1, 0, NaN where nothing is known
 };
 
+// The rows of one class whose label is known.
+struct ClassRows {
+  std::vector<double> probability;
+  std::vector<std::uint8_t> positive;
+  std::vector<std::int64_t> rows;  // of the column
+  std::int64_t positives = 0;
+  bool both_kinds() const { return positives > 0 && positives < n(); }
+  std::int64_t n() const { return static_cast<std::int64_t>(rows.size()); }
+};
+
+// `of`: the class.
+ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes);
+
 struct HeadPredictions {
   std::string task;  // linear, finetune
   std::string kind;  // multilabel, multiclass

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -13,32 +12,10 @@ namespace {
 
 constexpr double kDefaultThreshold = 0.5;
 
-// The rows of one class whose label is known.
-struct ClassRows {
-  std::vector<double> probability;
-  std::vector<std::uint8_t> positive;
-  std::vector<std::size_t> rows;  // of the column
-  std::int64_t positives = 0;
-  std::int64_t n() const { return static_cast<std::int64_t>(rows.size()); }
-};
-
-ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes) {
-  ClassRows known;
-  for (std::size_t row = 0; row < column.patients.size(); ++row) {
-    const double truth = column.truth[row * classes + of];
-    if (std::isnan(truth)) continue;
-    known.probability.push_back(column.probability[row * classes + of]);
-    known.positive.push_back(truth == 1 ? 1 : 0);
-    known.rows.push_back(row);
-    known.positives += truth == 1;
-  }
-  return known;
-}
-
 // Weights of a column's rows as those of a class.
-std::vector<double> pick(Values weight, const std::vector<std::size_t>& rows) {
+std::vector<double> pick(Values weight, const std::vector<std::int64_t>& rows) {
   std::vector<double> picked;
-  for (const std::size_t row : rows) picked.push_back(weight[row]);
+  for (const std::int64_t row : rows) picked.push_back(weight[static_cast<std::size_t>(row)]);
   return picked;
 }
 
@@ -86,7 +63,7 @@ std::vector<Figure> class_figures(std::shared_ptr<const ClassRows> known, const 
 
 // Rows of a column that are of one class, with all their probabilities.
 struct MulticlassRows {
-  std::vector<std::size_t> rows;
+  std::vector<std::int64_t> rows;
   std::unique_ptr<MulticlassScores> scores;  // null without rows
 };
 
@@ -102,7 +79,7 @@ MulticlassRows multiclass_rows(const PredictedColumn& column, std::size_t classe
     truth.push_back(of - begin);
     const auto first = column.probability.begin() + static_cast<std::ptrdiff_t>(row * classes);
     probability.insert(probability.end(), first, first + static_cast<std::ptrdiff_t>(classes));
-    result.rows.push_back(row);
+    result.rows.push_back(static_cast<std::int64_t>(row));
   }
   if (!truth.empty())
     result.scores =
