@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "biplane/model/config.h"
 #include "biplane/nn/convolution.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

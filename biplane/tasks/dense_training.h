@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/tasks/augment.h"
 #include "biplane/tasks/downstream_task.h"
 #include "biplane/tasks/fit.h"

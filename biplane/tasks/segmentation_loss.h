@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "biplane/inference/segmentation_heads.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 
