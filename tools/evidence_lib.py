@@ -29,9 +29,10 @@ class Program:
 
 
 def make_phantom(program, folder, **options):
-    """A phantom, once: manifest.jsonl is there only when all of it is."""
+    """A phantom, once: manifest.jsonl is there only when all of it is. An option that is True is a flag."""
     if not (folder / "manifest.jsonl").exists():
-        program("phantom", "--out", folder, *(word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value)))
+        words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value) if word is not True]
+        program("phantom", "--out", folder, *words)
     return folder
 
 
