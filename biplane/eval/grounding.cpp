@@ -12,11 +12,13 @@
 #include "biplane/eval/metrics.h"
 #include "biplane/eval/truth_mask.h"
 #include "biplane/imaging/heatmap.h"
+#include "biplane/inference/phrase_gradient.h"
 
 namespace biplane {
 namespace {
 
-constexpr std::array<const char*, 2> kMaps{"attention", "cosine"};
+constexpr std::array<const char*, 3> kMaps{"attention", "cosine", "gradient"};
+constexpr std::size_t kGradient = 2;  // of the pictures: what the contrast trains
 constexpr std::array<const char*, 3> kMetrics{"pointing_game", "mean_iou", "cnr"};
 constexpr Colour kTruthColour{64, 224, 208};
 
@@ -30,9 +32,24 @@ struct Item {
 };
 
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> phrase
+using Maps = std::array<FloatImage, kMaps.size()>;
 
-const FloatImage& map_of(const PhraseMap& map, std::size_t kind) {
-  return kind == 0 ? map.attention : map.cosine;
+// The maps of phrases over a view of a study, in the order of kMaps.
+std::vector<Maps> draw_maps(const EvaluationInput& input, const Study& study, bool lateral,
+                            const std::vector<const PhraseFeatures*>& phrases) {
+  const FloatImage image = model_input(input, study, lateral);
+  const ViewFeatures view = input.engine.encode_view(image, lateral);
+  std::vector<torch::Tensor> globals;
+  for (const PhraseFeatures* phrase : phrases) globals.push_back(phrase->global);
+  std::vector<FloatImage> gradients =
+      gradient_maps(input.engine.model(), image, lateral, torch::stack(globals));
+  std::vector<Maps> maps;
+  for (std::size_t i = 0; i < phrases.size(); ++i) {
+    PhraseMap tokens = input.engine.ground(*phrases[i], view);
+    maps.push_back(
+        {std::move(tokens.attention), std::move(tokens.cosine), std::move(gradients[i])});
+  }
+  return maps;
 }
 
 std::vector<double> stretched(const FloatImage& map, int side) {
@@ -45,39 +62,55 @@ std::vector<double> stretched(const FloatImage& map, int side) {
   return heat;
 }
 
-Item measure(const PhraseMap& maps, const std::vector<std::uint8_t>& truth, int side) {
+Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side) {
   Item item;
   item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) /
                 static_cast<double>(truth.size());
   for (std::size_t kind = 0; kind < kMaps.size(); ++kind) {
-    const std::vector<double> heat = stretched(map_of(maps, kind), side);
+    const std::vector<double> heat = stretched(maps[kind], side);
     item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth),
                          contrast_to_noise(heat, truth)};
   }
   return item;
 }
 
+// The marked findings of one view that have prompts.
+std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phrases,
+                               const Study& study, bool lateral) {
+  const PreprocessOptions& options = input.engine.description().preprocess;
+  const std::optional<std::int64_t> view = first_view(study, lateral);
+  if (!view) return {};
+  std::vector<std::string> findings;
+  std::vector<std::vector<std::uint8_t>> truths;
+  std::vector<const PhraseFeatures*> asked;
+  for (const std::string& finding : marked_findings(study, *view)) {
+    const auto phrase = phrases.find(finding);
+    if (phrase == phrases.end()) continue;
+    std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
+    if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
+    findings.push_back(finding);
+    truths.push_back(std::move(truth));
+    asked.push_back(&phrase->second);
+  }
+  if (findings.empty()) return {};
+  const std::vector<Maps> maps = draw_maps(input, study, lateral, asked);
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    items.push_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
+    items.back().finding = findings[i];
+    items.back().lateral = lateral;
+  }
+  return items;
+}
+
 std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
                                 std::int64_t row) {
   const Study& study = study_of(input, row);
-  const PreprocessOptions& options = input.engine.description().preprocess;
   std::vector<Item> items;
   for (const bool lateral : {false, true}) {
-    const std::optional<std::int64_t> view = first_view(study, lateral);
-    const std::vector<std::string> findings =
-        view ? marked_findings(study, *view) : std::vector<std::string>{};
-    std::optional<ViewFeatures> features;
-    for (const std::string& finding : findings) {
-      if (!phrases.contains(finding)) continue;
-      const std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
-      if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
-      if (!features)
-        features = input.engine.encode_view(model_input(input, study, lateral), lateral);
-      items.push_back(measure(input.engine.ground(phrases.at(finding), *features), truth,
-                              static_cast<int>(options.crop)));
+    for (Item& item : measure_view(input, phrases, study, lateral)) {
+      items.push_back(std::move(item));
       items.back().row = row;
-      items.back().finding = finding;
-      items.back().lateral = lateral;
     }
   }
   return items;
@@ -113,41 +146,36 @@ class ViewTable {
       : items_(std::move(items)),
         bootstrap_(patients(input, items_), input.bootstrap),
         lateral_(lateral) {
-    for (const Item& item : items_) findings_.insert(item.finding);
+    for (const Item& item : items_) {
+      Extent& extent = findings_[item.finding];
+      ++extent.masks;
+      extent.covered += item.chance;
+    }
   }
 
-  // One metric per finding and over all findings. value(item) -> what it is for one item.
+  // One metric per finding and its means over findings. value(item) -> what it is for one item.
   template <class Value>
   void add(const std::string& metric, const std::string& map, const Value& value,
            std::vector<ResultRow>& rows) const {
-    std::vector<Replicates> repeats;
-    double sum = 0, defined = 0;
-    for (const std::string& finding : findings_) {
+    std::vector<ResultRow> all, small;
+    for (const auto& [finding, extent] : findings_) {
       std::vector<std::optional<double>> values;
-      std::int64_t n = 0;
-      for (const Item& item : items_) {
-        const bool own = item.finding == finding;
-        values.push_back(own ? value(item) : std::nullopt);
-        n += own;
+      for (const Item& item : items_)
+        values.push_back(item.finding == finding ? value(item) : std::nullopt);
+      ResultRow row = make_row(metric, map, finding);
+      row.n = extent.masks;
+      row.value = mean(values, {});
+      if (row.value) {
+        set_repeats(row, bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
+      } else {
+        row.note = "the map does not vary in any image";
       }
-      rows.push_back(make_row(metric, map, finding, n));
-      rows.back().value = mean(values, {});
-      if (!rows.back().value) {
-        rows.back().note = "the map does not vary in any image";
-        continue;
-      }
-      repeats.push_back(bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
-      set_repeats(rows.back(), repeats.back());
-      sum += *rows.back().value;
-      defined += 1;
+      all.push_back(row);
+      if (extent.share() <= kSmallShare) small.push_back(row);
     }
-    rows.push_back(make_row(metric, map, "macro", static_cast<std::int64_t>(items_.size())));
-    if (defined > 0) {
-      rows.back().value = sum / defined;
-      set_repeats(rows.back(), mean_of(repeats));
-    } else {
-      rows.back().note = "no finding is defined";
-    }
+    rows.insert(rows.end(), all.begin(), all.end());
+    rows.push_back(macro(make_row(metric, map, "macro"), all));
+    rows.push_back(macro(make_row(metric, map, "macro_small"), small));
   }
 
  private:
@@ -158,20 +186,34 @@ class ViewTable {
     return names;
   }
 
-  ResultRow make_row(const std::string& metric, const std::string& map, const std::string& label,
-                     std::int64_t n) const {
+  // Masks of a finding, and the sum of the shares of the image that they cover.
+  struct Extent {
+    std::int64_t masks = 0;
+    double covered = 0;
+    double share() const { return covered / static_cast<double>(masks); }
+  };
+
+  ResultRow make_row(const std::string& metric, const std::string& map,
+                     const std::string& label) const {
     ResultRow row;
     row.task = "grounding";
     row.views = lateral_ ? "lateral" : "frontal";
     row.metric = metric;
     row.label = label;
     row.map = map;
-    row.n = n;
+    return row;
+  }
+
+  // The mean over findings rests on all their masks.
+  static ResultRow macro(ResultRow row, const std::vector<ResultRow>& findings) {
+    row = mean_row(std::move(row), findings);
+    row.n = 0;
+    for (const ResultRow& finding : findings) row.n += finding.n;
     return row;
   }
 
   std::vector<Item> items_;
-  std::set<std::string> findings_;
+  std::map<std::string, Extent> findings_;
   PatientBootstrap bootstrap_;
   bool lateral_;
 };
@@ -199,19 +241,17 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
 GroundingView example_view(const EvaluationInput& input, const Study& study,
                            const std::string& finding, const PhraseFeatures& phrase, bool lateral) {
   const PreprocessOptions& options = input.engine.description().preprocess;
-  const PhraseMap maps = input.engine.ground(
-      phrase, input.engine.encode_view(model_input(input, study, lateral), lateral));
-  const std::size_t kind = input.engine.description().provenance.alignment_trained ? 0 : 1;
+  const FloatImage map = std::move(draw_maps(input, study, lateral, {&phrase})[0][kGradient]);
   const GreyImage grey = example_image(input, study, lateral);
   GroundingView view{lateral ? "lateral" : "frontal",
                      to_rgb(grey),
-                     overlay_heatmap(grey, map_of(maps, kind)),
-                     kMaps[kind],
+                     overlay_heatmap(grey, map),
+                     kMaps[kGradient],
                      {}};
   const std::int64_t place = *first_view(study, lateral);
   const std::vector<std::uint8_t> truth = truth_mask(study, place, finding, options);
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
-  view.hit = pointing_hit(stretched(map_of(maps, kind), static_cast<int>(options.crop)), truth);
+  view.hit = pointing_hit(stretched(map, static_cast<int>(options.crop)), truth);
   const std::vector<std::uint8_t> outline =
       truth_mask(study, place, finding, display_options(options, kDisplaySide));
   draw_mask_outline(view.image, outline, kTruthColour);
@@ -257,7 +297,7 @@ void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
   }
   if (!input.engine.description().provenance.alignment_trained) {
     output.notes.emplace_back(
-        "grounding: the alignment decoder was not trained, so only the cosine map is measured");
+        "grounding: the alignment decoder was not trained, so there is no attention map");
   }
   for (const bool lateral : {false, true}) add_view(input, items, lateral, output.rows);
   add_examples(input, items, phrases, output.report);
