@@ -134,7 +134,7 @@ void check_dense(const FinetuneConfig& config) {
 }  // namespace
 
 void check_finetune_config(const FinetuneConfig& config) {
-  require_one_of("task", config.task, {"linear", "finetune", "segmentation", "detection"});
+  require_one_of("task", config.task, finetune_tasks());
   require_one_of("init", config.init, {"pretrained", "random"});
   require(config.seed >= 0, fmt::format("seed = {}: 0 or more is needed", config.seed));
   check_data(config.data);
@@ -143,6 +143,11 @@ void check_finetune_config(const FinetuneConfig& config) {
   check_fit(config.train);
   check_augment(config.augment);
   if (is_dense(config.task)) check_dense(config);
+}
+
+const std::vector<std::string>& finetune_tasks() {
+  static const std::vector<std::string> tasks = {"linear", "finetune", "segmentation", "detection"};
+  return tasks;
 }
 
 bool is_dense(const std::string& task) { return task == "segmentation" || task == "detection"; }

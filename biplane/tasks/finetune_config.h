@@ -86,14 +86,15 @@ struct FitConfig {
   // bit-identical from run to run.
   std::string device = "cpu";
 
+  // `encoder`: of a task that may train the encoder, which then has rates of its own.
   template <class V>
-  void visit(V& v) {
+  void visit(V& v, bool encoder = true) {
     v.field("optimizer", optimizer);
     v.field("lr", lr);
     v.field("momentum", momentum);
     v.field("weight_decay", weight_decay);
-    v.field("layer_decay", layer_decay);
-    v.field("encoder_lr", encoder_lr);
+    if (encoder) v.field("layer_decay", layer_decay);
+    if (encoder) v.field("encoder_lr", encoder_lr);
     v.field("steps", steps);
     v.field("epochs", epochs);
     v.field("batch", batch);
@@ -188,7 +189,14 @@ struct DetectionConfig {
   }
 };
 
-// A downstream task: the file that `biplane finetune --config` reads.
+// The names of the tasks.
+const std::vector<std::string>& finetune_tasks();
+
+// Whether a task's head tells of places in one view.
+bool is_dense(const std::string& task);
+
+// A downstream task: the file that `biplane finetune --config` reads. Its keys are those that the
+// task reads.
 struct FinetuneConfig {
   // Of whole studies, linear: the encoder stays as it is; finetune: all of it learns. Of places in
   // one view: segmentation, masks; detection, boxes.
@@ -211,18 +219,39 @@ struct FinetuneConfig {
     v.field("init", init);
     v.field("seed", seed);
     v.field("data", data);
-    v.field("labels", labels);
-    v.field("head", head);
-    v.field("train", train);
+    if (is_dense(task)) {
+      Names findings{labels.names};
+      v.field("labels", findings);
+    } else {
+      v.field("labels", labels);
+      v.field("head", head);
+    }
+    Fit fit{train, task != "linear"};
+    v.field("train", fit);
     v.field("augment", augment);
-    v.field("dense", dense);
-    v.field("segmentation", segmentation);
-    v.field("detection", detection);
+    if (is_dense(task)) v.field("dense", dense);
+    if (task == "segmentation") v.field("segmentation", segmentation);
+    if (task == "detection") v.field("detection", detection);
   }
-};
 
-// Whether a task's head tells of places in one view.
-bool is_dense(const std::string& task);
+ private:
+  // The keys of a group that a task reads.
+  struct Names {
+    std::vector<std::string>& names;
+    template <class V>
+    void visit(V& v) {
+      v.field("names", names);
+    }
+  };
+  struct Fit {
+    FitConfig& fit;
+    bool encoder;
+    template <class V>
+    void visit(V& v) {
+      fit.visit(v, encoder);
+    }
+  };
+};
 
 // Throws Error kUsage naming the first key whose value cannot be used.
 void check_finetune_config(const FinetuneConfig& config);
