@@ -51,6 +51,8 @@ void check_segmenter(const SegmenterConfig& head, const fs::path& file) {
   check_names(head.names, head.thresholds, section);
   check_size(head.channels, head.layers, section);
   if (head.batch < 1) throw Error(ErrorKind::kBadContent, section + ": batch must be positive");
+  if (head.auxiliary_channels < 0 || head.auxiliary_channels > kMostChannels)
+    throw Error(ErrorKind::kBadContent, section + ": auxiliary_channels cannot be");
 }
 
 void check_detector(const DetectorConfig& head, const fs::path& file) {

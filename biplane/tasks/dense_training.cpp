@@ -43,6 +43,7 @@ double dense_gradient(const SeedJob& job, const MultiviewModel& model, const Den
   step.terms = [&](std::int64_t begin, std::int64_t end) {
     const StudyBatch own = loaded.batch.rows(begin, end);
     DensePart part;
+    part.step = loaded.step;
     part.studies = studies_of(own);
     part.changes = view_changes(own, lateral, job.config.augment,
                                 static_cast<std::uint64_t>(job.config.seed), loaded.epoch);

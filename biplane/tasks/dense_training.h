@@ -19,6 +19,7 @@ struct DensePart {
   std::vector<torch::Tensor> maps;    // (B,w,h,w') of the layers that the head reads
   std::vector<std::int64_t> studies;  // (B) indices into the manifest
   std::vector<ViewChange> changes;    // (B) what was done to their images
+  std::int64_t step = 0;              // from 0
 };
 
 // A head that tells of places in one view, and how it learns.

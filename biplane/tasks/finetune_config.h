@@ -73,13 +73,14 @@ struct FitConfig {
   std::int64_t steps = 0;    // optimizer steps; 0: epochs decides
   std::int64_t epochs = 50;  // passes over the training studies, where steps is 0
   std::int64_t batch = 48;   // studies; a smaller training set is one batch
-  std::string schedule = "constant";  // constant, cosine (to 0); both after the warm-up
+  std::string schedule = "constant";  // constant; linear, cosine (to 0); after the warm-up
   std::int64_t warmup = 0;            // steps
   double clip = 0.0;                  // bound of the global gradient norm; 0: off
   std::string stop_on = "loss";       // loss, metric (macro AUROC; multiclass: accuracy)
   std::int64_t patience = 10;         // selections without a better one that end the run; 0: never
   std::int64_t select_every = 1;      // epochs between selections
   std::int64_t select_from = 1;       // first epoch with one
+  std::int64_t select_every_steps = 0;  // steps between selections; 0: the two above decide
   std::int64_t threads = 0;           // that share a step; 0: one per core; one on a CUDA device
   // Where encoder and head are computed while they are trained: "cpu", "cuda" (the first CUDA
   // device), "cuda:N". The finished head is measured on the CPU. Only the CPU's results are
@@ -105,6 +106,7 @@ struct FitConfig {
     v.field("patience", patience);
     v.field("select_every", select_every);
     v.field("select_from", select_from);
+    v.field("select_every_steps", select_every_steps);
     v.field("threads", threads);
     v.field("device", device);
   }
@@ -122,8 +124,15 @@ struct AugmentConfig {
   // Probability of a left-right flip. It exchanges the sides of the body; published protocols have
   // it.
   double flip = 0.0;
+  // About the middle of the whole image, before the crop; what comes in from outside is black, and
+  // of a box that was turned the upright one around it is left.
+  double rotate = 0.0;  // degrees: turned by up to so much, either way
+  double scale = 0.0;   // scaled by 1 - scale to 1 + scale
+  double affine = 0.5;  // share of the images that are turned and scaled, where either is above 0
 
-  bool any() const { return random_crop || !crop_scale.empty() || flip > 0; }
+  // Whether tensors of images are changed.
+  bool changes() const { return !crop_scale.empty() || flip > 0 || rotate > 0 || scale > 0; }
+  bool any() const { return random_crop || changes(); }
 
   template <class V>
   void visit(V& v) {
@@ -131,6 +140,9 @@ struct AugmentConfig {
     v.field("crop_scale", crop_scale);
     v.field("crop_ratio", crop_ratio);
     v.field("flip", flip);
+    v.field("rotate", rotate);
+    v.field("scale", scale);
+    v.field("affine", affine);
   }
 };
 
@@ -157,9 +169,14 @@ struct DenseConfig {
 // Masks of findings; the keys `segmentation.<name>`.
 struct SegmentationConfig {
   std::string head = "upernet";  // setr_pup, upernet
-  // focal_dice: 10 focal - log Dice; cross_entropy: of background and a single finding
+  // focal_dice: 10 focal - log Dice. Of background and a single finding: cross_entropy;
+  // focal_dice_by_image, 2 focal + (1 - Dice) / 2 (tasks/segmentation_loss.h)
   std::string loss = "focal_dice";
-  double auxiliary = 0.0;  // weight of an auxiliary FCN head's loss, of cross_entropy; 0: none
+  // Of an auxiliary FCN head, with the losses of background and finding: the weight of its loss (0:
+  // none), the one of dense.layers that it stands on (0: the last), its width (0: dense.channels).
+  double auxiliary = 0.0;
+  std::int64_t auxiliary_layer = 0, auxiliary_channels = 0;
+  double dropout = 0.0;  // share of the channels before the last convolution of each head, training
   // Probability from which a pixel is inside. 0: the one of 0.05, 0.10 ... 0.95 with the highest
   // Dice over all pixels of the studies that select.
   double threshold = 0.0;
@@ -170,6 +187,9 @@ struct SegmentationConfig {
     v.field("head", head);
     v.field("loss", loss);
     v.field("auxiliary", auxiliary);
+    v.field("auxiliary_layer", auxiliary_layer);
+    v.field("auxiliary_channels", auxiliary_channels);
+    v.field("dropout", dropout);
     v.field("threshold", threshold);
     v.field("batch", batch);
   }

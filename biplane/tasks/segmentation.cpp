@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "biplane/eval/columns.h"
 #include "biplane/eval/segmentation.h"
 #include "biplane/tasks/dense_training.h"
 #include "biplane/tasks/head_training.h"
@@ -21,8 +22,10 @@ SegmenterConfig segmenter_of(const SeedJob& job) {
   segmenter.head = wanted.head;
   segmenter.layers = dense_layers(job, wanted.head == "setr_pup");
   segmenter.channels = job.config.dense.channels;
-  segmenter.exclusive = wanted.loss == "cross_entropy";
+  segmenter.exclusive = wanted.loss != "focal_dice";
   segmenter.auxiliary = wanted.auxiliary > 0;
+  segmenter.auxiliary_layer = wanted.auxiliary_layer;
+  segmenter.auxiliary_channels = wanted.auxiliary_channels;
   segmenter.batch = wanted.batch;
   return segmenter;
 }
@@ -40,6 +43,7 @@ class SegmentationTraining {
   SegmentationTraining(const SeedJob& job, std::optional<MaskTruth>& truth)
       : job_(job),
         segmenter_(segmenter_of(job)),
+        loss_(segmentation_loss(job.config.segmentation.loss, job.config.segmentation.auxiliary)),
         model_(make_start(job.start, job.config)),
         head_(std::make_shared<SegmentationHead>(
             segmenter_, tower_of_view(job.start.description.config, segmenter_.views))),
@@ -59,9 +63,13 @@ class SegmentationTraining {
       // Of a mask that was resized a pixel is inside where at least half of it is.
       const torch::Tensor truth =
           change_planes(truth_->masks(part.studies), part.changes, image_.crop).ge(0.5);
-      return terms(head_->forward(part.maps, image_.crop), truth.to(torch::kFloat32));
+      const KeyedDropout dropout{job_.config.segmentation.dropout,
+                                 static_cast<std::uint64_t>(job_.config.seed), part.step, 0,
+                                 index_tensor(part.studies)};
+      return loss_.terms(head_->forward(part.maps, image_.crop, &dropout),
+                         truth.to(torch::kFloat32));
     };
-    problem.loss = [this](const torch::Tensor& sum) { return loss(sum); };
+    problem.loss = loss_.loss;
     problem.select = [this] { return score(); };
     return fit_dense(job_, *model_, problem);
   }
@@ -73,29 +81,19 @@ class SegmentationTraining {
   }
 
  private:
-  torch::Tensor terms(const SegmentationLogits& logits, const torch::Tensor& truth) const {
-    return segmenter_.exclusive ? cross_entropy_terms(logits, truth)
-                                : focal_dice_terms(logits.main, truth);
-  }
-
-  torch::Tensor loss(const torch::Tensor& sum) const {
-    return segmenter_.exclusive ? cross_entropy_loss(sum, job_.config.segmentation.auxiliary)
-                                : focal_dice_loss(sum);
-  }
-
   // Chooses the thresholds too.
   SelectionScore score() {
     const std::vector<double> thresholds = candidates(job_.config.segmentation.threshold);
     ThresholdOptions options;
     options.thresholds.assign(segmenter_.names.size(), thresholds);
     options.terms = [this](const SegmentationLogits& logits, const torch::Tensor& truth) {
-      return terms(logits, truth).to(torch::kFloat64);
+      return loss_.terms(logits, truth).to(torch::kFloat64);
     };
     options.batches.threads = job_.threads;
     const ThresholdCounts counts =
         count_masks({*model_, *head_, segmenter_}, *select_, *truth_, options);
     SelectionScore score;
-    score.loss = loss(counts.terms).item<double>();
+    score.loss = loss_.loss(counts.terms).item<double>();
     segmenter_.thresholds.clear();
     double sum = 0, defined = 0;
     for (std::size_t finding = 0; finding < segmenter_.names.size(); ++finding) {
@@ -117,6 +115,7 @@ class SegmentationTraining {
 
   const SeedJob& job_;
   SegmenterConfig segmenter_;
+  SegmentationLoss loss_;
   std::shared_ptr<MultiviewModel> model_;
   std::shared_ptr<SegmentationHead> head_;
   PreprocessOptions image_;

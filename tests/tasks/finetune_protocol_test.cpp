@@ -81,6 +81,26 @@ std::string refusal_of_file(const std::string& yaml, const std::string& assignme
   });
 }
 
+TEST(FinetuneConfig, KeysThatNeedOneAnotherAreNamed) {
+  const auto of_masks = [](const std::string& keys) {
+    return refusal([&] {
+      check_finetune_config(
+          read_finetune_config(ConfigTree::parse("task: segmentation\n" + keys, "mine.yaml")));
+    });
+  };
+  EXPECT_THAT(of_masks("segmentation: {auxiliary: 0.4}"), HasSubstr("segmentation.auxiliary:"));
+  EXPECT_THAT(of_masks("segmentation: {loss: cross_entropy, auxiliary_layer: 8}"),
+              HasSubstr("segmentation.auxiliary = 0: there is no head"));
+  EXPECT_EQ(of_masks("segmentation: {loss: focal_dice_by_image, auxiliary: 0.4, "
+                     "auxiliary_layer: 8, auxiliary_channels: 256, dropout: 0.1}"),
+            "nothing is refused");
+  EXPECT_THAT(of_masks("segmentation: {dropout: 1}"), HasSubstr("segmentation.dropout = 1"));
+  EXPECT_THAT(of_masks("train: {select_every_steps: 5, select_every: 2}"),
+              HasSubstr("train.select_every_steps: counts steps"));
+  EXPECT_THAT(of_masks("augment: {scale: 1}"), HasSubstr("augment.scale = 1"));
+  EXPECT_THAT(of_masks("augment: {rotate: -3}"), HasSubstr("augment.rotate = -3"));
+}
+
 TEST(FinetuneConfig, AKeyThatTheTaskDoesNotReadNamesTheTasksThatDo) {
   EXPECT_EQ(refusal_of_file("task: linear\ndense: {channels: 8}"),
             "mine.yaml: dense.channels: task = linear does not read it, but segmentation and "
