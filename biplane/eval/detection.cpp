@@ -48,29 +48,24 @@ BoxTruth read_box_truth(const Manifest& manifest, const std::vector<std::int64_t
   return truth;
 }
 
-DetectedBoxes detect(const BoxReader& reader, const StudyDataset& dataset, const BoxTruth& truth,
-                     const DetectOptions& options) {
+DetectedBoxes detect(const BoxReader& reader, const MapSource& maps, const Manifest& manifest,
+                     const BoxTruth& truth, const BoxTerms& terms) {
   struct Batch {
     std::vector<DetectedStudy> studies;
     torch::Tensor terms;
   };
-  const bool lateral = reader.config.views == "lateral";
-  std::vector<Batch> batches(static_cast<std::size_t>(batch_count(dataset, options.batches)));
+  std::vector<Batch> batches(static_cast<std::size_t>(maps.batches));
   DetectedBoxes all;
-  all.broken =
-      for_each_batch(dataset, options.batches, [&](std::int64_t number, const StudyBatch& batch) {
-        Batch& own = batches[static_cast<std::size_t>(number)];
-        const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
-        const DetectionHead::Output output =
-            reader.head.forward(reader.model.feature_maps(pixels, lateral, reader.config.layers));
-        const std::vector<std::int64_t> studies = studies_of(batch);
-        for (std::size_t i = 0; i < studies.size(); ++i) {
-          own.studies.push_back(study_at(dataset.manifest(), studies[i], truth));
-          own.studies.back().predictions = scored_boxes(keep_best_boxes(
-              reader.head.candidates(output, std::int64_t(i), pixels.size(2)), reader.config));
-        }
-        if (options.terms) own.terms = options.terms(output, studies);
-      });
+  all.broken = maps.each([&](std::int64_t number, const MapBatch& batch) {
+    Batch& own = batches[static_cast<std::size_t>(number)];
+    const DetectionHead::Output output = reader.head.forward(batch.maps);
+    for (std::size_t i = 0; i < batch.studies.size(); ++i) {
+      own.studies.push_back(study_at(manifest, batch.studies[i], truth));
+      own.studies.back().predictions = scored_boxes(keep_best_boxes(
+          reader.head.candidates(output, std::int64_t(i), maps.side), reader.config));
+    }
+    if (terms) own.terms = terms(output, batch.studies);
+  });
   all.predictions.views = reader.config.views;
   all.predictions.classes = reader.config.names;
   for (Batch& batch : batches) {
@@ -94,12 +89,13 @@ DetectionPredictions predict_detection(const Engine& engine, const TaskDescripti
   none.classes = config.names;
   if (chosen.empty()) return none;
   const auto head = read_detection_head(engine.package().folder, task, engine.description().config);
-  DetectOptions options;
-  options.batches.threads = engine.threads();
+  const auto dataset = engine.read_studies(manifest, chosen);
   DetectedBoxes found = detect(
-      {engine.model(), *head, config}, *engine.read_studies(manifest, chosen),
-      read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()),
-      options);
+      {*head, config},
+      computed_maps({engine.model(), config.views == "lateral", config.layers}, *dataset,
+                    {.batch = kMapBatch, .threads = engine.threads()}),
+      manifest,
+      read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()));
   if (broken != nullptr) *broken = std::move(found.broken);
   return std::move(found.predictions);
 }

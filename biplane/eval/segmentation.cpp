@@ -92,22 +92,18 @@ torch::Tensor MaskTruth::masks(const std::vector<std::int64_t>& studies) const {
   return truth.to(torch::kFloat32);
 }
 
-ThresholdCounts count_masks(const MaskReader& reader, const StudyDataset& dataset,
+ThresholdCounts count_masks(const SegmentationHead& head, const MapSource& maps,
                             const MaskTruth& truth, const ThresholdOptions& options) {
-  const bool lateral = reader.config.views == "lateral";
-  std::vector<BatchCounts> batches(static_cast<std::size_t>(batch_count(dataset, options.batches)));
+  std::vector<BatchCounts> batches(static_cast<std::size_t>(maps.batches));
   ThresholdCounts all;
-  all.broken =
-      for_each_batch(dataset, options.batches, [&](std::int64_t number, const StudyBatch& batch) {
-        BatchCounts& own = batches[static_cast<std::size_t>(number)];
-        const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
-        const SegmentationLogits logits = reader.head.forward(
-            reader.model.feature_maps(pixels, lateral, reader.config.layers), pixels.size(2));
-        own.studies = studies_of(batch);
-        const torch::Tensor masks = truth.masks(own.studies);
-        own.counts = count_batch(reader.head.probability(logits.main), masks, options.thresholds);
-        if (options.terms) own.terms = options.terms(logits, masks);
-      });
+  all.broken = maps.each([&](std::int64_t number, const MapBatch& batch) {
+    BatchCounts& own = batches[static_cast<std::size_t>(number)];
+    const SegmentationLogits logits = head.forward(batch.maps, maps.side);
+    own.studies = batch.studies;
+    const torch::Tensor masks = truth.masks(own.studies);
+    own.counts = count_batch(head.probability(logits.main), masks, options.thresholds);
+    if (options.terms) own.terms = options.terms(logits, masks);
+  });
   for (const BatchCounts& batch : batches) add(batch, all);
   return all;
 }
@@ -131,10 +127,12 @@ SegmentationPredictions predict_segmentation(const Engine& engine, const TaskDes
       read_segmentation_head(engine.package().folder, task, engine.description().config);
   ThresholdOptions options;
   for (const double threshold : config.thresholds) options.thresholds.push_back({threshold});
-  options.batches.threads = engine.threads();
-  ThresholdCounts counts =
-      count_masks({engine.model(), *head, config}, *engine.read_studies(manifest, chosen),
-                  MaskTruth(manifest, chosen, config, image, engine.threads()), options);
+  const auto dataset = engine.read_studies(manifest, chosen);
+  ThresholdCounts counts = count_masks(
+      *head,
+      computed_maps({engine.model(), config.views == "lateral", config.layers}, *dataset,
+                    {.batch = kMapBatch, .threads = engine.threads()}),
+      MaskTruth(manifest, chosen, config, image, engine.threads()), options);
   for (std::size_t i = 0; i < counts.studies.size(); ++i) {
     const StudySummary& study = manifest.summary(counts.studies[i]);
     SegmentedStudy& own = predictions.studies.emplace_back();

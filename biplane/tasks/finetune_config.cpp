@@ -133,6 +133,7 @@ void check_dense(const FinetuneConfig& config) {
   require_one_of("dense.encoder", dense.encoder, {"frozen", "trained"});
   require_between<std::int64_t>("dense.image_size", dense.image_size, 0, 4096);
   require_between<std::int64_t>("dense.channels", dense.channels, 1, kMostChannels);
+  require_between<std::int64_t>("dense.cache_mib", dense.cache_mib, 0, kMost);
   for (const std::int64_t layer : dense.layers)
     require_between<std::int64_t>("dense.layers", layer, 1, 1024);
   require(config.data.views != "both",

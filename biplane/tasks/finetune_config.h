@@ -156,6 +156,9 @@ struct DenseConfig {
   // one for setr_pup and yolov3, else four at equal distances, or all stages.
   std::vector<std::int64_t> layers;
   std::int64_t channels = 256;  // width of the head
+  // Maps of a frozen encoder are computed once where nothing is drawn anew (of the training studies
+  // without augment.*) and so much memory holds them, MiB; else at every use.
+  std::int64_t cache_mib = 4096;
 
   template <class V>
   void visit(V& v) {
@@ -163,6 +166,7 @@ struct DenseConfig {
     v.field("image_size", image_size);
     v.field("layers", layers);
     v.field("channels", channels);
+    v.field("cache_mib", cache_mib);
   }
 };
 
