@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "biplane/core/parallel.h"
+#include "biplane/eval/head_evaluator.h"
 
 namespace biplane {
 namespace {
@@ -22,27 +23,17 @@ std::vector<ScoredBox> scored_boxes(const ImageBoxes& kept) {
   return all;
 }
 
-DetectedStudy study_at(const Manifest& manifest, std::int64_t index, const BoxTruth& truth) {
-  const StudySummary& study = manifest.summary(index);
-  DetectedStudy own;
-  own.study = study.study_id;
-  own.patient = study.patient_id;
-  own.paired = study.has_frontal && study.has_lateral;
-  own.truth = truth.at(index);
-  return own;
-}
-
 }  // namespace
 
 BoxTruth read_box_truth(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                         const DetectorConfig& config, const PreprocessOptions& image, int threads) {
   std::vector<std::vector<FindingBox>> boxes(studies.size());
-  parallel_for(static_cast<std::int64_t>(studies.size()), resolve_threads(threads),
-               [&](std::int64_t i) {
-                 const auto place = static_cast<std::size_t>(i);
-                 boxes[place] = finding_boxes(manifest.study(studies[place]),
-                                              config.views == "lateral", config.names, image);
-               });
+  parallel_for(
+      static_cast<std::int64_t>(studies.size()), resolve_threads(threads), [&](std::int64_t i) {
+        const auto place = static_cast<std::size_t>(i);
+        boxes[place] =
+            finding_boxes(manifest.study(studies[place]), config.lateral(), config.names, image);
+      });
   BoxTruth truth;
   for (std::size_t i = 0; i < studies.size(); ++i) truth.emplace(studies[i], std::move(boxes[i]));
   return truth;
@@ -60,9 +51,11 @@ DetectedBoxes detect(const BoxReader& reader, const MapSource& maps, const Manif
     Batch& own = batches[static_cast<std::size_t>(number)];
     const DetectionHead::Output output = reader.head.forward(batch.maps);
     for (std::size_t i = 0; i < batch.studies.size(); ++i) {
-      own.studies.push_back(study_at(manifest, batch.studies[i], truth));
-      own.studies.back().predictions = scored_boxes(keep_best_boxes(
-          reader.head.candidates(output, std::int64_t(i), maps.side), reader.config));
+      const std::int64_t index = batch.studies[i];
+      own.studies.push_back(
+          {head_study(manifest.summary(index)), truth.at(index),
+           scored_boxes(keep_best_boxes(reader.head.candidates(output, std::int64_t(i), maps.side),
+                                        reader.config))});
     }
     if (terms) own.terms = terms(output, batch.studies);
   });
@@ -83,7 +76,7 @@ DetectionPredictions predict_detection(const Engine& engine, const TaskDescripti
                                        std::vector<BrokenStudy>* broken) {
   const DetectorConfig& config = task.detector;
   const std::vector<std::int64_t> chosen =
-      with_known_places(manifest, studies, config.names, config.views == "lateral");
+      with_known_places(manifest, studies, config.names, config.lateral());
   DetectionPredictions none;
   none.views = config.views;
   none.classes = config.names;
@@ -92,7 +85,7 @@ DetectionPredictions predict_detection(const Engine& engine, const TaskDescripti
   const auto dataset = engine.read_studies(manifest, chosen);
   DetectedBoxes found = detect(
       {*head, config},
-      computed_maps({engine.model(), config.views == "lateral", config.layers}, *dataset,
+      computed_maps({engine.model(), config.lateral(), config.layers}, *dataset,
                     {.batch = kMapBatch, .threads = engine.threads()}),
       manifest,
       read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()));
@@ -101,21 +94,12 @@ DetectionPredictions predict_detection(const Engine& engine, const TaskDescripti
 }
 
 void DetectionEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
-  const auto task = read_task(input.engine.package().folder);
-  if (!task || task->task != "detection") {
-    output.notes.emplace_back(
-        "detection: skipped, the model has no head of this task (biplane finetune)");
-    return;
-  }
-  const DetectionPredictions predictions =
-      predict_detection(input.engine, *task, input.manifest, input.features.studies);
-  if (predictions.studies.empty()) {
-    output.notes.emplace_back(
-        "detection: skipped, no study has the view of the head and tells where its findings are");
-    return;
-  }
-  for (ResultRow& row : detection_rows(predictions, input.bootstrap, input.engine.threads()))
-    output.rows.push_back(std::move(row));
+  measure_head(input, output, task(), "has the view of the head and tells where its findings are",
+               [&](const TaskDescription& described) {
+                 return detection_rows(predict_detection(input.engine, described, input.manifest,
+                                                         input.features.studies),
+                                       input.bootstrap, input.engine.threads());
+               });
 }
 
 }  // namespace biplane

@@ -16,8 +16,6 @@ constexpr std::int64_t kNarrowest = 8;  // channels
 // Places of dropout.
 constexpr std::int64_t kMainDropout = 0, kAuxiliaryDropout = 1;
 
-std::string numbered(const char* name, std::size_t index) { return name + std::to_string(index); }
-
 torch::Tensor drop_channels(const torch::Tensor& x, const KeyedDropout* dropout,
                             std::int64_t place) {
   if (dropout == nullptr || dropout->rate <= 0) return x;
@@ -29,9 +27,9 @@ std::size_t auxiliary_map(const SegmenterConfig& config) {
   if (config.auxiliary_layer == 0) return config.layers.size() - 1;
   const auto found = std::find(config.layers.begin(), config.layers.end(), config.auxiliary_layer);
   if (found == config.layers.end())
-    throw Error(ErrorKind::kUsage, "segmentation.auxiliary_layer = " +
-                                       std::to_string(config.auxiliary_layer) +
-                                       ": must be one of dense.layers");
+    throw Error(ErrorKind::kUsage,
+                "segmentation.auxiliary_layer = " + std::to_string(config.auxiliary_layer) +
+                    ": must be one of dense.layers");
   return static_cast<std::size_t>(found - config.layers.begin());
 }
 
@@ -40,8 +38,8 @@ std::size_t auxiliary_map(const SegmenterConfig& config) {
 ProgressiveHead::ProgressiveHead(std::int64_t in, std::int64_t channels, std::int64_t outputs) {
   for (int i = 0; i < kStages; ++i) {
     const std::int64_t width = std::max(channels >> i, kNarrowest);
-    stages_.push_back(register_module(numbered("stage", std::size_t(i) + 1),
-                                      std::make_shared<ConvBlock>(in, width, 3)));
+    stages_.push_back(
+        register_module(numbered("stage", i + 1), std::make_shared<ConvBlock>(in, width, 3)));
     in = width;
   }
   classes_ = register_module("classes", std::make_shared<Conv2d>(in, outputs, 3));
@@ -131,8 +129,9 @@ SegmentationHead::SegmentationHead(const SegmenterConfig& config, const TowerCon
     : exclusive_(config.exclusive) {
   const auto outputs = static_cast<std::int64_t>(config.names.size()) + (exclusive_ ? 1 : 0);
   if (exclusive_ && config.names.size() != 1)
-    throw Error(ErrorKind::kUsage, "segmentation.loss: of background and a single finding, not of " +
-                                       std::to_string(config.names.size()));
+    throw Error(ErrorKind::kUsage,
+                "segmentation.loss: of background and a single finding, not of " +
+                    std::to_string(config.names.size()));
   if (config.head == "upernet") {
     uper_ = register_module(
         "uper", std::make_shared<UperHead>(tower, config.layers, config.channels, outputs));
@@ -154,15 +153,13 @@ SegmentationHead::SegmentationHead(const SegmenterConfig& config, const TowerCon
 }
 
 SegmentationLogits SegmentationHead::forward(const std::vector<torch::Tensor>& maps,
-                                             std::int64_t side,
-                                             const KeyedDropout* dropout) const {
+                                             std::int64_t side, const KeyedDropout* dropout) const {
   SegmentationLogits logits;
   logits.main = resize_map(
       uper_ ? uper_->forward(maps, dropout) : progressive_->forward(maps.front(), dropout), side,
       side);
   if (auxiliary_ && is_training())
-    logits.auxiliary =
-        resize_map(auxiliary_->forward(maps[auxiliary_map_], dropout), side, side);
+    logits.auxiliary = resize_map(auxiliary_->forward(maps[auxiliary_map_], dropout), side, side);
   return logits;
 }
 

@@ -13,27 +13,20 @@
 namespace biplane {
 
 // A head that tells of every pixel of one view which findings it shows; a section of task.json.
-struct SegmenterConfig {
-  std::vector<std::string> names;    // findings, one mask each
-  std::string views = "frontal";     // frontal, lateral
-  std::string head = "setr_pup";     // setr_pup, upernet
-  std::vector<std::int64_t> layers;  // of the tower (ImageTower::maps)
-  std::int64_t channels = 256;       // width of the head
-  bool exclusive = false;            // of a single finding: softmax over background and finding
-  bool auxiliary = false;            // has a second, small head that helped to train
+struct SegmenterConfig : DenseHeadConfig {
+  SegmenterConfig() { head = "setr_pup"; }  // setr_pup, upernet
+
+  bool exclusive = false;  // of a single finding: softmax over background and finding
+  bool auxiliary = false;  // has a second, small head that helped to train
   // Of the auxiliary head: the one of `layers` that it stands on (0: the last), its width (0: that
   // of the head).
   std::int64_t auxiliary_layer = 0, auxiliary_channels = 0;
-  std::vector<double> thresholds;    // probability of each finding from which a pixel is inside
-  std::int64_t batch = 1;            // images that a published figure takes a mean of
+  std::vector<double> thresholds;  // probability of each finding from which a pixel is inside
+  std::int64_t batch = 1;          // images that a published figure takes a mean of
 
   template <class V>
   void visit(V& v) {
-    v.field("names", names);
-    v.field("views", views);
-    v.field("head", head);
-    v.field("layers", layers);
-    v.field("channels", channels);
+    DenseHeadConfig::visit(v);
     v.field("exclusive", exclusive);
     v.field("auxiliary", auxiliary);
     v.field("auxiliary_layer", auxiliary_layer);

@@ -56,8 +56,8 @@ std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const
 // preprocessing's size, where augment.crop_scale is set.
 PreprocessOptions augmented_reading(PreprocessOptions image, const AugmentConfig& config);
 
-// Turns, crops, resizes to (side, side) and flips the images of a batch. What is done to a view is a pure
-// function of (seed, epoch, study).
+// Turns, crops, resizes to (side, side) and flips the images of a batch. What is done to a view is
+// a pure function of (seed, epoch, study).
 void augment_views(StudyBatch& batch, const AugmentConfig& config, std::int64_t side,
                    std::uint64_t seed, std::int64_t epoch);
 

@@ -88,9 +88,9 @@ std::vector<std::int64_t> readable_places(const BatchPlan& plan, const KeptMaps&
   for (std::int64_t place : plan.studies) {
     while (broken(place)) {
       if (reserve == plan.reserves.end())
-        throw Error(ErrorKind::kBadContent, "a batch cannot be filled: " +
-                                                std::to_string(kept.broken.size()) +
-                                                " studies cannot be read");
+        throw Error(ErrorKind::kBadContent,
+                    "a batch cannot be filled: " + std::to_string(kept.broken.size()) +
+                        " studies cannot be read");
       place = *reserve++;
     }
     places.push_back(place);
@@ -133,30 +133,36 @@ DenseTower::DenseTower(const SeedJob& job, bool single, SharedBySeeds<FrozenMaps
 
 const TowerConfig& DenseTower::config() const { return tower_of(job_); }
 
+void DenseTower::describe(DenseHeadConfig& head, const std::string& kind) const {
+  head.names = job_.data.labels.names;
+  head.views = job_.config.data.views;
+  head.head = kind;
+  head.layers = view_.layers;
+  head.channels = job_.config.dense.channels;
+}
+
 // Takes what it keeps from `bytes`.
 std::shared_ptr<const KeptMaps> DenseTower::keep(const char* what,
                                                  const std::vector<std::int64_t>& studies,
                                                  std::int64_t& bytes) const {
   const std::int64_t needed = map_bytes(config(), view_.layers, image_.crop) * std::ssize(studies);
   if (needed > bytes) {
-    job_.folder.log(fmt::format("{}: the maps of {} studies take {} MiB, dense.cache_mib = {} "
-                                "does not hold them: they are computed anew every time",
-                                what, studies.size(), needed >> kMebibyteBits,
-                                job_.config.dense.cache_mib));
+    job_.folder.log(
+        fmt::format("{}: the maps of {} studies take {} MiB, dense.cache_mib = {} "
+                    "does not hold them: they are computed anew every time",
+                    what, studies.size(), needed >> kMebibyteBits, job_.config.dense.cache_mib));
     return nullptr;
   }
   bytes -= needed;
   const auto dataset = task_dataset(job_, studies, image_, false);
-  return std::make_shared<const KeptMaps>(
-      encode_once(job_, what, dataset->size(), [&](Progress& progress) {
-        return keep_maps(view_, *dataset, job_.threads, &progress);
-      }));
+  return std::make_shared<const KeptMaps>(encode_once(
+      job_, what, dataset->size(),
+      [&](Progress& progress) { return keep_maps(view_, *dataset, job_.threads, &progress); }));
 }
 
 MapSource DenseTower::select_maps() const {
   const StudyBatchOptions options{.batch = kMapBatch, .threads = job_.threads};
-  return kept_.select ? kept_maps(*kept_.select, options)
-                      : computed_maps(view_, *select_, options);
+  return kept_.select ? kept_maps(*kept_.select, options) : computed_maps(view_, *select_, options);
 }
 
 double DenseTower::computed_step(const DenseProblem& problem, const LoadedBatch& loaded,
@@ -180,8 +186,8 @@ FitResult DenseTower::fit_on_images(const DenseProblem& problem, FitJob& fit) co
   const auto training = task_dataset(job_, job_.data.studies.train,
                                      augmented_reading(image_, job_.config.augment), true);
   const BatchSampler sampler = task_sampler(training->size(), job_.config);
-  StudyLoader loader(*training, sampler, {.workers = job_.config.data.workers,
-                                          .prefetch = job_.config.data.prefetch});
+  StudyLoader loader(*training, sampler,
+                     {.workers = job_.config.data.workers, .prefetch = job_.config.data.prefetch});
   fit.batches_per_epoch = sampler.batches_per_epoch();
   const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
   fit.gradient = [&](std::int64_t) { return computed_step(problem, *loader.next(), parameters); };

@@ -37,8 +37,8 @@ struct DenseProblem {
 // out the studies that do not tell where these are, of the split test too, with a note.
 void prepare_dense(const FinetuneConfig& config, TaskData& data);
 
-// Maps of a frozen tower. Null where they are computed anew instead: they change, or dense.cache_mib
-// does not hold them.
+// Maps of a frozen tower. Null where they are computed anew instead: they change, or
+// dense.cache_mib does not hold them.
 struct FrozenMaps {
   std::shared_ptr<const KeptMaps> train, select;
 };
@@ -52,8 +52,9 @@ class DenseTower {
   DenseTower(const SeedJob& job, bool single, SharedBySeeds<FrozenMaps>& shared);
 
   const PreprocessOptions& image() const { return image_; }
-  const std::vector<std::int64_t>& layers() const { return view_.layers; }
   const TowerConfig& config() const;
+  // Fills in what heads of either task have in common.
+  void describe(DenseHeadConfig& head, const std::string& kind) const;
 
   // Maps of the studies that select.
   MapSource select_maps() const;

@@ -16,11 +16,7 @@ bool on_one_layer(const SeedJob& job) { return job.config.detection.head == "yol
 DetectorConfig detector_of(const SeedJob& job, const DenseTower& tower) {
   const DetectionConfig& wanted = job.config.detection;
   DetectorConfig detector;
-  detector.names = job.data.labels.names;
-  detector.views = job.config.data.views;
-  detector.head = wanted.head;
-  detector.layers = tower.layers();
-  detector.channels = job.config.dense.channels;
+  tower.describe(detector, wanted.head);
   detector.confidence = wanted.confidence;
   detector.nms = wanted.nms;
   return detector;
@@ -84,8 +80,8 @@ class DetectionTraining {
       for (const std::int64_t study : studies) boxes.push_back(truth_->at(study));
       return terms(output, boxes).to(torch::kFloat64);
     };
-    const DetectedBoxes found = detect({*head_, detector_}, tower_.select_maps(),
-                                       *job_.data.manifest, *truth_, of_batch);
+    const DetectedBoxes found =
+        detect({*head_, detector_}, tower_.select_maps(), *job_.data.manifest, *truth_, of_batch);
     return {loss(found.terms).item<double>(), detection_map(found.predictions)};
   }
 

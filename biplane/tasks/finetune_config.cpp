@@ -22,7 +22,7 @@ void require_between(const std::string& key, Number value, Number low, Number hi
 constexpr std::int64_t kMost = std::int64_t{1} << 40;
 constexpr double kMuch = 1e9;
 constexpr std::int64_t kMostChannels = 1 << 14;  // of a head
-constexpr std::int64_t kLeastYoloChannels = 8;  // of which its narrowest layer has an eighth
+constexpr std::int64_t kLeastYoloChannels = 8;   // of which its narrowest layer has an eighth
 
 void check_data(const TaskDataConfig& data) {
   require_one_of("data.views", data.views, {"frontal", "lateral", "both"});

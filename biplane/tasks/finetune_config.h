@@ -81,7 +81,7 @@ struct FitConfig {
   std::int64_t select_every = 1;      // epochs between selections
   std::int64_t select_from = 1;       // first epoch with one
   std::int64_t select_every_steps = 0;  // steps between selections; 0: the two above decide
-  std::int64_t threads = 0;           // that share a step; 0: one per core; one on a CUDA device
+  std::int64_t threads = 0;             // that share a step; 0: one per core; one on a CUDA device
   // Where encoder and head are computed while they are trained: "cpu", "cuda" (the first CUDA
   // device), "cuda:N". The finished head is measured on the CPU. Only the CPU's results are
   // bit-identical from run to run.

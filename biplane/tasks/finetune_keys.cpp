@@ -63,9 +63,9 @@ FinetuneConfig read_finetune_config(const ConfigTree& tree) {
     for (const std::string& other : finetune_tasks())
       if (reads(other, given.key)) readers.push_back(other);
     if (readers.empty()) continue;  // of no task: load_config() names it
-    throw Error(ErrorKind::kUsage, fmt::format("{}: {}: task = {} does not read it, but {}",
-                                               given.source, given.key, task,
-                                               fmt::join(readers, " and ")));
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: {}: task = {} does not read it, but {}", given.source, given.key,
+                            task, fmt::join(readers, " and ")));
   }
   FinetuneConfig config;
   load_config(tree, config);

@@ -19,11 +19,7 @@ bool on_one_layer(const SeedJob& job) { return job.config.segmentation.head == "
 SegmenterConfig segmenter_of(const SeedJob& job, const DenseTower& tower) {
   const SegmentationConfig& wanted = job.config.segmentation;
   SegmenterConfig segmenter;
-  segmenter.names = job.data.labels.names;
-  segmenter.views = job.config.data.views;
-  segmenter.head = wanted.head;
-  segmenter.layers = tower.layers();
-  segmenter.channels = job.config.dense.channels;
+  tower.describe(segmenter, wanted.head);
   segmenter.exclusive = wanted.loss != "focal_dice";
   segmenter.auxiliary = wanted.auxiliary > 0;
   segmenter.auxiliary_layer = wanted.auxiliary_layer;
@@ -71,8 +67,7 @@ class SegmentationTraining {
       const KeyedDropout dropout{job_.config.segmentation.dropout,
                                  static_cast<std::uint64_t>(job_.config.seed), part.step, 0,
                                  index_tensor(part.studies)};
-      return loss_.terms(head_->forward(part.maps, side(), &dropout),
-                         truth.to(torch::kFloat32));
+      return loss_.terms(head_->forward(part.maps, side(), &dropout), truth.to(torch::kFloat32));
     };
     problem.loss = loss_.loss;
     problem.select = [this] { return score(); };
@@ -96,8 +91,7 @@ class SegmentationTraining {
     options.terms = [this](const SegmentationLogits& logits, const torch::Tensor& truth) {
       return loss_.terms(logits, truth).to(torch::kFloat64);
     };
-    const ThresholdCounts counts =
-        count_masks(*head_, tower_.select_maps(), *truth_, options);
+    const ThresholdCounts counts = count_masks(*head_, tower_.select_maps(), *truth_, options);
     SelectionScore score;
     score.loss = loss_.loss(counts.terms).item<double>();
     segmenter_.thresholds.clear();

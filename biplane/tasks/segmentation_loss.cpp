@@ -1,13 +1,11 @@
 #include "biplane/tasks/segmentation_loss.h"
 
+#include "biplane/tasks/split_step.h"
+
 namespace biplane {
 namespace {
 
 constexpr double kFocalWeight = 10.0, kSmooth = 1.0;
-
-torch::Tensor number(double value, const torch::Tensor& like) {
-  return torch::full({1}, value, like.options());
-}
 
 torch::Tensor cross_entropy_sum(const torch::Tensor& logits, const torch::Tensor& classes) {
   return at::cross_entropy_loss(logits, classes, {}, at::Reduction::Sum).view({1});
@@ -36,7 +34,7 @@ torch::Tensor focal_dice_terms(const torch::Tensor& logits, const torch::Tensor&
   const torch::Tensor focal = focal_sum(logits, truth);
   const torch::Tensor p = logits.sigmoid();
   const torch::Tensor both = (p * truth).sum({0, 2, 3}), total = (p + truth).sum({0, 2, 3});
-  return at::cat({focal, number(static_cast<double>(logits.numel()), logits), both, total});
+  return at::cat({focal, number_term(static_cast<double>(logits.numel()), logits), both, total});
 }
 
 torch::Tensor focal_dice_loss(const torch::Tensor& terms) {
@@ -50,8 +48,8 @@ torch::Tensor cross_entropy_terms(const SegmentationLogits& logits, const torch:
   const torch::Tensor classes = truth.squeeze(1).to(torch::kInt64);
   return at::cat({cross_entropy_sum(logits.main, classes),
                   logits.auxiliary.defined() ? cross_entropy_sum(logits.auxiliary, classes)
-                                             : number(0, logits.main),
-                  number(static_cast<double>(classes.numel()), logits.main)});
+                                             : number_term(0, logits.main),
+                  number_term(static_cast<double>(classes.numel()), logits.main)});
 }
 
 torch::Tensor cross_entropy_loss(const torch::Tensor& terms, double auxiliary) {
@@ -60,13 +58,13 @@ torch::Tensor cross_entropy_loss(const torch::Tensor& terms, double auxiliary) {
 
 torch::Tensor focal_dice_by_image_terms(const SegmentationLogits& logits,
                                         const torch::Tensor& truth) {
-  const torch::Tensor both = at::cat({1 - truth, truth}, 1), none = number(0, logits.main);
+  const torch::Tensor both = at::cat({1 - truth, truth}, 1), none = number_term(0, logits.main);
   const bool helped = logits.auxiliary.defined();
   return at::cat({focal_sum(logits.main, both), image_dice_sum(logits.main, truth),
                   helped ? focal_sum(logits.auxiliary, both) : none,
                   helped ? image_dice_sum(logits.auxiliary, truth) : none,
-                  number(static_cast<double>(both.numel()), logits.main),
-                  number(static_cast<double>(truth.size(0)), logits.main)});
+                  number_term(static_cast<double>(both.numel()), logits.main),
+                  number_term(static_cast<double>(truth.size(0)), logits.main)});
 }
 
 torch::Tensor focal_dice_by_image_loss(const torch::Tensor& terms, double auxiliary) {

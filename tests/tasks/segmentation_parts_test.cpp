@@ -1,5 +1,5 @@
-// Parts of segmentation heads that published protocols have: a loss by image, an auxiliary head on a
-// layer of its own, dropout of channels.
+// Parts of segmentation heads that published protocols have: a loss by image, an auxiliary head on
+// a layer of its own, dropout of channels.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -125,8 +125,7 @@ TEST(AuxiliaryHead, OnALayerThatTheHeadDoesNotReadIsRefused) {
     const SegmentationHead head(config, small_vit());
     FAIL() << "layer 2 is taken";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "segmentation.auxiliary_layer = 2: must be one of dense.layers");
+    EXPECT_STREQ(error.what(), "segmentation.auxiliary_layer = 2: must be one of dense.layers");
   }
 }
 
