@@ -2,9 +2,9 @@
 // studies, one thread. The losses are plain sums: what is measured is the network. And Swin-T at
 // its full size, forward only, as where it is frozen.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include "biplane/model/multiview_model.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 namespace {

@@ -2,8 +2,8 @@
 // wide): 16 two-view studies with reports of 50 to 75 words, one thread; all terms, and each term
 // alone.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
+#include "biplane/nn/libtorch.h"
 #include "tests/model/synthetic_studies.h"
 
 namespace biplane {

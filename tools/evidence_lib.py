@@ -96,6 +96,12 @@ def macro(ranked, weight):
     return sum(values) / len(values) if values else None
 
 
+def macro_auroc(predictions):
+    """Macro AUROC of one head on all studies of its column."""
+    studies = sorted(predictions.rows)
+    return macro([RankedClass(predictions, studies, index) for index in range(len(predictions.classes))], [1.0] * len(studies))
+
+
 class PairedHeads:
     """Macro AUROC of two heads on the studies and classes that both have, and of their difference, on one draw of patients after another."""
 

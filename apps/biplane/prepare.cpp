@@ -11,6 +11,7 @@
 #include "biplane/corpus/check_store.h"
 #include "biplane/corpus/corpora/corpus.h"
 #include "biplane/corpus/manifest.h"
+#include "biplane/corpus/named_manifest.h"
 
 namespace biplane::cli {
 namespace {
@@ -43,7 +44,8 @@ int prepare(PrepareCommand& command) {
   const FolderLock lock(out);
   ManifestWriter manifest(
       out / "manifest.jsonl");  // first, so that a folder that cannot be written fails at once
-  const PreparedCorpus prepared = prepare_corpus(corpus, options);
+  PreparedCorpus prepared = prepare_corpus(corpus, options);
+  prepared.funnel.record(kCorpusChoice, corpus.name);
   progress.finish();
   fs::remove(out / "manifest.jsonl");  // an older one must not stand beside this funnel
   prepared.funnel.write(out / "funnel.json");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +61,12 @@ void print_suite(const SuiteResult& result, const Options& options) {
   if (options.json) {
     for (const std::string& line : result.lines) fmt::print("{}\n", line);
     return;
+  }
+  for (const SuiteResult::Corpus& corpus : result.corpora) {
+    std::vector<ResultRow> rows;
+    std::copy_if(result.rows.begin(), result.rows.end(), std::back_inserter(rows),
+                 [&](const ResultRow& row) { return row.corpus == corpus.name; });
+    fmt::print("== {}\n\n{}", corpus.name, result_table(rows));
   }
   fmt::print("parts    {} measured, {} were done\n", result.measured, result.kept);
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);

@@ -82,7 +82,7 @@ PatientExclusion exclude_patients(const Manifest& manifest,
   PatientExclusion exclusion;
   if (others.empty()) return exclusion;
   const CorpusRelations relations = shipped_relations();
-  const std::string corpus = corpus_of(manifest, relations);
+  const std::string corpus = corpus_of(manifest.path(), relations);
   std::vector<bool> left_out(manifest.summaries().size(), false);
   for (const std::string& argument : others) {
     const NamedManifest other = read_named_manifest(argument, "", relations);

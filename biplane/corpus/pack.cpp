@@ -9,6 +9,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/progress.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/named_manifest.h"
 #include "biplane/corpus/pack_shard.h"
 
 namespace biplane {
@@ -132,6 +133,9 @@ class PackSummary {
   explicit PackSummary(std::string description) : description_(std::move(description)) {
     merged_.funnel.stage("images packed", "images");
     merged_.funnel.stage("studies packed", "studies");
+    const ordered_json document = ordered_json::parse(description_);
+    if (document.contains(kCorpusChoice) && document[kCorpusChoice].is_string())
+      merged_.funnel.record(kCorpusChoice, document[kCorpusChoice].get<std::string>());
   }
 
   void add(const ShardFiles& files, const ShardIndex& index) {

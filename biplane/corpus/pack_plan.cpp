@@ -7,6 +7,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/named_manifest.h"
 
 namespace biplane {
 namespace {
@@ -101,13 +102,15 @@ std::string describe_pack(const Manifest& manifest, const PackForm& form,
   }
   ordered_json shard_size = form.shard_studies > 0 ? ordered_json{{"studies", form.shard_studies}}
                                                    : ordered_json{{"bytes", form.shard_bytes}};
-  const ordered_json document = {{"format", 1},
-                                 {"manifest_sha256", sha256_file(manifest.path())},
-                                 {"studies", manifest.size()},
-                                 {"images", images},
-                                 {"shard_size", shard_size},
-                                 {"splits", splits},
-                                 {"cuts_sha256", sha256_hex(cuts)}};
+  ordered_json document = {{"format", 1},
+                           {"manifest_sha256", sha256_file(manifest.path())},
+                           {"studies", manifest.size()},
+                           {"images", images},
+                           {"shard_size", shard_size},
+                           {"splits", splits},
+                           {"cuts_sha256", sha256_hex(cuts)}};
+  const std::string corpus = prepared_corpus(manifest.path());
+  if (!corpus.empty()) document[kCorpusChoice] = corpus;
   return document.dump(2) + "\n";
 }
 

@@ -12,9 +12,10 @@ ChoosingStudies::ChoosingStudies(const EvaluateOptions& options, const Manifest&
                                                : Manifest::read(options.choose_manifest)) {
   const StudyFilter filter{.split = options.choose_on};
   const auto relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
-  std::string corpus = corpus_of(measured, relations);
+  std::string corpus = corpus_of(measured.path(), relations);
   if (relations.knows(options.corpus)) corpus = options.corpus;
-  const std::string own = options.choose_manifest.empty() ? corpus : corpus_of(manifest, relations);
+  const std::string own =
+      options.choose_manifest.empty() ? corpus : corpus_of(manifest.path(), relations);
   const auto same = studies_of_patients({manifest, own}, {measured, corpus}, measured_studies);
   chosen = select_studies(manifest, filter, same);
   left_out = static_cast<std::int64_t>(select_studies(manifest, filter).size() - chosen.size());

@@ -1,10 +1,13 @@
 #include "biplane/eval/class_retrieval.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
 #include <string>
 
+#include "biplane/core/random.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/module_figures.h"
 #include "biplane/eval/ranked_matches.h"
@@ -167,6 +170,32 @@ void add_prompts(const EvaluationInput& input, const ViewColumn& column, const I
                      prompts, images, rows);
 }
 
+// Places of the queries among the column's rows: all, or the first by a hash of the study's name,
+// whatever else is measured.
+std::vector<std::int64_t> query_places(const EvaluationInput& input, const ViewColumn& column) {
+  std::vector<std::pair<std::uint64_t, std::int64_t>> order;
+  for (const std::int64_t row : column.rows)
+    order.emplace_back(stable_hash(study_of(input, row).study_id),
+                       static_cast<std::int64_t>(order.size()));
+  const auto most = static_cast<std::size_t>(input.most_queries);
+  if (order.size() > most) {
+    std::sort(order.begin(), order.end());
+    order.resize(most);
+  }
+  std::vector<std::int64_t> places;
+  for (const auto& [hash, place] : order) places.push_back(place);
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+Items picked_items(const Items& items, const std::vector<std::int64_t>& places) {
+  Items some = with_groups(items.features.index_select(0, index_tensor(places)),
+                           picked(items.group, places), {});
+  for (const std::int64_t place : places)
+    some.patient.push_back(items.patient[static_cast<std::size_t>(place)]);
+  return some;
+}
+
 Items image_items(const EvaluationInput& input, const ViewColumn& column,
                   const std::vector<std::int64_t>& of_row) {
   return with_groups(column.features, picked(of_row, column.rows), patients_of(column, input));
@@ -188,6 +217,21 @@ void add_reports(const EvaluationInput& input, const ViewColumn& column,
                               input.engine),
                 images.patient, rows);
   }
+}
+
+// Images among those of all other patients.
+void add_same_findings(const EvaluationInput& input, const ViewColumn& column, const Items& images,
+                       std::vector<ResultRow>& rows) {
+  const Items queries = picked_items(images, query_places(input, column));
+  const auto first = static_cast<std::ptrdiff_t>(rows.size());
+  add_figures(input,
+              image_figures(make_row(column, {}, "image_to_image", "all"), queries, images,
+                            /*others_only=*/true, input.engine),
+              queries.patient, rows);
+  if (queries.size() == images.size()) return;
+  for (auto row = rows.begin() + first; row != rows.end(); ++row)
+    row->note = fmt::format("{} of {} studies search, drawn by a hash of their names",
+                            queries.size(), images.size());
 }
 
 // One entry a row of the features.
@@ -229,10 +273,7 @@ void add_class_retrieval(const EvaluationInput& input, EvaluationOutput& output)
       continue;
     }
     const Items images = image_items(input, column, of_row);
-    add_figures(input,
-                image_figures(make_row(column, {}, "image_to_image", "all"), images, images,
-                              /*others_only=*/true, input.engine),
-                images.patient, output.rows);
+    add_same_findings(input, column, images, output.rows);
     if (!classes.hold()) continue;
     add_prompts(input, column, images, prompts, output.rows);
     add_reports(input, filter_column(column, told), of_row, output.rows);

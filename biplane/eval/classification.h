@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "biplane/eval/columns.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

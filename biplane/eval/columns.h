@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "biplane/eval/evaluator.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -11,6 +11,7 @@
 #include "biplane/core/share.h"
 #include "biplane/corpus/exclusion.h"
 #include "biplane/corpus/exposure.h"
+#include "biplane/corpus/named_manifest.h"
 #include "biplane/eval/choosing_studies.h"
 #include "biplane/eval/detection.h"
 #include "biplane/eval/evaluation.h"
@@ -151,8 +152,8 @@ struct Evaluation::State {
     input.group_table = options.group_table;
     input.smallest_subgroup = options.smallest_subgroup;
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
-    exposed = exposure_of(relations, corpus_name(options), split_text(options.studies),
-                          engine.description().provenance.corpora);
+    exposed = exposure_of(relations, counted_corpus(options.corpus, manifest.path(), relations),
+                          split_text(options.studies), engine.description().provenance.corpora);
   }
 
   static std::vector<std::int64_t> choose(const EvaluateOptions& options, const Manifest& manifest,

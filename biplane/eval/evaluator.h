@@ -21,6 +21,9 @@ struct EvaluationInput {
   const std::vector<Study>& studies;   // of the rows of `features`
   const PromptSet* prompts = nullptr;  // none: nothing that needs prompts can be measured
   std::int64_t pool = 200;             // studies of one retrieval pool
+  // Studies that seek the same findings among all others: of a corpus of 200,000 all would take
+  // days.
+  std::int64_t most_queries = 10'000;
   BootstrapOptions bootstrap = {};
   std::int64_t examples = 6;  // of retrieval and of grounding in the report
   // Other studies of other patients, on which thresholds are chosen and probabilities are fitted;

@@ -1,13 +1,13 @@
 #include "biplane/eval/minimal_pairs.h"
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "biplane/core/error.h"
 #include "biplane/eval/columns.h"
+#include "biplane/eval/json_lines.h"
 #include "biplane/eval/module_figures.h"
 #include "biplane/model/losses.h"
 #include "biplane/text/labeler.h"
@@ -23,39 +23,39 @@ struct Pair {
   std::string kind, change, text;
 };
 
-Pair pair_of(const nlohmann::json& line, const std::string& where) {
-  Pair pair;
-  for (const auto& [key, value] : {std::pair{"kind", &pair.kind}, std::pair{"change", &pair.change},
-                                   std::pair{"text", &pair.text}}) {
-    if (!line.contains(key) || !line[key].is_string())
-      throw Error(ErrorKind::kBadContent, where + ": '" + key + "' must be text");
-    *value = line[key].get<std::string>();
-  }
-  return pair;
+// Pairs that are measured, and how many could not be.
+struct Pairs {
+  std::vector<Pair> measured;
+  std::int64_t without_report = 0;
+};
+
+std::string text_of(const nlohmann::ordered_json& line, const char* key) {
+  if (!line.is_object() || !line.contains(key) || !line[key].is_string())
+    throw Error(ErrorKind::kBadContent, std::string("'") + key + "' must be text");
+  return line[key].get<std::string>();
 }
 
 // Those of the evaluated studies.
-std::vector<Pair> read_pairs(const std::filesystem::path& file, const EvaluationInput& input) {
+Pairs read_pairs(const std::filesystem::path& file, const EvaluationInput& input) {
   std::map<std::string, std::int64_t> row_of;
   for (std::int64_t row = 0; row < input.features.size(); ++row)
     row_of.emplace(study_of(input, row).study_id, row);
-  std::ifstream lines(file);
-  std::vector<Pair> pairs;
-  std::int64_t number = 0;
-  for (std::string text; std::getline(lines, text);) {
-    const std::string where = file.string() + ": line " + std::to_string(++number);
-    const nlohmann::json line = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!line.is_object() || !line.contains("study_id") || !line["study_id"].is_string())
-      throw Error(ErrorKind::kBadContent, where + ": no object with a study_id");
-    const auto row = row_of.find(line["study_id"].get<std::string>());
-    if (row == row_of.end()) continue;
-    pairs.push_back(pair_of(line, where));
-    pairs.back().row = row->second;
-  }
+  Pairs pairs;
+  read_json_lines(file, [&](const nlohmann::ordered_json& line, std::int64_t) {
+    Pair pair{0, text_of(line, "kind"), text_of(line, "change"), text_of(line, "text")};
+    const auto row = row_of.find(text_of(line, "study_id"));
+    if (row == row_of.end()) return;
+    pair.row = row->second;
+    if (study_of(input, pair.row).report.text.empty()) {
+      ++pairs.without_report;
+    } else {
+      pairs.measured.push_back(std::move(pair));
+    }
+  });
   return pairs;
 }
 
-std::vector<Pair> made_pairs(const EvaluationInput& input) {
+Pairs made_pairs(const EvaluationInput& input) {
   const Labeler labeler = Labeler::named("chexpert");
   const Lexicon lexicon = Lexicon::english();
   std::vector<std::vector<Pair>> of_row(static_cast<std::size_t>(input.features.size()));
@@ -66,9 +66,9 @@ std::vector<Pair> made_pairs(const EvaluationInput& input) {
       of_row[static_cast<std::size_t>(row)].push_back(
           {row, std::move(edit.kind), std::move(edit.change), std::move(edit.text)});
   });
-  std::vector<Pair> pairs;
+  Pairs pairs;
   for (std::vector<Pair>& own : of_row)
-    for (Pair& pair : own) pairs.push_back(std::move(pair));
+    for (Pair& pair : own) pairs.measured.push_back(std::move(pair));
   return pairs;
 }
 
@@ -134,7 +134,10 @@ class ColumnPairs {
 void MinimalPairEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   const std::filesystem::path file = input.manifest.path().parent_path() / kFile;
   const bool told = std::filesystem::exists(file);
-  const std::vector<Pair> pairs = told ? read_pairs(file, input) : made_pairs(input);
+  const auto [pairs, without_report] = told ? read_pairs(file, input) : made_pairs(input);
+  if (without_report > 0)
+    output.notes.push_back("minimal_pairs: " + std::to_string(without_report) +
+                           " pairs are left out, their studies have no report");
   if (pairs.empty()) {
     output.notes.push_back("minimal_pairs: skipped, " +
                            (told ? file.string() + " has no pair of an evaluated study"

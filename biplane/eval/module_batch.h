@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "biplane/eval/evaluator.h"
 #include "biplane/model/multiview_model.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

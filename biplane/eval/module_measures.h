@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -13,6 +11,7 @@
 
 #include "biplane/eval/module_batch.h"
 #include "biplane/eval/module_figures.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/text/lexicon.h"
 
 namespace biplane {

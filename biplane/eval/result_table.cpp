@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "biplane/eval/results.h"
@@ -236,6 +237,19 @@ std::string modules_table(std::span<const ResultRow> rows) {
       [](const ResultRow&) { return std::string("value"); }, interval_text);
 }
 
+// Why a mean over findings or a figure of all studies is a "-" above.
+std::string undefined_lines(std::span<const ResultRow> rows) {
+  std::string text;
+  std::set<std::string> lines;
+  for (const ResultRow& row : rows) {
+    const bool shown = row.label == "macro" || row.label == "all" || row.label.empty();
+    if (row.value || row.note.empty() || !shown || !row.subgroup.empty()) continue;
+    const std::string line = fmt::format("  {}, {}: {}\n", row.task, column_name(row), row.note);
+    if (lines.insert(line).second) text += line;
+  }
+  return text.empty() ? text : "Without a value\n" + text + "\n";
+}
+
 }  // namespace
 
 std::string result_table(std::span<const ResultRow> rows) {
@@ -247,7 +261,7 @@ std::string result_table(std::span<const ResultRow> rows) {
          auroc_table(rows, "supervised", "Classification by the label head") +
          retrieval_table(rows) + class_retrieval_table(rows) + grounding_table(rows) +
          minimal_pair_table(rows) + operating_table(rows) + subgroup_table(rows) +
-         modules_table(rows);
+         modules_table(rows) + undefined_lines(rows);
 }
 
 }  // namespace biplane

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +11,7 @@
 #include "biplane/inference/segmentation_heads.h"
 #include "biplane/inference/study_maps.h"
 #include "biplane/inference/task_model.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -10,6 +10,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/folder_lock.h"
 #include "biplane/core/sha256.h"
+#include "biplane/core/share.h"
 #include "biplane/eval/evaluation.h"
 #include "biplane/eval/origin.h"
 #include "biplane/eval/suite_report.h"
@@ -23,6 +24,20 @@ using Json = nlohmann::ordered_json;
 
 std::string file_hash(const fs::path& file) {
   return file.empty() || !fs::exists(file) ? std::string() : sha256_file(file);
+}
+
+// Of what comes with the program and decides about rows: prompts, relations of corpora, labeller,
+// lexicon. Users may change these files without another program.
+std::string share_hash() {
+  std::string hashes;
+  for (const char* folder : {"prompts", "corpora", "labels", "lexicon"}) {
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(share_file(folder)))
+      files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) hashes += file.filename().string() + file_hash(file);
+  }
+  return sha256_hex(hashes);
 }
 
 fs::path manifest_file(const fs::path& manifest) {
@@ -39,6 +54,8 @@ std::string part_key(const EvaluateOptions& options, const std::string& task) {
                {"weights", file_hash(model / "model.safetensors")},
                {"run", run_of(options.model).filename().string()},
                {"manifest", sha256_file(manifest)},
+               {"root", options.root.string()},
+               {"share", share_hash()},
                {"pairs", file_hash(manifest.parent_path() / "minimal_pairs.jsonl")},
                {"counterfactual", file_hash(manifest.parent_path() / "counterfactual.jsonl")},
                {"studies",

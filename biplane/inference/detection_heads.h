@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "biplane/inference/feature_pyramid.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -15,6 +13,7 @@
 #include "biplane/data/reports.h"
 #include "biplane/model/multiview_model.h"
 #include "biplane/model/package.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/text/prompts.h"
 
 namespace biplane {

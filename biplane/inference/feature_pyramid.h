@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,6 +7,7 @@
 #include "biplane/inference/dense_head.h"
 #include "biplane/model/config.h"
 #include "biplane/nn/convolution.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

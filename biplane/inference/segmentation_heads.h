@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "biplane/inference/feature_pyramid.h"
 #include "biplane/nn/dropout.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -11,6 +9,7 @@
 #include "biplane/data/dataset.h"
 #include "biplane/inference/study_batches.h"
 #include "biplane/model/multiview_model.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

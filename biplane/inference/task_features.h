@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
@@ -11,6 +9,7 @@
 #include "biplane/inference/study_batches.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/model/batch.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

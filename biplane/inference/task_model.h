@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "biplane/inference/segmentation_heads.h"
 #include "biplane/model/multiview_model.h"
 #include "biplane/model/package.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "biplane/nn/layers.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

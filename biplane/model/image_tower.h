@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <variant>
 #include <vector>
 
 #include "biplane/model/config.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 

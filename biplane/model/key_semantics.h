@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "biplane/model/config.h"
 #include "biplane/nn/layers.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

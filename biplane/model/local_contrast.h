@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <optional>
 
 #include "biplane/model/batch.h"
 #include "biplane/model/losses.h"
 #include "biplane/nn/collective.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +7,7 @@
 #include "biplane/model/batch.h"
 #include "biplane/model/loss_config.h"
 #include "biplane/nn/collective.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +10,7 @@
 #include "biplane/model/image_tower.h"
 #include "biplane/model/key_semantics.h"
 #include "biplane/nn/bert.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -9,6 +7,7 @@
 
 #include "biplane/model/batch.h"
 #include "biplane/nn/collective.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

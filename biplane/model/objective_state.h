@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +7,7 @@
 #include "biplane/model/loss_config.h"
 #include "biplane/model/prototypes.h"
 #include "biplane/nn/layers.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

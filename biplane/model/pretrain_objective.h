@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -15,6 +13,7 @@
 #include "biplane/model/objective.h"
 #include "biplane/model/objective_state.h"
 #include "biplane/model/prototypes.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

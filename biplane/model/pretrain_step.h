@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "biplane/model/pretrain_objective.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

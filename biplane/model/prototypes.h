@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 
 #include "biplane/model/losses.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
 
 #include "biplane/model/batch.h"
 #include "biplane/nn/collective.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

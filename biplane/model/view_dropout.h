@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "biplane/model/batch.h"
 #include "biplane/model/config.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

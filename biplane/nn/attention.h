@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "biplane/nn/init.h"
 #include "biplane/nn/layers.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/token_layout.h"
 
 namespace biplane {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
+
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

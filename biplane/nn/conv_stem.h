@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "biplane/nn/init.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
+
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <map>
 #include <string>
 #include <vector>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/tensor_file.h"
 
 namespace biplane {

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "biplane/nn/bert.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/published_names.h"
 #include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"

@@ -1,5 +1,7 @@
 #include "biplane/nn/swin_transformer.h"
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <algorithm>
 #include <cmath>
 

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/patch_projection.h"
 #include "biplane/nn/token_windows.h"
 #include "biplane/nn/transformer.h"

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
 
 #include "biplane/core/error.h"
 #include "biplane/formats/weight_file.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

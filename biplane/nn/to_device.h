@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

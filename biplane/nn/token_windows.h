@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/token_layout.h"
 #include "biplane/nn/transformer.h"
 

@@ -1,5 +1,7 @@
 #include "biplane/nn/transformer.h"
 
+#include <torch/nn/modules/container/modulelist.h>
+
 #include <utility>
 
 namespace biplane {

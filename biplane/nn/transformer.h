@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +9,7 @@
 #include "biplane/nn/dropout.h"
 #include "biplane/nn/init.h"
 #include "biplane/nn/layers.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/token_layout.h"
 
 namespace biplane {

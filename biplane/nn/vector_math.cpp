@@ -1,8 +1,8 @@
 #include "biplane/nn/vector_math.h"
 
-#include <torch/torch.h>
-
 #include <mutex>
+
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 namespace {

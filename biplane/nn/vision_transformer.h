@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "biplane/nn/conv_stem.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/patch_projection.h"
 #include "biplane/nn/transformer.h"
 #include "biplane/nn/vision_tokens.h"

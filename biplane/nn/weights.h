@@ -1,7 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
-
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/tensor_file.h"
 
 namespace biplane {

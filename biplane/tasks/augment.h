@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -10,6 +8,7 @@
 #include "biplane/eval/dense_truth.h"
 #include "biplane/imaging/preprocess.h"
 #include "biplane/model/batch.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/tasks/finetune_config.h"
 
 namespace biplane {

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "biplane/corpus/study.h"
 #include "biplane/corpus/task_labels.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

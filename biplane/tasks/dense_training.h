@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +8,7 @@
 
 #include "biplane/data/loader.h"
 #include "biplane/inference/study_maps.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/tasks/augment.h"
 #include "biplane/tasks/downstream_task.h"
 #include "biplane/tasks/fit.h"

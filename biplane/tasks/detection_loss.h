@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "biplane/eval/dense_truth.h"
 #include "biplane/inference/detection_heads.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -13,6 +13,8 @@
 #include "biplane/core/files.h"
 #include "biplane/core/share.h"
 #include "biplane/corpus/exposure.h"
+#include "biplane/corpus/named_manifest.h"
+#include "biplane/eval/json_lines.h"
 #include "biplane/eval/origin.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/tasks/classification.h"
@@ -72,6 +74,18 @@ void check_finished(const fs::path& run, const FinetuneConfig& config, const Sta
           "choice of studies that select");
 }
 
+// Throws where a finished run was measured on other test studies than would be measured now.
+void check_measured(const fs::path& run, const std::string& split_sha256) {
+  bool same = false;  // evaluate may have added rows of other studies
+  read_json_lines(run / kResults, [&](const nlohmann::ordered_json& line, std::int64_t) {
+    same = same || line.value("split_sha256", "") == split_sha256;
+  });
+  if (!same)
+    throw Error(ErrorKind::kUsage, run.string() +
+                                       ": is done with another choice of test studies; use another "
+                                       "--out or the same one");
+}
+
 // One call of finetune().
 class Finetuning {
  public:
@@ -115,7 +129,8 @@ class Finetuning {
     const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
     const std::string exposed =
-        exposure_of(relations, data_.corpus, "test", engine.description().provenance.corpora);
+        exposure_of(relations, counted_corpus(options_.corpus, data_.manifest->path(), relations),
+                    "test", engine.description().provenance.corpora);
     for (ResultRow& row : rows) {
       row.corpus = data_.corpus;
       row.split = "test";
@@ -129,7 +144,9 @@ class Finetuning {
   std::optional<SeedRows> finished(const fs::path& run, const FinetuneConfig& config) {
     check_finished(run, config, start_, data_);
     hooks_.log(run.string() + ": is done");
-    return complete(run, config.seed, task_.reread(run, bootstrap_, options_.threads));
+    SeedRows rows = complete(run, config.seed, task_.reread(run, bootstrap_, options_.threads));
+    check_measured(run, origin_.split_sha256);
+    return rows;
   }
 
   // Nothing where it was stopped.

@@ -1,6 +1,7 @@
 #include "biplane/tasks/fit.h"
 
 #include <fmt/format.h>
+#include <torch/optim/sgd.h>
 
 #include <algorithm>
 #include <cmath>

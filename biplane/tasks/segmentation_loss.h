@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "biplane/inference/segmentation_heads.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

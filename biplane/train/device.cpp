@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include "biplane/core/device_name.h"
 #include "biplane/core/error.h"

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/train/config.h"
 
 namespace biplane {

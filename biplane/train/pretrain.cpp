@@ -12,6 +12,7 @@
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/share.h"
+#include "biplane/corpus/named_manifest.h"
 #include "biplane/model/checkpoint.h"
 #include "biplane/model/package.h"
 #include "biplane/model/pretrain_objective.h"
@@ -37,8 +38,10 @@ std::vector<fs::path> shipped_prompts() {
   return files;
 }
 
+// What results on the same corpus are marked by.
 std::string corpus_name(const RunData& data) {
-  return fs::weakly_canonical(data.manifest->path()).parent_path().filename().string();
+  return counted_corpus("", data.manifest->path(),
+                        CorpusRelations::read(share_file("corpora/relations.yaml")));
 }
 
 ModelDescription describe(const PretrainConfig& config, const RunData& data,

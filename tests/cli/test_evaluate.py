@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import unittest.mock
 from pathlib import Path
 
 from program import ProgramTest, run_tests
@@ -139,7 +141,9 @@ class MoreTasks(EvaluateTest):
         reference = self.folder / "published.csv"
         reference.write_text("corpus,split,protocol,metric,fraction,method,value,source\nphantom,theirs,zero_shot,auroc,,Theirs,80.7,A paper\n")
         command = self.command("--suite", "--reference", reference)
-        self.assertIn("11 measured, 0 were done", self.expect_ok(*command))
+        printed = self.expect_ok(*command)
+        self.assertIn("11 measured, 0 were done", printed)
+        self.assertIn("== phantom\n\nZero-shot classification, AUROC\n", printed)
         page, table = (self.out / "report.html").read_text(), (self.out / "table.tex").read_text()
         results = (self.out / "results.jsonl").read_text()
         for text in (page, table, (self.out / "results.csv").read_text()):
@@ -153,6 +157,18 @@ class MoreTasks(EvaluateTest):
         self.expect_error(2, "only stand with --suite", *self.command("--manifest", self.phantom))
         self.expect_error(2, "--reference", *self.command("--reference", reference))
         self.expect_error(66, "nowhere", *self.command("--suite", "--manifest", self.folder / "nowhere"))
+
+    def test_a_suite_measures_again_where_a_file_of_the_program_or_the_root_is_another(self):
+        share = self.folder / "share"
+        shutil.copytree("share", share)
+        command = self.command("--suite", "--tasks", "zero_shot", "--quiet")
+        with unittest.mock.patch.dict(os.environ, BIPLANE_SHARE=str(share)):
+            self.assertIn("1 measured, 0 were done", self.expect_ok(*command))
+            self.assertIn("0 measured, 1 were done", self.expect_ok(*command))
+            with (share / "prompts" / "phantom.yaml").open("a") as file:
+                file.write("# another\n")
+            self.assertIn("1 measured, 0 were done", self.expect_ok(*command))
+            self.assertIn("1 measured, 0 were done", self.expect_ok(*command, "--root", self.phantom))
 
     def test_a_suite_prints_its_own_lines_and_counts_unreadable_images(self):
         self.break_image()

@@ -5,6 +5,8 @@
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/corpus/exposure.h"
+#include "biplane/corpus/funnel.h"
+#include "biplane/corpus/named_manifest.h"
 #include "tests/test_data.h"
 
 namespace biplane {
@@ -50,9 +52,33 @@ TEST(Exposure, SaysWhatPreTrainingHasSeen) {
   EXPECT_EQ(exposure("chexpert", "test", {"chexpert-plus"}), "full");
   EXPECT_EQ(exposure("chexpert-5x200", "test", {"chexpert"}), "full");
   EXPECT_EQ(exposure("nih", "test", {"nih", "rsna"}), "part") << "more than its training split";
+  EXPECT_EQ(exposure("mimic", "test", {"mimic-cxr"}), "full") << "as others' weights name it";
+  EXPECT_EQ(exposure("ms-cxr", "test", {"mimic-cxr-jpg"}), "full");
   EXPECT_EQ(exposure("vindr", "test", {"nih", "mimic"}), "");
   EXPECT_EQ(exposure("ours", "test", {"ours"}), "train");
   EXPECT_EQ(exposure("ours", "test", {}), "");
+}
+
+TEST(NamedManifest, ARenamedFolderKeepsTheCorpusItWasPreparedFrom) {
+  const CorpusRelations corpora = CorpusRelations::read("share/corpora/relations.yaml");
+  const testing::TemporaryFolder folder;
+  const std::filesystem::path ours = folder / "ours" / "manifest.jsonl", nih = folder / "nih" / "m";
+  for (const std::filesystem::path& manifest : {ours, nih}) {
+    make_folder(manifest.parent_path());
+    Funnel funnel;
+    funnel.record(kCorpusChoice, "rsna");
+    funnel.write(manifest.parent_path() / "funnel.json");
+  }
+  EXPECT_EQ(corpus_of(ours, corpora), "rsna");
+  EXPECT_EQ(corpus_of(nih, corpora), "nih") << "the folder says so";
+  EXPECT_EQ(counted_corpus("siim", ours, corpora), "siim");
+  EXPECT_EQ(counted_corpus("my set", ours, corpora), "rsna");
+  for (const char* broken : {"{", "[]", R"({"choices": 1})", R"({"choices": {"corpus": 1}})"}) {
+    write_file_atomically(ours.parent_path() / "funnel.json", broken);
+    EXPECT_EQ(corpus_of(ours, corpora), "") << broken;
+    EXPECT_EQ(counted_corpus("", ours, corpora), "ours");
+    EXPECT_EQ(counted_corpus("my set", ours, corpora), "my set");
+  }
 }
 
 TEST(Relations, AFileThatIsNoneIsNamed) {

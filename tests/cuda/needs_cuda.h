@@ -1,7 +1,9 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
+#include <torch/cuda.h>
+
+#include "biplane/nn/libtorch.h"
 
 // Skips a test by name where LibTorch sees no CUDA device.
 #define BIPLANE_NEEDS_CUDA() \

@@ -117,6 +117,26 @@ TEST(ClassRetrieval, ImagesFindImagesOfTheirClassAmongOtherPatients) {
   EXPECT_NE(find(output.rows, "map", "both", ""), nullptr);
 }
 
+TEST(ClassRetrieval, OfVeryManyStudiesSomeSearchAmongAll) {
+  const SmallEvaluation small(24, 0, make_exclusive);
+  const Fixture setup(small);
+  EvaluationInput input = setup.input();
+  input.most_queries = 8;
+  EvaluationOutput few, again;
+  add_class_retrieval(input, few);
+  add_class_retrieval(input, again);
+  const ResultRow* row = find_at(few.rows, "image_to_image", "all", 1);
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(row->n, 8);
+  EXPECT_EQ(row->pool, 22);
+  EXPECT_THAT(row->note, HasSubstr("8 of 24 studies search"));
+  EXPECT_EQ(row->value, find_at(again.rows, "image_to_image", "all", 1)->value);
+  input.most_queries = 24;
+  EvaluationOutput all;
+  add_class_retrieval(input, all);
+  EXPECT_EQ(find_at(all.rows, "image_to_image", "all", 1)->note, "");
+}
+
 TEST(ClassRetrieval, PromptsFindImagesAndImagesPrompts) {
   const SmallEvaluation small(24, 0, make_exclusive);
   const Fixture setup(small);

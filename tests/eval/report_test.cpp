@@ -108,6 +108,19 @@ TEST(Results, TableHoldsColumnsSideBySide) {
   EXPECT_THAT(table, HasSubstr("0.701 [0.681, 0.721]  0.800 [0.780, 0.820]"));
 }
 
+TEST(Results, TableSaysOnceWhyAMeanHasNoValue) {
+  ResultRow row = auroc_row("lateral_missing", "macro", std::nullopt);
+  row.note = "never trained without a lateral";
+  ResultRow single = row;
+  single.label = "nodule";
+  const std::string table = result_table(std::vector<ResultRow>{row, row, single});
+  EXPECT_THAT(table, HasSubstr("Without a value\n  " + row.task +
+                               ", lateral_missing: never trained without a lateral\n\n"));
+  EXPECT_EQ(
+      result_table(std::vector<ResultRow>{auroc_row("both", "macro", 0.8)}).find("Without a value"),
+      std::string::npos);
+}
+
 TEST(TruthMask, FollowsTheImageThroughPaddingAndCrop) {
   Study study;
   study.views.push_back({"f.png", ViewPosition::kPA, "", 40, 80, ""});  // padded above and below

@@ -1,5 +1,8 @@
 #include "tests/guards/supervised_network.h"
 
+#include <torch/nn.h>
+#include <torch/optim/adamw.h>
+
 #include "biplane/core/random.h"
 #include "biplane/eval/metrics.h"
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -10,6 +8,7 @@
 #include "biplane/core/random.h"
 #include "biplane/model/mlm_input.h"
 #include "biplane/model/pretrain_objective.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/text/lexicon.h"
 
 namespace biplane::testing {

@@ -2,13 +2,13 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "biplane/nn/libtorch.h"
 #include "biplane/nn/published_names.h"
 #include "biplane/nn/tensor_file.h"
 

@@ -222,6 +222,13 @@ TEST_F(FinetuneGuard, WhatIsDoneIsOfTheSameModelAndTheSameStudies) {
     if (study.study_id == "s104") study.split = Split::kValidate;
   });
   refused("choice of training studies");
+  bool removed = false;
+  manifest_ = changed([&](Study& study) {
+    if (removed || study.split != Split::kTest) return;
+    study.study_id.clear();
+    removed = true;
+  });
+  refused("choice of test studies");
 }
 
 TEST_F(FinetuneGuard, PatientsOfTheTestAreNeverTrainedOn) {

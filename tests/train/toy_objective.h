@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cmath>
 #include <memory>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include "biplane/core/random.h"
 #include "biplane/model/objective.h"
+#include "biplane/nn/libtorch.h"
 #include "biplane/train/trainer.h"
 
 namespace biplane::testing {

@@ -1,0 +1,152 @@
+"""What tools/evidence_tasks runs: the corpora that it makes of the phantom, and the rows of the table of downstream tasks."""
+from dataclasses import dataclass, field
+
+SIZE, STUDIES, TEST, VALIDATE = 80, 3600, 800, 400  # of a corpus
+PLACES = 160  # pixels of the corpora whose masks and boxes are learned: small findings are a few pixels wide in 80
+
+# Corpora without lists of their own are split by the published rule, or, where that leaks, by patients.
+BY_PATIENTS = ("--validate", 0.1, "--test", 0.25)
+
+
+@dataclass
+class Corpus:
+    """A corpus that the phantom plays: its layout, a seed that no other one and no pre-training has, and what `prepare` is given (None: the layout is
+    a manifest). `table`: what evidence_layouts.py adds to the layout first. `options`: more of `biplane phantom`."""
+    layout: str
+    seed: int
+    prepare: tuple | None
+    size: int = SIZE
+    studies: int = STUDIES
+    table: str | None = None
+    options: dict = field(default_factory=dict)
+
+    @property
+    def phantom(self):
+        return f"{self.layout}-{self.seed}"
+
+
+CORPORA = {
+    "native": Corpus("native", 101, None, options={"minimal_pairs": True}),
+    "mimic": Corpus("mimic", 102, ("mimic",)),
+    "chexpert": Corpus("chexpert", 103, ("chexpert",)),
+    "rsna": Corpus("rsna", 104, ("rsna", "--split", "mgca"), size=PLACES),
+    "siim": Corpus("siim", 105, ("siim", *BY_PATIENTS), size=PLACES),
+    "nih": Corpus("nih", 106, ("nih",)),
+    "covidx": Corpus("covidx", 107, ("covidx",)),
+    "openi": Corpus("openi", 108, ("openi", *BY_PATIENTS)),
+    "object-cxr": Corpus("object-cxr", 109, ("object-cxr",), size=PLACES),
+    # 200 studies of each of five findings that are alone.
+    "chexpert-5x200": Corpus("chexpert", 110, ("chexpert-5x200", "--split", "mgca"), studies=12000),
+    "ms-cxr": Corpus("mimic", 102, ("ms-cxr", *BY_PATIENTS), table="ms_cxr"),
+    "chexlocalize": Corpus("chexpert", 103, ("chexlocalize",), table="chexlocalize"),
+}
+
+
+@dataclass
+class Figure:
+    """A line of results.jsonl of a row, and what it must reach: a number, or (metric, factor, margin) of another line of the same studies."""
+    metric: str
+    at_least: float | tuple | None = None
+    label: str = "macro"
+    views: str | None = None  # None: those of the row
+    more: dict = field(default_factory=dict)  # other keys of the line, such as direction
+
+
+@dataclass
+class Row:
+    """One command on one corpus: finetune with a configuration of configs/tasks, or without one evaluate with --tasks `task`. `settings`: of --set for
+    finetune, options of evaluate."""
+    task: str
+    corpus: str
+    views: str = "frontal"
+    config: str | None = None
+    settings: dict = field(default_factory=dict)
+    figures: list = field(default_factory=list)
+    less: str | None = None  # the same with other views: the difference on the same studies must exclude zero
+    note: str = ""  # ends the name, where a configuration has several rows on a corpus
+
+    @property
+    def name(self):
+        return "-".join(part for part in (self.config or self.task, self.corpus, self.views, self.note) if part)
+
+
+LINEAR, FINETUNED, DICE = 0.85, 0.90, 0.60  # macro AUROC and Dice that are asked for
+ABOVE_CONSTANT, TIMES_CHANCE = ("map_constant_box", 1, 0.15), ("pointing_chance", 3, 0)
+
+
+def two_views(task, corpus, config, target, **settings):
+    """Both views, and the frontal alone beside them."""
+    alone = Row(task, corpus, "frontal", config, settings, [Figure("auroc")])
+    return [alone, Row(task, corpus, "both", config, settings, [Figure("auroc", target)], less=alone.name)]
+
+
+def fractions(task, corpus, config, **settings):
+    """1 and 10 % of the labels."""
+    return [Row(task, corpus, "frontal", config, {"data.fraction": share, **settings}, [Figure("auroc")], note=f"{share:.0%}") for share in (0.01, 0.1)]
+
+
+def shortened(config, corpus, **settings):
+    """A published protocol whose steps and batches are made for 100,000 images."""
+    task = "linear" if "linear" in config else "finetune"
+    return Row(task, corpus, "frontal", config, {"train.steps": 500, "train.batch": 64, "train.warmup": 20, **settings}, [Figure("auroc")])
+
+
+def places(task, config, corpus, metric, target=None, **settings):
+    """Segmentation or detection; published protocols shortened."""
+    return Row(task, corpus, "frontal", config, settings, [Figure(metric, target)])
+
+
+def scores(corpus, tasks, *figures, **options):
+    """What is measured of the start itself."""
+    return Row(tasks, corpus, "frontal", None, options, list(figures))
+
+
+ZERO_SHOT = [Figure("auroc")]
+ZERO_SHOT_BOTH = [Figure("auroc"), Figure("auroc", views="both"), Figure("auroc_difference", 0, views="both", more={"against": "frontal"})]
+RETRIEVAL = [Figure("recall_at_10", label="all", views=views, more={"direction": "mean"}) for views in ("frontal", "lateral", "both")]
+EPOCHS = {"train.epochs": 10}
+OWN_PLACES = {"dense.image_size": PLACES, "train.steps": 350}
+FEW_STEPS = {"train.steps": 150, "train.warmup": 10, "data.fraction": 1}
+
+ROWS = [
+    *two_views("linear", "native", "linear", LINEAR),
+    *two_views("finetune", "native", "finetune", FINETUNED, **EPOCHS),
+    *two_views("linear", "chexpert", "linear_chexpert", LINEAR),
+    *two_views("finetune", "chexpert", "finetune_chexpert", FINETUNED, **EPOCHS),
+    *two_views("linear", "mimic", "linear", LINEAR, **{"labels.source": "chexpert", "labels.blank": "absent"}),
+    *(Row("linear", corpus, "frontal", f"linear_{corpus}", {}, [Figure("auroc", LINEAR)]) for corpus in ("rsna", "nih")),
+    Row("linear", "covidx", "frontal", "linear_covidx", {}, [Figure("accuracy", label="all")]),
+    *(Row("finetune", corpus, "frontal", f"finetune_{corpus}", EPOCHS, [Figure("auroc", FINETUNED)]) for corpus in ("rsna", "nih")),
+    Row("finetune", "covidx", "frontal", "finetune_covidx", EPOCHS, [Figure("accuracy", label="all")]),
+    *(row for corpus in ("chexpert", "rsna", "nih") for row in fractions("linear", corpus, f"linear_{corpus}")),
+    *(row for corpus in ("chexpert", "rsna", "nih") for row in fractions("finetune", corpus, f"finetune_{corpus}", **EPOCHS)),
+    *(Row("linear", corpus, "frontal", f"mgca_linear_{corpus}", {}, [Figure("auroc")]) for corpus in ("chexpert", "rsna")),
+    *(shortened(f"ecamp_linear_{corpus}", corpus) for corpus in ("chexpert", "rsna", "nih")),
+    *(shortened(f"ecamp_ft_{corpus}", corpus) for corpus in ("chexpert", "rsna", "nih")),
+    shortened("mrm_ft_nih", "nih", **{"data.fraction": 1}),
+    *(shortened(f"benchx_cls_{corpus}", corpus, **{"data.fraction": 1}) for corpus in ("chexpert", "rsna", "siim", "nih")),
+    places("segmentation", "segmentation", "siim", "dice_positives", DICE, **OWN_PLACES),
+    places("segmentation", "segmentation", "rsna", "dice_positives", DICE, **OWN_PLACES),
+    places("segmentation", "mgca_seg_siim", "siim", "dice_with_empty_rule_by_batch", **FEW_STEPS),
+    places("segmentation", "mgca_seg_rsna", "rsna", "dice_with_empty_rule_by_batch", **FEW_STEPS),
+    places("segmentation", "mrm_seg_siim", "siim", "dice_with_empty_rule", **FEW_STEPS),
+    places("segmentation", "benchx_seg_siim", "siim", "mean_dice", **FEW_STEPS),
+    places("detection", "detection", "rsna", "map", ABOVE_CONSTANT, **OWN_PLACES),
+    places("detection", "detection", "object-cxr", "map", ABOVE_CONSTANT, **OWN_PLACES),
+    places("detection", "ecamp_det_rsna", "rsna", "map_published", **{**FEW_STEPS, "train.batch": 32}),
+    places("detection", "ecamp_det_object_cxr", "object-cxr", "map_published", **{**FEW_STEPS, "train.batch": 32}),
+    scores("native", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
+    scores("mimic", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
+    scores("openi", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
+    scores("chexpert", "zero_shot", *ZERO_SHOT_BOTH),
+    *(scores(corpus, "zero_shot", *ZERO_SHOT) for corpus in ("rsna", "siim", "nih")),
+    scores("chexpert-5x200", "zero_shot,retrieval", Figure("accuracy", label="all"),
+           Figure("precision_at_k", label="all", more={"direction": "image_to_image", "k": 5})),
+    scores("native", "grounding", *(Figure("pointing_game", TIMES_CHANCE, views=views, more={"map": "cosine"}) for views in ("frontal", "lateral"))),
+    scores("nih", "grounding", Figure("pointing_game", TIMES_CHANCE, more={"map": "cosine"})),
+    scores("ms-cxr", "grounding", Figure("pointing_game", TIMES_CHANCE, more={"map": "cosine"})),
+    scores("chexlocalize", "grounding", *(Figure("pointing_game", TIMES_CHANCE, views=views, more={"map": "cosine"}) for views in ("frontal", "lateral"))),
+    scores("native", "minimal_pairs", Figure("accuracy", 0.85, "negation", "both"), Figure("accuracy", 0.75, "side", "both"),
+           Figure("accuracy", None, "size", "both"), Figure("accuracy", None, "site", "both")),
+    scores("openi", "minimal_pairs", Figure("accuracy", None, "macro", "both")),
+]
