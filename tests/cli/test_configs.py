@@ -140,6 +140,24 @@ class Configs(ProgramTest):
             self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.lr", "train.layer_decay")],
                              ["finetune", "sgd", rate, 1])
 
+    def test_the_named_protocols_of_places_are_the_published_ones(self):
+        keys = ("dense.encoder", "dense.image_size", "segmentation.head", "segmentation.loss", "train.lr", "train.schedule", "train.batch")
+        for corpus, batch in {"siim": 8, "rsna": 16}.items():
+            mgca = self.task(f"mgca_seg_{corpus}")
+            self.assertEqual([mgca[key] for key in keys], ["frozen", 224, "setr_pup", "focal_dice", 5e-4, "constant", batch])
+            self.assertEqual([mgca[f"augment.{key}"] for key in ("rotate", "scale", "affine", "flip")], [10, 0.1, 0.5, 0])
+        benchx, mrm = self.task("benchx_seg_siim"), self.task("mrm_seg_siim")
+        self.assertEqual([benchx[key] for key in keys], ["frozen", 512, "upernet", "cross_entropy", 1e-3, "linear", 8])
+        self.assertEqual([mrm[key] for key in keys], ["trained", 512, "upernet", "focal_dice_by_image", 2e-5, "linear", 8])
+        for protocol, steps in ((benchx, 2000), (mrm, 500)):
+            self.assertEqual([protocol[f"segmentation.{key}"] for key in ("auxiliary", "auxiliary_layer", "auxiliary_channels", "dropout")],
+                             [0.4, 8, 256, 0.1])
+            self.assertEqual(protocol["train.select_every_steps"], steps)
+        for corpus in ("rsna", "object_cxr"):
+            ecamp = self.task(f"ecamp_det_{corpus}")
+            self.assertEqual([ecamp[key] for key in ("dense.encoder", "dense.image_size", "detection.head", "train.lr", "train.schedule")],
+                             ["frozen", 224, "yolov3", 5e-4, "cosine"])
+
     def test_every_corpus_has_our_own_protocols_which_differ_in_labels_only(self):
         for kind in ("linear", "finetune"):
             own = self.task(kind)

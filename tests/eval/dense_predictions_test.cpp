@@ -177,6 +177,9 @@ TEST(DenseTruth, IsWhereTheWholeImageShowsIt) {
   const auto masks = finding_masks(marked_study(), false, {"mass", "edema"}, image);
   EXPECT_NEAR(static_cast<double>(rle_area(masks[0], 50, 50)), 50, 1e-9);
   EXPECT_EQ(rle_area(masks[1], 50, 50), 0);
+  const std::vector<std::uint8_t> inside = decode_rle(masks[0], 50, 50);
+  for (std::size_t x = 0; x < 50; ++x)
+    EXPECT_EQ(inside[19 * 50 + x], x >= 20 && x < 30) << "column " << x;
 }
 
 TEST(DenseTruth, AFindingThatIsThereWithoutAMarkIsNotKnown) {
@@ -184,6 +187,8 @@ TEST(DenseTruth, AFindingThatIsThereWithoutAMarkIsNotKnown) {
   EXPECT_TRUE(places_known(study, {"mass", "edema"}));
   EXPECT_FALSE(places_known(study, {"mass", "fracture"}));
   EXPECT_FALSE(places_known(study, {"hernia"})) << "no label";
+  study.labels["edema"] = -1;
+  EXPECT_FALSE(places_known(study, {"edema"})) << "uncertain";
   study.visible_in["fracture"] = {};
   EXPECT_TRUE(places_known(study, {"fracture"})) << "it is known that no view shows it";
 }

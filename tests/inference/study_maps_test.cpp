@@ -79,6 +79,7 @@ TEST_F(StudyMaps, TheirBytesAreKnownBefore) {
   TowerConfig swin;
   swin.kind = "swin";
   swin.swin.width = 8;
+  swin.swin.heads = {1, 2, 4, 8};
   const ImageTower tower(swin, 96);
   std::int64_t bytes = 0;
   for (const torch::Tensor& map : tower.maps(torch::zeros({1, 3, 96, 96}), {1, 2, 3, 4}))

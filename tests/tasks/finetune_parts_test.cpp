@@ -198,6 +198,14 @@ TEST(Augment, CropsAreOfTheAskedAreaAndRatioAndInside) {
   }
 }
 
+AugmentConfig turning(double rotate, double scale, double affine) {
+  AugmentConfig config;
+  config.rotate = rotate;
+  config.scale = scale;
+  config.affine = affine;
+  return config;
+}
+
 TEST(Augment, IsAFunctionOfSeedEpochAndStudy) {
   AugmentConfig config;
   config.crop_scale = {0.3, 1.0};
@@ -218,14 +226,14 @@ TEST(Augment, IsAFunctionOfSeedEpochAndStudy) {
   EXPECT_TRUE(augmented(1, 0, 0).slice(0, 2).equal(augmented(1, 0, 2)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(1, 1, 0)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(2, 0, 0)));
-  config = {.rotate = 20, .scale = 0.2, .affine = 1};
+  config = turning(20, 0.2, 1);
   EXPECT_TRUE(augmented(1, 0, 0).slice(0, 2).equal(augmented(1, 0, 2)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(1, 1, 0)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(2, 0, 0)));
 }
 
 TEST(Augment, TurnsAndScalesAsManyAsAskedForAndByAsMuch) {
-  const AugmentConfig config{.rotate = 10, .scale = 0.1, .affine = 0.5};
+  const AugmentConfig config = turning(10, 0.1, 0.5);
   StudyBatch batch;
   batch.frontal = torch::zeros({1000, 1, 1, 1});
   batch.study_index = torch::arange(1000);
