@@ -12,6 +12,7 @@
 #include "apps/common/command_line.h"
 #include "biplane/core/config.h"
 #include "biplane/core/error.h"
+#include "biplane/tasks/finetune_keys.h"
 
 namespace biplane {
 namespace {
@@ -39,8 +40,7 @@ and measures once on the split test. Seeds that are done are not done again.)";
 FinetuneConfig read_config(const Options& options) {
   ConfigTree tree = ConfigTree::read(options.config);
   for (const std::string& assignment : options.set) tree.set(assignment);
-  FinetuneConfig config;
-  load_config(tree, config);
+  FinetuneConfig config = read_finetune_config(tree);
   if (options.seed >= 0) config.seed = options.seed;
   check_finetune_config(config);
   return config;

@@ -9,6 +9,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
+#include "biplane/core/given_keys.h"
 #include "biplane/core/share.h"
 
 namespace biplane {
@@ -214,6 +215,33 @@ void ConfigTree::set(const std::string& assignment) {
   }
   node[key.substr(begin)] = value;
   impl_->overrides[key] = source;
+}
+
+namespace {
+
+// `of_group`: where a key of the group comes from that nothing else is noted of.
+void add_given(const YAML::Node& group, const GivenKey& of_group, const ConfigTree::Impl& tree,
+               std::vector<GivenKey>& given) {
+  for (const auto& entry : group) {
+    if (!entry.first.IsScalar() || entry.second.IsNull()) continue;
+    GivenKey own{of_group.key + entry.first.Scalar(), of_group.source};
+    const auto noted = tree.overrides.find(own.key);
+    if (noted != tree.overrides.end()) own.source = noted->second;
+    if (entry.second.IsMap()) {
+      own.key += ".";
+      add_given(entry.second, own, tree, given);
+    } else {
+      given.push_back(std::move(own));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<GivenKey> given_keys(const ConfigTree& tree) {
+  std::vector<GivenKey> given;
+  add_given(tree.impl().root, {"", tree.impl().source}, tree.impl(), given);
+  return given;
 }
 
 struct ConfigReader::Impl {

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "biplane/core/parallel.h"
+#include "biplane/eval/head_evaluator.h"
 
 namespace biplane {
 namespace {
@@ -22,55 +23,42 @@ std::vector<ScoredBox> scored_boxes(const ImageBoxes& kept) {
   return all;
 }
 
-DetectedStudy study_at(const Manifest& manifest, std::int64_t index, const BoxTruth& truth) {
-  const StudySummary& study = manifest.summary(index);
-  DetectedStudy own;
-  own.study = study.study_id;
-  own.patient = study.patient_id;
-  own.paired = study.has_frontal && study.has_lateral;
-  own.truth = truth.at(index);
-  return own;
-}
-
 }  // namespace
 
 BoxTruth read_box_truth(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                         const DetectorConfig& config, const PreprocessOptions& image, int threads) {
   std::vector<std::vector<FindingBox>> boxes(studies.size());
-  parallel_for(static_cast<std::int64_t>(studies.size()), resolve_threads(threads),
-               [&](std::int64_t i) {
-                 const auto place = static_cast<std::size_t>(i);
-                 boxes[place] = finding_boxes(manifest.study(studies[place]),
-                                              config.views == "lateral", config.names, image);
-               });
+  parallel_for(
+      static_cast<std::int64_t>(studies.size()), resolve_threads(threads), [&](std::int64_t i) {
+        const auto place = static_cast<std::size_t>(i);
+        boxes[place] =
+            finding_boxes(manifest.study(studies[place]), config.lateral(), config.names, image);
+      });
   BoxTruth truth;
   for (std::size_t i = 0; i < studies.size(); ++i) truth.emplace(studies[i], std::move(boxes[i]));
   return truth;
 }
 
-DetectedBoxes detect(const BoxReader& reader, const StudyDataset& dataset, const BoxTruth& truth,
-                     const DetectOptions& options) {
+DetectedBoxes detect(const BoxReader& reader, const MapSource& maps, const Manifest& manifest,
+                     const BoxTruth& truth, const BoxTerms& terms) {
   struct Batch {
     std::vector<DetectedStudy> studies;
     torch::Tensor terms;
   };
-  const bool lateral = reader.config.views == "lateral";
-  std::vector<Batch> batches(static_cast<std::size_t>(batch_count(dataset, options.batches)));
+  std::vector<Batch> batches(static_cast<std::size_t>(maps.batches));
   DetectedBoxes all;
-  all.broken =
-      for_each_batch(dataset, options.batches, [&](std::int64_t number, const StudyBatch& batch) {
-        Batch& own = batches[static_cast<std::size_t>(number)];
-        const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
-        const DetectionHead::Output output =
-            reader.head.forward(reader.model.feature_maps(pixels, lateral, reader.config.layers));
-        const std::vector<std::int64_t> studies = studies_of(batch);
-        for (std::size_t i = 0; i < studies.size(); ++i) {
-          own.studies.push_back(study_at(dataset.manifest(), studies[i], truth));
-          own.studies.back().predictions = scored_boxes(keep_best_boxes(
-              reader.head.candidates(output, std::int64_t(i), pixels.size(2)), reader.config));
-        }
-        if (options.terms) own.terms = options.terms(output, studies);
-      });
+  all.broken = maps.each([&](std::int64_t number, const MapBatch& batch) {
+    Batch& own = batches[static_cast<std::size_t>(number)];
+    const DetectionHead::Output output = reader.head.forward(batch.maps);
+    for (std::size_t i = 0; i < batch.studies.size(); ++i) {
+      const std::int64_t index = batch.studies[i];
+      own.studies.push_back(
+          {head_study(manifest.summary(index)), truth.at(index),
+           scored_boxes(keep_best_boxes(reader.head.candidates(output, std::int64_t(i), maps.side),
+                                        reader.config))});
+    }
+    if (terms) own.terms = terms(output, batch.studies);
+  });
   all.predictions.views = reader.config.views;
   all.predictions.classes = reader.config.names;
   for (Batch& batch : batches) {
@@ -88,38 +76,30 @@ DetectionPredictions predict_detection(const Engine& engine, const TaskDescripti
                                        std::vector<BrokenStudy>* broken) {
   const DetectorConfig& config = task.detector;
   const std::vector<std::int64_t> chosen =
-      with_known_places(manifest, studies, config.names, config.views == "lateral");
+      with_known_places(manifest, studies, config.names, config.lateral());
   DetectionPredictions none;
   none.views = config.views;
   none.classes = config.names;
   if (chosen.empty()) return none;
   const auto head = read_detection_head(engine.package().folder, task, engine.description().config);
-  DetectOptions options;
-  options.batches.threads = engine.threads();
+  const auto dataset = engine.read_studies(manifest, chosen);
   DetectedBoxes found = detect(
-      {engine.model(), *head, config}, *engine.read_studies(manifest, chosen),
-      read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()),
-      options);
+      {*head, config},
+      computed_maps({engine.model(), config.lateral(), config.layers}, *dataset,
+                    {.batch = kMapBatch, .threads = engine.threads()}),
+      manifest,
+      read_box_truth(manifest, chosen, config, engine.description().preprocess, engine.threads()));
   if (broken != nullptr) *broken = std::move(found.broken);
   return std::move(found.predictions);
 }
 
 void DetectionEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
-  const auto task = read_task(input.engine.package().folder);
-  if (!task || task->task != "detection") {
-    output.notes.emplace_back(
-        "detection: skipped, the model has no head of this task (biplane finetune)");
-    return;
-  }
-  const DetectionPredictions predictions =
-      predict_detection(input.engine, *task, input.manifest, input.features.studies);
-  if (predictions.studies.empty()) {
-    output.notes.emplace_back(
-        "detection: skipped, no study has the view of the head and tells where its findings are");
-    return;
-  }
-  for (ResultRow& row : detection_rows(predictions, input.bootstrap, input.engine.threads()))
-    output.rows.push_back(std::move(row));
+  measure_head(input, output, task(), "has the view of the head and tells where its findings are",
+               [&](const TaskDescription& described) {
+                 return detection_rows(predict_detection(input.engine, described, input.manifest,
+                                                         input.features.studies),
+                                       input.bootstrap, input.engine.threads());
+               });
 }
 
 }  // namespace biplane

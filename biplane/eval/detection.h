@@ -8,7 +8,7 @@
 #include "biplane/eval/detection_predictions.h"
 #include "biplane/eval/evaluator.h"
 #include "biplane/inference/detection_heads.h"
-#include "biplane/inference/study_batches.h"
+#include "biplane/inference/study_maps.h"
 #include "biplane/inference/task_model.h"
 
 namespace biplane {
@@ -19,9 +19,8 @@ using BoxTruth = std::map<std::int64_t, std::vector<FindingBox>>;
 BoxTruth read_box_truth(const Manifest& manifest, const std::vector<std::int64_t>& studies,
                         const DetectorConfig& config, const PreprocessOptions& image, int threads);
 
-// What draws boxes: towers and a head in evaluation mode.
+// What draws boxes: a head in evaluation mode.
 struct BoxReader {
-  const MultiviewModel& model;
   const DetectionHead& head;
   const DetectorConfig& config;
 };
@@ -32,15 +31,12 @@ struct DetectedBoxes {
   std::vector<BrokenStudy> broken;
 };
 
-struct DetectOptions {
-  std::function<torch::Tensor(const DetectionHead::Output& output,
-                              const std::vector<std::int64_t>& studies)>
-      terms;
-  StudyBatchOptions batches = {.batch = 8};
-};
+using BoxTerms = std::function<torch::Tensor(const DetectionHead::Output& output,
+                                             const std::vector<std::int64_t>& studies)>;
 
-DetectedBoxes detect(const BoxReader& reader, const StudyDataset& dataset, const BoxTruth& truth,
-                     const DetectOptions& options);
+// Of studies of the manifest by their maps of the layers that the head reads.
+DetectedBoxes detect(const BoxReader& reader, const MapSource& maps, const Manifest& manifest,
+                     const BoxTruth& truth, const BoxTerms& terms = {});
 
 // What a model's detection head says of the studies (indices into the manifest) that have its view
 // and tell where its findings are. Studies with a broken image are left out and added to `broken`.

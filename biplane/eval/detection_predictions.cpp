@@ -33,18 +33,14 @@ Json study_line(const DetectedStudy& study) {
     predictions.push_back(box_values(one.box));
     predictions.back().push_back(one.score);
   }
-  return {{"study", study.study},
-          {"patient", study.patient},
-          {"paired", study.paired},
-          {"truth", truth},
-          {"predictions", predictions}};
+  Json line = head_study_json(study);
+  line["truth"] = truth;
+  line["predictions"] = predictions;
+  return line;
 }
 
 DetectedStudy parse_study(const Json& json, std::size_t classes) {
-  DetectedStudy study;
-  study.study = json.at("study");
-  study.patient = json.at("patient");
-  study.paired = json.at("paired");
+  DetectedStudy study{parse_head_study(json), {}, {}};
   for (const Json& one : json.at("truth")) study.truth.push_back(parse_box(one, classes));
   for (const Json& one : json.at("predictions"))
     study.predictions.push_back({parse_box(one, classes), one.at(5)});
@@ -141,28 +137,6 @@ std::vector<Figure> finding_figures(const Studies& studies, std::int64_t finding
   return figures;
 }
 
-std::vector<ResultRow> column_rows(const DetectionPredictions& head, bool all,
-                                   const BootstrapOptions& bootstrap, int threads) {
-  Studies studies;
-  std::vector<std::string> patients;
-  for (const DetectedStudy& study : head.studies) {
-    if (!all && !study.paired) continue;
-    studies.push_back(&study);
-    patients.push_back(study.patient);
-  }
-  if (studies.empty()) return {};
-  std::vector<Figure> figures;
-  for (std::size_t c = 0; c < head.classes.size(); ++c) {
-    for (Figure& figure : finding_figures(studies, static_cast<std::int64_t>(c), head.classes[c]))
-      figures.push_back(std::move(figure));
-  }
-  ResultRow base;
-  base.task = "detection";
-  base.views = head.views;
-  base.population = all ? "all" : "";
-  return figure_rows(figures, patients, base, bootstrap, threads);
-}
-
 Studies all_studies(const DetectionPredictions& predictions) {
   Studies studies;
   for (const DetectedStudy& study : predictions.studies) studies.push_back(&study);
@@ -194,14 +168,19 @@ DetectionPredictions read_detection(const std::filesystem::path& file) {
 
 std::vector<ResultRow> detection_rows(const DetectionPredictions& predictions,
                                       const BootstrapOptions& bootstrap, int threads) {
-  std::vector<ResultRow> rows = column_rows(predictions, false, bootstrap, threads);
-  const bool others = std::any_of(predictions.studies.begin(), predictions.studies.end(),
-                                  [](const DetectedStudy& study) { return !study.paired; });
-  if (others) {
-    for (ResultRow& row : column_rows(predictions, true, bootstrap, threads))
-      rows.push_back(std::move(row));
-  }
-  return rows;
+  ResultRow base;
+  base.task = "detection";
+  base.views = predictions.views;
+  const auto figures = [&](const Studies& studies) {
+    std::vector<Figure> all;
+    for (std::size_t c = 0; c < predictions.classes.size(); ++c) {
+      for (Figure& figure :
+           finding_figures(studies, static_cast<std::int64_t>(c), predictions.classes[c]))
+        all.push_back(std::move(figure));
+    }
+    return all;
+  };
+  return rows_of_populations(predictions.studies, base, figures, bootstrap, threads);
 }
 
 std::optional<double> detection_map(const DetectionPredictions& predictions) {

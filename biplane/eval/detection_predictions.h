@@ -8,6 +8,7 @@
 #include "biplane/eval/bootstrap.h"
 #include "biplane/eval/dense_truth.h"
 #include "biplane/eval/detection_metrics.h"
+#include "biplane/eval/head_study.h"
 #include "biplane/eval/results.h"
 
 namespace biplane {
@@ -20,9 +21,7 @@ struct ScoredBox {
   double score = 0;
 };
 
-struct DetectedStudy {
-  std::string study, patient;
-  bool paired = false;  // has both views
+struct DetectedStudy : HeadStudy {
   std::vector<FindingBox> truth;
   std::vector<ScoredBox> predictions;
 };

@@ -115,22 +115,29 @@ HeadPredictions predict_head(const Engine& engine, const TaskDescription& task,
   return predictions;
 }
 
-void HeadEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
-  const auto task = read_task(input.engine.package().folder);
-  if (!task || task->task != task_) {
-    output.notes.push_back(task_ +
+void measure_head(
+    const EvaluationInput& input, EvaluationOutput& output, const std::string& task,
+    const std::string& needed,
+    const std::function<std::vector<ResultRow>(const TaskDescription& task)>& measure) {
+  const auto described = read_task(input.engine.package().folder);
+  if (!described || described->task != task) {
+    output.notes.push_back(task +
                            ": skipped, the model has no head of this task (biplane finetune)");
     return;
   }
-  const HeadPredictions predictions =
-      predict_head(input.engine, *task, input.manifest, input.features.studies,
-                   {.threads = input.engine.threads()});
-  if (predictions.columns.empty()) {
-    output.notes.push_back(task_ + ": skipped, no study has the view that the head reads");
-    return;
-  }
-  for (ResultRow& row : head_rows(predictions, input.bootstrap, input.engine.threads()))
-    output.rows.push_back(std::move(row));
+  const std::vector<ResultRow> rows = measure(*described);
+  if (rows.empty()) output.notes.push_back(task + ": skipped, no study " + needed);
+  output.rows.insert(output.rows.end(), rows.begin(), rows.end());
+}
+
+void HeadEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
+  measure_head(input, output, task_, "has the view that the head reads",
+               [&](const TaskDescription& described) {
+                 return head_rows(
+                     predict_head(input.engine, described, input.manifest, input.features.studies,
+                                  {.threads = input.engine.threads()}),
+                     input.bootstrap, input.engine.threads());
+               });
 }
 
 }  // namespace biplane

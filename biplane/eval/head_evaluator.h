@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,13 @@ HeadPredictions predict_head(const Engine& engine, const TaskDescription& task,
                              const Manifest& manifest, const std::vector<std::int64_t>& studies,
                              const StudyBatchOptions& options = {},
                              std::vector<BrokenStudy>* broken = nullptr);
+
+// Adds the rows of the model's head of a task; a note where it has none, and where no study has
+// what is needed: "no study" and `needed`.
+void measure_head(
+    const EvaluationInput& input, EvaluationOutput& output, const std::string& task,
+    const std::string& needed,
+    const std::function<std::vector<ResultRow>(const TaskDescription& task)>& measure);
 
 // Classification by the head that `biplane finetune` trained: the rows of head_rows().
 class HeadEvaluator : public Evaluator {

@@ -4,6 +4,7 @@
 
 #include "biplane/core/parallel.h"
 #include "biplane/eval/dense_truth.h"
+#include "biplane/eval/head_evaluator.h"
 #include "biplane/formats/rle.h"
 
 namespace biplane {
@@ -70,12 +71,12 @@ MaskTruth::MaskTruth(const Manifest& manifest, const std::vector<std::int64_t>& 
                      const SegmenterConfig& config, const PreprocessOptions& image, int threads)
     : side_(image.crop), findings_(static_cast<std::int64_t>(config.names.size())) {
   std::vector<std::vector<std::vector<std::int64_t>>> runs(studies.size());
-  parallel_for(static_cast<std::int64_t>(studies.size()), resolve_threads(threads),
-               [&](std::int64_t i) {
-                 const auto place = static_cast<std::size_t>(i);
-                 runs[place] = finding_masks(manifest.study(studies[place]),
-                                             config.views == "lateral", config.names, image);
-               });
+  parallel_for(
+      static_cast<std::int64_t>(studies.size()), resolve_threads(threads), [&](std::int64_t i) {
+        const auto place = static_cast<std::size_t>(i);
+        runs[place] =
+            finding_masks(manifest.study(studies[place]), config.lateral(), config.names, image);
+      });
   for (std::size_t i = 0; i < studies.size(); ++i) runs_.emplace(studies[i], std::move(runs[i]));
 }
 
@@ -92,22 +93,18 @@ torch::Tensor MaskTruth::masks(const std::vector<std::int64_t>& studies) const {
   return truth.to(torch::kFloat32);
 }
 
-ThresholdCounts count_masks(const MaskReader& reader, const StudyDataset& dataset,
+ThresholdCounts count_masks(const SegmentationHead& head, const MapSource& maps,
                             const MaskTruth& truth, const ThresholdOptions& options) {
-  const bool lateral = reader.config.views == "lateral";
-  std::vector<BatchCounts> batches(static_cast<std::size_t>(batch_count(dataset, options.batches)));
+  std::vector<BatchCounts> batches(static_cast<std::size_t>(maps.batches));
   ThresholdCounts all;
-  all.broken =
-      for_each_batch(dataset, options.batches, [&](std::int64_t number, const StudyBatch& batch) {
-        BatchCounts& own = batches[static_cast<std::size_t>(number)];
-        const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
-        const SegmentationLogits logits = reader.head.forward(
-            reader.model.feature_maps(pixels, lateral, reader.config.layers), pixels.size(2));
-        own.studies = studies_of(batch);
-        const torch::Tensor masks = truth.masks(own.studies);
-        own.counts = count_batch(reader.head.probability(logits.main), masks, options.thresholds);
-        if (options.terms) own.terms = options.terms(logits, masks);
-      });
+  all.broken = maps.each([&](std::int64_t number, const MapBatch& batch) {
+    BatchCounts& own = batches[static_cast<std::size_t>(number)];
+    const SegmentationLogits logits = head.forward(batch.maps, maps.side);
+    own.studies = batch.studies;
+    const torch::Tensor masks = truth.masks(own.studies);
+    own.counts = count_batch(head.probability(logits.main), masks, options.thresholds);
+    if (options.terms) own.terms = options.terms(logits, masks);
+  });
   for (const BatchCounts& batch : batches) add(batch, all);
   return all;
 }
@@ -125,45 +122,36 @@ SegmentationPredictions predict_segmentation(const Engine& engine, const TaskDes
   predictions.exclusive = config.exclusive;
   predictions.batch = config.batch;
   const std::vector<std::int64_t> chosen =
-      with_known_places(manifest, studies, config.names, config.views == "lateral");
+      with_known_places(manifest, studies, config.names, config.lateral());
   if (chosen.empty()) return predictions;
   const auto head =
       read_segmentation_head(engine.package().folder, task, engine.description().config);
   ThresholdOptions options;
   for (const double threshold : config.thresholds) options.thresholds.push_back({threshold});
-  options.batches.threads = engine.threads();
+  const auto dataset = engine.read_studies(manifest, chosen);
   ThresholdCounts counts =
-      count_masks({engine.model(), *head, config}, *engine.read_studies(manifest, chosen),
+      count_masks(*head,
+                  computed_maps({engine.model(), config.lateral(), config.layers}, *dataset,
+                                {.batch = kMapBatch, .threads = engine.threads()}),
                   MaskTruth(manifest, chosen, config, image, engine.threads()), options);
   for (std::size_t i = 0; i < counts.studies.size(); ++i) {
-    const StudySummary& study = manifest.summary(counts.studies[i]);
-    SegmentedStudy& own = predictions.studies.emplace_back();
-    own.study = study.study_id;
-    own.patient = study.patient_id;
-    own.paired = study.has_frontal && study.has_lateral;
-    for (const auto& finding : counts.counts.front()) own.counts.push_back(finding[i]);
+    std::vector<MaskCounts> own;
+    for (const auto& finding : counts.counts.front()) own.push_back(finding[i]);
+    predictions.studies.push_back(
+        {head_study(manifest.summary(counts.studies[i])), std::move(own)});
   }
   if (broken != nullptr) *broken = std::move(counts.broken);
   return predictions;
 }
 
 void SegmentationEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
-  const auto task = read_task(input.engine.package().folder);
-  if (!task || task->task != "segmentation") {
-    output.notes.emplace_back(
-        "segmentation: skipped, the model has no head of this task (biplane finetune)");
-    return;
-  }
-  const SegmentationPredictions predictions =
-      predict_segmentation(input.engine, *task, input.manifest, input.features.studies);
-  if (predictions.studies.empty()) {
-    output.notes.emplace_back(
-        "segmentation: skipped, no study has the view of the head and tells where its findings "
-        "are");
-    return;
-  }
-  for (ResultRow& row : segmentation_rows(predictions, input.bootstrap, input.engine.threads()))
-    output.rows.push_back(std::move(row));
+  measure_head(
+      input, output, task(), "has the view of the head and tells where its findings are",
+      [&](const TaskDescription& described) {
+        return segmentation_rows(
+            predict_segmentation(input.engine, described, input.manifest, input.features.studies),
+            input.bootstrap, input.engine.threads());
+      });
 }
 
 }  // namespace biplane

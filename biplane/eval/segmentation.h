@@ -9,7 +9,7 @@
 #include "biplane/eval/evaluator.h"
 #include "biplane/eval/segmentation_predictions.h"
 #include "biplane/inference/segmentation_heads.h"
-#include "biplane/inference/study_batches.h"
+#include "biplane/inference/study_maps.h"
 #include "biplane/inference/task_model.h"
 #include "biplane/nn/libtorch.h"
 
@@ -29,13 +29,6 @@ class MaskTruth {
   std::int64_t side_, findings_;
 };
 
-// What reads masks: towers and a head in evaluation mode.
-struct MaskReader {
-  const MultiviewModel& model;
-  const SegmentationHead& head;
-  const SegmenterConfig& config;
-};
-
 // What a head gives for studies at several thresholds.
 struct ThresholdCounts {
   std::vector<std::int64_t> studies;  // indices into the manifest
@@ -49,10 +42,10 @@ struct ThresholdOptions {
   // Of each finding in turn; the same number for all.
   std::vector<std::vector<double>> thresholds;
   std::function<torch::Tensor(const SegmentationLogits& logits, const torch::Tensor& truth)> terms;
-  StudyBatchOptions batches = {.batch = 8};
 };
 
-ThresholdCounts count_masks(const MaskReader& reader, const StudyDataset& dataset,
+// Of studies by their maps of the layers that the head, in evaluation mode, reads.
+ThresholdCounts count_masks(const SegmentationHead& head, const MapSource& maps,
                             const MaskTruth& truth, const ThresholdOptions& options);
 
 // What a model's segmentation head says of the studies (indices into the manifest) that have its

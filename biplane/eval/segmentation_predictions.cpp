@@ -28,10 +28,9 @@ Json head_line(const SegmentationPredictions& predictions) {
 Json study_line(const SegmentedStudy& study) {
   Json counts = Json::array();
   for (const MaskCounts& one : study.counts) counts.push_back({one.predicted, one.truth, one.both});
-  return {{"study", study.study},
-          {"patient", study.patient},
-          {"paired", study.paired},
-          {"predicted_truth_both", counts}};
+  Json line = head_study_json(study);
+  line["predicted_truth_both"] = counts;
+  return line;
 }
 
 SegmentationPredictions parse_head(const Json& json) {
@@ -45,7 +44,7 @@ SegmentationPredictions parse_head(const Json& json) {
 }
 
 SegmentedStudy parse_study(const Json& json, std::size_t classes) {
-  SegmentedStudy study{json.at("study"), json.at("patient"), json.at("paired"), {}};
+  SegmentedStudy study{parse_head_study(json), {}};
   for (const Json& one : json.at("predicted_truth_both"))
     study.counts.push_back({one.at(0), one.at(1), one.at(2)});
   if (study.counts.size() != classes)
@@ -131,29 +130,6 @@ std::vector<Figure> finding_figures(const SegmentationPredictions& head, const s
   return figures;
 }
 
-std::vector<ResultRow> column_rows(const SegmentationPredictions& head, bool all,
-                                   const BootstrapOptions& bootstrap, int threads) {
-  std::vector<std::vector<MaskCounts>> counts(head.classes.size());
-  std::vector<std::string> patients;
-  for (const SegmentedStudy& study : head.studies) {
-    if (!all && !study.paired) continue;
-    patients.push_back(study.patient);
-    for (std::size_t c = 0; c < counts.size(); ++c) counts[c].push_back(study.counts[c]);
-  }
-  if (patients.empty()) return {};
-  std::vector<Figure> figures;
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    const auto images = std::make_shared<const std::vector<MaskCounts>>(std::move(counts[c]));
-    for (Figure& figure : finding_figures(head, head.classes[c], images))
-      figures.push_back(std::move(figure));
-  }
-  ResultRow base;
-  base.task = "segmentation";
-  base.views = head.views;
-  base.population = all ? "all" : "";
-  return figure_rows(figures, patients, base, bootstrap, threads);
-}
-
 }  // namespace
 
 double dice_of(const MaskCounts& counts) {
@@ -186,14 +162,21 @@ SegmentationPredictions read_segmentation(const std::filesystem::path& file) {
 
 std::vector<ResultRow> segmentation_rows(const SegmentationPredictions& predictions,
                                          const BootstrapOptions& bootstrap, int threads) {
-  std::vector<ResultRow> rows = column_rows(predictions, false, bootstrap, threads);
-  bool others = false;
-  for (const SegmentedStudy& study : predictions.studies) others = others || !study.paired;
-  if (others) {
-    for (ResultRow& row : column_rows(predictions, true, bootstrap, threads))
-      rows.push_back(std::move(row));
-  }
-  return rows;
+  ResultRow base;
+  base.task = "segmentation";
+  base.views = predictions.views;
+  const auto figures = [&](const std::vector<const SegmentedStudy*>& studies) {
+    std::vector<Figure> all;
+    for (std::size_t c = 0; c < predictions.classes.size(); ++c) {
+      std::vector<MaskCounts> counts;
+      for (const SegmentedStudy* study : studies) counts.push_back(study->counts[c]);
+      const auto images = std::make_shared<const std::vector<MaskCounts>>(std::move(counts));
+      for (Figure& figure : finding_figures(predictions, predictions.classes[c], images))
+        all.push_back(std::move(figure));
+    }
+    return all;
+  };
+  return rows_of_populations(predictions.studies, base, figures, bootstrap, threads);
 }
 
 std::optional<double> pooled_dice(std::span<const MaskCounts> images) {

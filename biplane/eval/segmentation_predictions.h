@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "biplane/eval/bootstrap.h"
+#include "biplane/eval/head_study.h"
 #include "biplane/eval/results.h"
 
 namespace biplane {
@@ -19,9 +20,7 @@ struct MaskCounts {
   std::int64_t predicted = 0, truth = 0, both = 0;
 };
 
-struct SegmentedStudy {
-  std::string study, patient;
-  bool paired = false;             // has both views
+struct SegmentedStudy : HeadStudy {
   std::vector<MaskCounts> counts;  // of each finding
 };
 

@@ -15,8 +15,6 @@ constexpr int kFcosBlocks = 2;
 constexpr double kRareLogit = -4.6;  // probability of 0.01: places without a finding are many
 constexpr double kLargestExponent = 8.0;
 
-std::string numbered(const std::string& name, int index) { return name + std::to_string(index); }
-
 torch::Tensor area(const torch::Tensor& boxes) {
   return (boxes.select(-1, 2) - boxes.select(-1, 0)) * (boxes.select(-1, 3) - boxes.select(-1, 1));
 }

@@ -11,22 +11,15 @@
 namespace biplane {
 
 // A head that draws boxes around findings in one view; a section of task.json.
-struct DetectorConfig {
-  std::vector<std::string> names;    // findings
-  std::string views = "frontal";     // frontal, lateral
-  std::string head = "vitdet";       // yolov3, vitdet
-  std::vector<std::int64_t> layers;  // of the tower (ImageTower::maps)
-  std::int64_t channels = 256;       // width of the head
-  double confidence = 0.05;          // score from which a box is kept
+struct DetectorConfig : DenseHeadConfig {
+  DetectorConfig() { head = "vitdet"; }  // yolov3, vitdet
+
+  double confidence = 0.05;  // score from which a box is kept
   double nms = 0.5;  // of two boxes of a finding with at least this IoU the better one is kept
 
   template <class V>
   void visit(V& v) {
-    v.field("names", names);
-    v.field("views", views);
-    v.field("head", head);
-    v.field("layers", layers);
-    v.field("channels", channels);
+    DenseHeadConfig::visit(v);
     v.field("confidence", confidence);
     v.field("nms", nms);
   }

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::int64_t kLevels = 4;
 
-std::string numbered(const char* name, std::size_t index) { return name + std::to_string(index); }
-
 }  // namespace
 
 std::vector<std::int64_t> default_layers(const TowerConfig& tower, bool single) {
@@ -54,7 +52,7 @@ void FeaturePyramid::add_level(std::size_t map, std::int64_t width, int doubling
   level.halved = halved;
   const std::string prefix = numbered("level", levels_.size() + 1) + "_";
   for (int i = 0; i < doublings; ++i) {
-    level.doubling.push_back(register_module(prefix + numbered("doubling", std::size_t(i) + 1),
+    level.doubling.push_back(register_module(prefix + numbered("doubling", i + 1),
                                              std::make_shared<DoublingConv2d>(width, channels_)));
     width = channels_;
   }

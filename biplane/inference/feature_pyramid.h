@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "biplane/inference/dense_head.h"
 #include "biplane/model/config.h"
 #include "biplane/nn/convolution.h"
 #include "biplane/nn/libtorch.h"

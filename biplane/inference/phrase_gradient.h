@@ -1,12 +1,11 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <vector>
 
 #include "biplane/imaging/image.h"
 #include "biplane/model/multiview_model.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

@@ -13,27 +13,44 @@ constexpr int kStages = 4;                                        // of SETR-PUP
 constexpr std::array<std::int64_t, 4> kContextSides{1, 2, 3, 6};  // of the pooled maps
 constexpr double kClassStd = 0.01;
 constexpr std::int64_t kNarrowest = 8;  // channels
+// Places of dropout.
+constexpr std::int64_t kMainDropout = 0, kAuxiliaryDropout = 1;
 
-std::string numbered(const char* name, std::size_t index) { return name + std::to_string(index); }
+torch::Tensor drop_channels(const torch::Tensor& x, const KeyedDropout* dropout,
+                            std::int64_t place) {
+  if (dropout == nullptr || dropout->rate <= 0) return x;
+  return x * dropout->apply(torch::ones({x.size(0), x.size(1), 1, 1}, x.options()), place);
+}
+
+// Where the auxiliary head's layer stands among the layers.
+std::size_t auxiliary_map(const SegmenterConfig& config) {
+  if (config.auxiliary_layer == 0) return config.layers.size() - 1;
+  const auto found = std::find(config.layers.begin(), config.layers.end(), config.auxiliary_layer);
+  if (found == config.layers.end())
+    throw Error(ErrorKind::kUsage,
+                "segmentation.auxiliary_layer = " + std::to_string(config.auxiliary_layer) +
+                    ": must be one of dense.layers");
+  return static_cast<std::size_t>(found - config.layers.begin());
+}
 
 }  // namespace
 
 ProgressiveHead::ProgressiveHead(std::int64_t in, std::int64_t channels, std::int64_t outputs) {
   for (int i = 0; i < kStages; ++i) {
     const std::int64_t width = std::max(channels >> i, kNarrowest);
-    stages_.push_back(register_module(numbered("stage", std::size_t(i) + 1),
-                                      std::make_shared<ConvBlock>(in, width, 3)));
+    stages_.push_back(
+        register_module(numbered("stage", i + 1), std::make_shared<ConvBlock>(in, width, 3)));
     in = width;
   }
   classes_ = register_module("classes", std::make_shared<Conv2d>(in, outputs, 3));
 }
 
-torch::Tensor ProgressiveHead::forward(torch::Tensor x) const {
+torch::Tensor ProgressiveHead::forward(torch::Tensor x, const KeyedDropout* dropout) const {
   for (const auto& stage : stages_) {
     x = stage->forward(x);
     x = resize_map(x, 2 * x.size(2), 2 * x.size(3));
   }
-  return classes_->forward(x);
+  return classes_->forward(drop_channels(x, dropout, kMainDropout));
 }
 
 void ProgressiveHead::initialise(const Initializer& init) {
@@ -70,7 +87,8 @@ torch::Tensor UperHead::with_context(const torch::Tensor& coarsest) const {
   return context_join_->forward(at::cat(parts, 1));
 }
 
-torch::Tensor UperHead::forward(const std::vector<torch::Tensor>& maps) const {
+torch::Tensor UperHead::forward(const std::vector<torch::Tensor>& maps,
+                                const KeyedDropout* dropout) const {
   std::vector<torch::Tensor> levels = pyramid_->forward(maps);
   levels.back() = with_context(levels.back());
   for (std::size_t i = levels.size() - 1; i-- > 0;)
@@ -78,7 +96,8 @@ torch::Tensor UperHead::forward(const std::vector<torch::Tensor>& maps) const {
   for (std::size_t i = 0; i < smooth_.size(); ++i) levels[i] = smooth_[i]->forward(levels[i]);
   for (torch::Tensor& level : levels)
     level = resize_map(level, levels.front().size(2), levels.front().size(3));
-  return classes_->forward(fuse_->forward(at::cat(levels, 1)));
+  return classes_->forward(
+      drop_channels(fuse_->forward(at::cat(levels, 1)), dropout, kMainDropout));
 }
 
 void UperHead::initialise(const Initializer& init) {
@@ -97,8 +116,8 @@ AuxiliaryHead::AuxiliaryHead(std::int64_t in, std::int64_t channels, std::int64_
   classes_ = register_module("classes", std::make_shared<Conv2d>(channels, outputs, 1));
 }
 
-torch::Tensor AuxiliaryHead::forward(const torch::Tensor& map) const {
-  return classes_->forward(block_->forward(map));
+torch::Tensor AuxiliaryHead::forward(const torch::Tensor& map, const KeyedDropout* dropout) const {
+  return classes_->forward(drop_channels(block_->forward(map), dropout, kAuxiliaryDropout));
 }
 
 void AuxiliaryHead::initialise(const Initializer& init) {
@@ -110,7 +129,9 @@ SegmentationHead::SegmentationHead(const SegmenterConfig& config, const TowerCon
     : exclusive_(config.exclusive) {
   const auto outputs = static_cast<std::int64_t>(config.names.size()) + (exclusive_ ? 1 : 0);
   if (exclusive_ && config.names.size() != 1)
-    throw Error(ErrorKind::kUsage, "segmentation.loss = cross_entropy: needs a single finding");
+    throw Error(ErrorKind::kUsage,
+                "segmentation.loss: of background and a single finding, not of " +
+                    std::to_string(config.names.size()));
   if (config.head == "upernet") {
     uper_ = register_module(
         "uper", std::make_shared<UperHead>(tower, config.layers, config.channels, outputs));
@@ -122,19 +143,23 @@ SegmentationHead::SegmentationHead(const SegmenterConfig& config, const TowerCon
                                                          config.channels, outputs));
   }
   if (config.auxiliary) {
-    const std::int64_t width = map_shape(tower, config.layers.back()).width;
-    auxiliary_ = register_module("auxiliary",
-                                 std::make_shared<AuxiliaryHead>(width, config.channels, outputs));
+    auxiliary_map_ = auxiliary_map(config);
+    const std::int64_t width = map_shape(tower, config.layers[auxiliary_map_]).width;
+    const std::int64_t channels =
+        config.auxiliary_channels > 0 ? config.auxiliary_channels : config.channels;
+    auxiliary_ =
+        register_module("auxiliary", std::make_shared<AuxiliaryHead>(width, channels, outputs));
   }
 }
 
 SegmentationLogits SegmentationHead::forward(const std::vector<torch::Tensor>& maps,
-                                             std::int64_t side) const {
+                                             std::int64_t side, const KeyedDropout* dropout) const {
   SegmentationLogits logits;
-  logits.main =
-      resize_map(uper_ ? uper_->forward(maps) : progressive_->forward(maps.front()), side, side);
+  logits.main = resize_map(
+      uper_ ? uper_->forward(maps, dropout) : progressive_->forward(maps.front(), dropout), side,
+      side);
   if (auxiliary_ && is_training())
-    logits.auxiliary = resize_map(auxiliary_->forward(maps.back()), side, side);
+    logits.auxiliary = resize_map(auxiliary_->forward(maps[auxiliary_map_], dropout), side, side);
   return logits;
 }
 

@@ -6,31 +6,30 @@
 #include <vector>
 
 #include "biplane/inference/feature_pyramid.h"
+#include "biplane/nn/dropout.h"
 #include "biplane/nn/libtorch.h"
 
 namespace biplane {
 
 // A head that tells of every pixel of one view which findings it shows; a section of task.json.
-struct SegmenterConfig {
-  std::vector<std::string> names;    // findings, one mask each
-  std::string views = "frontal";     // frontal, lateral
-  std::string head = "setr_pup";     // setr_pup, upernet
-  std::vector<std::int64_t> layers;  // of the tower (ImageTower::maps)
-  std::int64_t channels = 256;       // width of the head
-  bool exclusive = false;            // of a single finding: softmax over background and finding
-  bool auxiliary = false;            // has a second, small head that helped to train
-  std::vector<double> thresholds;    // probability of each finding from which a pixel is inside
-  std::int64_t batch = 1;            // images that a published figure takes a mean of
+struct SegmenterConfig : DenseHeadConfig {
+  SegmenterConfig() { head = "setr_pup"; }  // setr_pup, upernet
+
+  bool exclusive = false;  // of a single finding: softmax over background and finding
+  bool auxiliary = false;  // has a second, small head that helped to train
+  // Of the auxiliary head: the one of `layers` that it stands on (0: the last), its width (0: that
+  // of the head).
+  std::int64_t auxiliary_layer = 0, auxiliary_channels = 0;
+  std::vector<double> thresholds;  // probability of each finding from which a pixel is inside
+  std::int64_t batch = 1;          // images that a published figure takes a mean of
 
   template <class V>
   void visit(V& v) {
-    v.field("names", names);
-    v.field("views", views);
-    v.field("head", head);
-    v.field("layers", layers);
-    v.field("channels", channels);
+    DenseHeadConfig::visit(v);
     v.field("exclusive", exclusive);
     v.field("auxiliary", auxiliary);
+    v.field("auxiliary_layer", auxiliary_layer);
+    v.field("auxiliary_channels", auxiliary_channels);
     v.field("thresholds", thresholds);
     v.field("batch", batch);
   }
@@ -41,13 +40,16 @@ struct SegmentationLogits {
   torch::Tensor auxiliary;  // the same; undefined without an auxiliary head
 };
 
+// `dropout` of the heads below, if set, zeroes whole channels before the last convolution.
+
 // SETR-PUP (Zheng et al., "Rethinking semantic segmentation from a sequence-to-sequence perspective
 // with transformers", 2021): a 3x3 convolution and twice the size, four times, each half as wide as
 // the one before; on one layer.
 class ProgressiveHead : public torch::nn::Module {
  public:
   ProgressiveHead(std::int64_t in, std::int64_t channels, std::int64_t outputs);
-  torch::Tensor forward(torch::Tensor x) const;  // (B,in,h,w) -> (B,outputs,16h,16w)
+  // (B,in,h,w) -> (B,outputs,16h,16w)
+  torch::Tensor forward(torch::Tensor x, const KeyedDropout* dropout = nullptr) const;
   void initialise(const Initializer& init);
 
  private:
@@ -62,7 +64,8 @@ class UperHead : public torch::nn::Module {
   UperHead(const TowerConfig& tower, const std::vector<std::int64_t>& layers, std::int64_t channels,
            std::int64_t outputs);
   // maps of the layers -> (B,outputs,h,w) of the finest level
-  torch::Tensor forward(const std::vector<torch::Tensor>& maps) const;
+  torch::Tensor forward(const std::vector<torch::Tensor>& maps,
+                        const KeyedDropout* dropout = nullptr) const;
   void initialise(const Initializer& init);
 
  private:
@@ -80,7 +83,7 @@ class UperHead : public torch::nn::Module {
 class AuxiliaryHead : public torch::nn::Module {
  public:
   AuxiliaryHead(std::int64_t in, std::int64_t channels, std::int64_t outputs);
-  torch::Tensor forward(const torch::Tensor& map) const;
+  torch::Tensor forward(const torch::Tensor& map, const KeyedDropout* dropout = nullptr) const;
   void initialise(const Initializer& init);
 
  private:
@@ -93,7 +96,8 @@ class SegmentationHead : public torch::nn::Module {
   // Throws Error kUsage for layers that the head cannot stand on.
   SegmentationHead(const SegmenterConfig& config, const TowerConfig& tower);
   // maps of config.layers; side: of the square image. The auxiliary head is run only in training.
-  SegmentationLogits forward(const std::vector<torch::Tensor>& maps, std::int64_t side) const;
+  SegmentationLogits forward(const std::vector<torch::Tensor>& maps, std::int64_t side,
+                             const KeyedDropout* dropout = nullptr) const;
   // (B,K,...) logits -> (B,C,...) probability of each finding.
   torch::Tensor probability(const torch::Tensor& logits) const;
   void initialise(const Initializer& init);
@@ -103,6 +107,7 @@ class SegmentationHead : public torch::nn::Module {
   std::shared_ptr<ProgressiveHead> progressive_;  // one of these two
   std::shared_ptr<UperHead> uper_;
   std::shared_ptr<AuxiliaryHead> auxiliary_;  // or null
+  std::size_t auxiliary_map_ = 0;             // of the maps, the one that it reads
 };
 
 }  // namespace biplane

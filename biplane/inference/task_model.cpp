@@ -40,23 +40,23 @@ void check_classifier(const ClassifierConfig& head, const fs::path& file) {
               file.string() + ": classifier");
 }
 
-void check_size(std::int64_t channels, const std::vector<std::int64_t>& layers,
-                const std::string& section) {
-  if (channels < 1 || channels > kMostChannels || layers.empty())
+void check_dense_head(const DenseHeadConfig& head, const std::vector<double>& thresholds,
+                      const std::string& section) {
+  check_names(head.names, thresholds, section);
+  if (head.channels < 1 || head.channels > kMostChannels || head.layers.empty())
     throw Error(ErrorKind::kBadContent, section + ": channels and layers are needed");
 }
 
 void check_segmenter(const SegmenterConfig& head, const fs::path& file) {
   const std::string section = file.string() + ": segmenter";
-  check_names(head.names, head.thresholds, section);
-  check_size(head.channels, head.layers, section);
+  check_dense_head(head, head.thresholds, section);
   if (head.batch < 1) throw Error(ErrorKind::kBadContent, section + ": batch must be positive");
+  if (head.auxiliary_channels < 0 || head.auxiliary_channels > kMostChannels)
+    throw Error(ErrorKind::kBadContent, section + ": auxiliary_channels cannot be");
 }
 
 void check_detector(const DetectorConfig& head, const fs::path& file) {
-  const std::string section = file.string() + ": detector";
-  check_names(head.names, std::vector<double>(head.names.size()), section);
-  check_size(head.channels, head.layers, section);
+  check_dense_head(head, std::vector<double>(head.names.size()), file.string() + ": detector");
 }
 
 void check_task(const TaskDescription& task, const fs::path& file) {

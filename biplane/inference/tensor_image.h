@@ -1,8 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include "biplane/imaging/image.h"
+#include "biplane/nn/libtorch.h"
 
 namespace biplane {
 

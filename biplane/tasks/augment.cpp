@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <tuple>
 #include <utility>
 
@@ -11,6 +12,29 @@ namespace biplane {
 namespace {
 
 constexpr int kTries = 10;
+
+double radians(const Turn& turn) { return turn.degrees * std::numbers::pi / 180; }
+
+// (1,C,H,W) -> the same size.
+torch::Tensor turn_plane(const torch::Tensor& plane, const Turn& turn) {
+  constexpr std::int64_t kBilinear = 0, kZeros = 0;
+  // Where a place of the new image was in the old one, both from -1 to 1.
+  const double ratio = static_cast<double>(plane.size(2)) / static_cast<double>(plane.size(3)),
+               c = std::cos(radians(turn)) / turn.scale, s = std::sin(radians(turn)) / turn.scale;
+  const torch::Tensor back =
+      torch::tensor({c, s * ratio, 0.0, -s / ratio, c, 0.0}, plane.options()).view({1, 2, 3});
+  const torch::Tensor grid =
+      at::affine_grid_generator(back, plane.sizes(), /*align_corners=*/false);
+  return at::grid_sampler_2d(plane, grid, kBilinear, kZeros, /*align_corners=*/false);
+}
+
+DetectionBox turn_box(const DetectionBox& box, const Turn& turn, double side) {
+  const double c = turn.scale * std::cos(radians(turn)), s = turn.scale * std::sin(radians(turn));
+  const double x = box.x + (box.w - side) / 2, y = box.y + (box.h - side) / 2;
+  const double w = std::abs(c) * box.w + std::abs(s) * box.h,
+               h = std::abs(s) * box.w + std::abs(c) * box.h;
+  return {c * x - s * y + (side - w) / 2, s * x + c * y + (side - h) / 2, w, h};
+}
 
 torch::Tensor augment_pixels(const torch::Tensor& pixels, const StudyBatch& batch, bool lateral,
                              const AugmentConfig& config, std::int64_t side, std::uint64_t seed,
@@ -25,7 +49,7 @@ std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
                                      std::int64_t epoch) {
   const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
   std::vector<ViewChange> changes(static_cast<std::size_t>(pixels.size(0)));
-  if (config.crop_scale.empty() && config.flip <= 0) return changes;
+  if (!config.changes()) return changes;
   const torch::Tensor numbers = batch.study_index.to(torch::kCPU);  // at once, not one by one
   for (std::int64_t row = 0; row < pixels.size(0); ++row) {
     CounterRandom random(seed, lateral ? "augment lateral" : "augment frontal",
@@ -35,6 +59,9 @@ std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
     if (!config.crop_scale.empty())
       change.crop = random_resized_crop(pixels.size(2), pixels.size(3), config, random);
     change.flip = random.bernoulli(config.flip);
+    if ((config.rotate > 0 || config.scale > 0) && random.bernoulli(config.affine))
+      change.turn = Turn{random.uniform(-config.rotate, config.rotate),
+                         1 + random.uniform(-config.scale, config.scale)};
   }
   return changes;
 }
@@ -48,6 +75,7 @@ torch::Tensor change_planes(const torch::Tensor& planes, const std::vector<ViewC
     const ViewChange& change = changes[static_cast<std::size_t>(row)];
     torch::Tensor own = planes.narrow(0, row, 1);
     if (grey) own = own.narrow(1, 0, 1);
+    if (change.turn) own = turn_plane(own, *change.turn);
     if (change.crop) {
       const CropBox& box = *change.crop;
       own = own.narrow(2, box.top, box.height).narrow(3, box.left, box.width);
@@ -83,7 +111,7 @@ std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const
   };
   std::vector<FindingBox> changed;
   for (const FindingBox& one : boxes) {
-    const DetectionBox& box = one.box;
+    const DetectionBox box = change.turn ? turn_box(one.box, *change.turn, whole) : one.box;
     const double x = scale(box.x + box.w / 2, crop.left, crop.width),
                  y = scale(box.y + box.h / 2, crop.top, crop.height);
     if (x < 0 || x >= whole || y < 0 || y >= whole) continue;
@@ -104,7 +132,7 @@ PreprocessOptions augmented_reading(PreprocessOptions image, const AugmentConfig
 
 void augment_views(StudyBatch& batch, const AugmentConfig& config, std::int64_t side,
                    std::uint64_t seed, std::int64_t epoch) {
-  if (config.crop_scale.empty() && config.flip <= 0) return;
+  if (!config.changes()) return;
   const torch::NoGradGuard no_grad;
   batch.frontal = augment_pixels(batch.frontal, batch, false, config, side, seed, epoch);
   batch.lateral = augment_pixels(batch.lateral, batch, true, config, side, seed, epoch);

@@ -23,8 +23,15 @@ struct CropBox {
 CropBox random_resized_crop(std::int64_t height, std::int64_t width, const AugmentConfig& config,
                             CounterRandom& random);
 
+// An image turned clockwise and scaled about its middle.
+struct Turn {
+  double degrees = 0;
+  double scale = 1;
+};
+
 // What is done to one view.
 struct ViewChange {
+  std::optional<Turn> turn;     // of the whole image; black comes in from outside
   std::optional<CropBox> crop;  // cut out and resized to the input's side
   bool flip = false;            // left and right exchanged, after that
 };
@@ -39,8 +46,8 @@ std::vector<ViewChange> view_changes(const StudyBatch& batch, bool lateral,
 torch::Tensor change_planes(const torch::Tensor& planes, const std::vector<ViewChange>& changes,
                             std::int64_t side);
 
-// Boxes of an image of that side in the same way. Of what is cut off a box is left where its middle
-// stays inside.
+// Boxes of an image of that side in the same way; of a turned one the upright one around it. Of
+// what is cut off a box is left where its middle stays inside.
 std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const ViewChange& change,
                                      std::int64_t side);
 
@@ -48,8 +55,8 @@ std::vector<FindingBox> change_boxes(const std::vector<FindingBox>& boxes, const
 // preprocessing's size, where augment.crop_scale is set.
 PreprocessOptions augmented_reading(PreprocessOptions image, const AugmentConfig& config);
 
-// Crops, resizes to (side, side) and flips the images of a batch. What is done to a view is a pure
-// function of (seed, epoch, study).
+// Turns, crops, resizes to (side, side) and flips the images of a batch. What is done to a view is
+// a pure function of (seed, epoch, study).
 void augment_views(StudyBatch& batch, const AugmentConfig& config, std::int64_t side,
                    std::uint64_t seed, std::int64_t epoch);
 

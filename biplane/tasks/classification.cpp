@@ -1,7 +1,6 @@
 #include "biplane/tasks/classification.h"
 
 #include <memory>
-#include <optional>
 
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/tasks/classifier_training.h"
@@ -9,7 +8,7 @@
 
 namespace biplane {
 DownstreamTask classification_task() {
-  const auto frozen = std::make_shared<std::optional<FrozenFeatures>>();
+  const auto frozen = std::make_shared<SharedBySeeds<FrozenFeatures>>();
   DownstreamTask task;
   task.prepare = [](const FinetuneConfig& config, TaskData& data) {
     data.labels = with_names(config.labels, *data.manifest, data.studies.train);

@@ -11,7 +11,6 @@
 #include "biplane/nn/one_thread.h"
 #include "biplane/tasks/augment.h"
 #include "biplane/tasks/class_loss.h"
-#include "biplane/tasks/head_training.h"
 #include "biplane/tasks/split_step.h"
 #include "biplane/train/device.h"
 
@@ -82,13 +81,9 @@ std::unique_ptr<StudyDataset> ClassifierTraining::dataset(const std::vector<std:
 }
 
 StudyParts ClassifierTraining::encode(const StudyDataset& dataset, const char* what) const {
-  Progress progress(
-      {.label = what, .unit = "studies", .total = dataset.size(), .enabled = job_.hooks.progress});
-  StudyParts parts =
-      encode_parts(*model_, dataset, classifier_, {.threads = job_.threads}, &progress);
-  progress.finish();
-  log_broken(job_, what, parts.broken);
-  return parts;
+  return encode_once(job_, what, dataset.size(), [&](Progress& progress) {
+    return encode_parts(*model_, dataset, classifier_, {.threads = job_.threads}, &progress);
+  });
 }
 
 torch::Tensor ClassifierTraining::targets(const std::vector<std::int64_t>& studies) const {
@@ -108,17 +103,17 @@ SelectionScore ClassifierTraining::score(const StudyParts& parts) {
   return score;
 }
 
-FitResult ClassifierTraining::fit_features(std::optional<FrozenFeatures>& frozen) {
-  if (!frozen || job_.config.init == "random") {
-    frozen = FrozenFeatures{encode(*dataset(job_.data.studies.train, false), "train"),
-                            encode(*dataset(job_.data.studies.select, false), "select")};
-  }
+FitResult ClassifierTraining::fit_features(SharedBySeeds<FrozenFeatures>& shared) {
+  const FrozenFeatures& frozen = shared.get(job_, [&] {
+    return FrozenFeatures{encode(*dataset(job_.data.studies.train, false), "train"),
+                          encode(*dataset(job_.data.studies.select, false), "select")};
+  });
   const torch::Tensor features = [&] {
     const torch::NoGradGuard no_grad;
-    return join_parts(*model_, frozen->train.parts, classifier_);
+    return join_parts(*model_, frozen.train.parts, classifier_);
   }();
   if (classifier_.norm == "standard") standardise(*head_, features);
-  const torch::Tensor truth = targets(frozen->train.studies);
+  const torch::Tensor truth = targets(frozen.train.studies);
   BatchSampler sampler = task_sampler(features.size(0), job_.config);
   FitJob fit = head_fit_job(job_, *head_);
   fit.batches_per_epoch = sampler.batches_per_epoch();
@@ -138,10 +133,10 @@ FitResult ClassifierTraining::fit_features(std::optional<FrozenFeatures>& frozen
     all.loss = [&](const torch::Tensor& sum) { return sum[0] / known; };
     return split_gradient(all, parameters);
   };
-  fit.select = [&] { return score(frozen->select); };
+  fit.select = [&] { return score(frozen.select); };
   const OneThreadPerOperation one_thread;  // small tensors
   FitResult result = biplane::fit(fit);
-  if (!result.stopped) score(frozen->select);  // of the best ones, for the operating points
+  if (!result.stopped) score(frozen.select);  // of the best ones, for the operating points
   return result;
 }
 

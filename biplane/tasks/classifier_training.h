@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "biplane/data/dataset.h"
@@ -9,6 +8,7 @@
 #include "biplane/inference/task_features.h"
 #include "biplane/tasks/downstream_task.h"
 #include "biplane/tasks/fit.h"
+#include "biplane/tasks/head_training.h"
 
 namespace biplane {
 
@@ -24,9 +24,8 @@ class ClassifierTraining {
 
   // Whether the encoder's features stay as they are, so that they are computed once.
   bool on_features() const;
-  // Trains the head on features; fills `frozen` where it is empty and takes what is there (init
-  // random: features of each seed are its own).
-  FitResult fit_features(std::optional<FrozenFeatures>& frozen);
+  // Trains the head on features, which `shared` keeps for the seeds that follow.
+  FitResult fit_features(SharedBySeeds<FrozenFeatures>& shared);
   // Trains through the encoder, which learns too unless the task is linear.
   FitResult fit_encoder();
   // Chooses the operating points on the studies that select and writes RUN/model.

@@ -2,19 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
-#include "biplane/data/loader.h"
 #include "biplane/eval/dense_truth.h"
 #include "biplane/inference/feature_pyramid.h"
-#include "biplane/inference/study_batches.h"
 #include "biplane/model/image_tower.h"
 #include "biplane/nn/one_thread.h"
-#include "biplane/tasks/head_training.h"
 #include "biplane/tasks/split_step.h"
 
 namespace biplane {
 namespace {
+
+constexpr int kMebibyteBits = 20;
 
 bool reads_lateral(const FinetuneConfig& config) { return config.data.views == "lateral"; }
 
@@ -32,33 +33,69 @@ void keep_known(const char* what, const TaskData& data, bool lateral,
                     before - studies.size(), what));
 }
 
-// One step's loss and gradients.
-double dense_gradient(const SeedJob& job, const MultiviewModel& model, const DenseProblem& problem,
-                      const LoadedBatch& loaded, const std::vector<torch::Tensor>& parameters) {
-  const bool lateral = reads_lateral(job.config), frozen = job.config.dense.encoder == "frozen";
-  const std::int64_t side = dense_image(job).crop;
+const TowerConfig& tower_of(const SeedJob& job) {
+  return tower_of_view(job.start.description.config, job.config.data.views);
+}
+
+PreprocessOptions dense_image(const SeedJob& job) {
+  const PreprocessOptions& own = job.start.description.preprocess;
+  const std::int64_t asked = job.config.dense.image_size, side = asked > 0 ? asked : own.crop;
+  const TowerConfig& tower = tower_of(job);
+  const std::int64_t step = tower.kind == "swin" ? tower.swin.stride() : tower.vit.patch;
+  if (side % step != 0)
+    throw Error(ErrorKind::kUsage, fmt::format("dense.image_size = {}: must be a multiple of {}, "
+                                               "the side of a patch",
+                                               side, step));
+  return whole_image(own, side);
+}
+
+std::vector<std::int64_t> dense_layers(const SeedJob& job, bool single) {
+  const TowerConfig& tower = tower_of(job);
+  const std::vector<std::int64_t>& asked = job.config.dense.layers;
+  if (asked.empty()) return default_layers(tower, single);
+  try {
+    for (const std::int64_t layer : asked) map_shape(tower, layer);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::kUsage, std::string("dense.layers: ") + error.what());
+  }
+  return asked;
+}
+
+// One step's loss and gradients; `part`: the rows [begin, end) of its batch.
+double dense_gradient(const SeedJob& job, const DenseProblem& problem, std::int64_t rows,
+                      const std::function<DensePart(std::int64_t, std::int64_t)>& part,
+                      const std::vector<torch::Tensor>& parameters) {
   SplitStep step;
-  step.rows = loaded.batch.size();
+  step.rows = rows;
   step.parts = resolve_threads(job.config.train.threads);
   step.terms = [&](std::int64_t begin, std::int64_t end) {
-    const StudyBatch own = loaded.batch.rows(begin, end);
-    DensePart part;
-    part.studies = studies_of(own);
-    part.changes = view_changes(own, lateral, job.config.augment,
-                                static_cast<std::uint64_t>(job.config.seed), loaded.epoch);
-    const torch::Tensor pixels =
-        change_planes(lateral ? own.lateral : own.frontal, part.changes, side);
-    {
-      const torch::AutoGradMode gradients_on(!frozen);
-      part.maps = model.feature_maps(pixels, lateral, problem.layers);
-    }
-    return problem.terms(part);
+    return problem.terms(part(begin, end));
   };
   step.loss = problem.loss;
   problem.head->train();
   const double loss = split_gradient(step, parameters);
   problem.head->eval();
   return loss;
+}
+
+// The places of a batch; a broken one is replaced as a loader would.
+std::vector<std::int64_t> readable_places(const BatchPlan& plan, const KeptMaps& kept) {
+  std::vector<std::int64_t> places;
+  auto reserve = plan.reserves.begin();
+  const auto broken = [&](std::int64_t place) {
+    return kept.maps[static_cast<std::size_t>(place)].empty();
+  };
+  for (std::int64_t place : plan.studies) {
+    while (broken(place)) {
+      if (reserve == plan.reserves.end())
+        throw Error(ErrorKind::kBadContent,
+                    "a batch cannot be filled: " + std::to_string(kept.broken.size()) +
+                        " studies cannot be read");
+      place = *reserve++;
+    }
+    places.push_back(place);
+  }
+  return places;
 }
 
 }  // namespace
@@ -78,53 +115,120 @@ void prepare_dense(const FinetuneConfig& config, TaskData& data) {
   keep_known("test", data, lateral, studies.test, studies.notes);
 }
 
-PreprocessOptions dense_image(const SeedJob& job) {
-  const PreprocessOptions& own = job.start.description.preprocess;
-  const std::int64_t asked = job.config.dense.image_size, side = asked > 0 ? asked : own.crop;
-  const TowerConfig& tower = tower_of_view(job.start.description.config, job.config.data.views);
-  const std::int64_t step = tower.kind == "swin" ? tower.swin.stride() : tower.vit.patch;
-  if (side % step != 0)
-    throw Error(ErrorKind::kUsage, fmt::format("dense.image_size = {}: must be a multiple of {}, "
-                                               "the side of a patch",
-                                               side, step));
-  return whole_image(own, side);
+DenseTower::DenseTower(const SeedJob& job, bool single, SharedBySeeds<FrozenMaps>& shared)
+    : job_(job),
+      model_(make_start(job.start, job.config)),
+      image_(dense_image(job)),
+      view_{*model_, reads_lateral(job.config), dense_layers(job, single), frozen()},
+      select_(task_dataset(job, job.data.studies.select, image_, false)) {
+  if (!frozen()) return;
+  kept_ = shared.get(job, [&] {
+    std::int64_t bytes = job.config.dense.cache_mib << kMebibyteBits;
+    FrozenMaps kept;
+    if (!job.config.augment.any()) kept.train = keep("train", job.data.studies.train, bytes);
+    kept.select = keep("select", job.data.studies.select, bytes);
+    return kept;
+  });
 }
 
-std::vector<std::int64_t> dense_layers(const SeedJob& job, bool single) {
-  const TowerConfig& tower = tower_of_view(job.start.description.config, job.config.data.views);
-  const std::vector<std::int64_t>& asked = job.config.dense.layers;
-  if (asked.empty()) return default_layers(tower, single);
-  try {
-    for (const std::int64_t layer : asked) map_shape(tower, layer);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::kUsage, std::string("dense.layers: ") + error.what());
+const TowerConfig& DenseTower::config() const { return tower_of(job_); }
+
+void DenseTower::describe(DenseHeadConfig& head, const std::string& kind) const {
+  head.names = job_.data.labels.names;
+  head.views = job_.config.data.views;
+  head.head = kind;
+  head.layers = view_.layers;
+  head.channels = job_.config.dense.channels;
+}
+
+// Takes what it keeps from `bytes`.
+std::shared_ptr<const KeptMaps> DenseTower::keep(const char* what,
+                                                 const std::vector<std::int64_t>& studies,
+                                                 std::int64_t& bytes) const {
+  const std::int64_t needed = map_bytes(config(), view_.layers, image_.crop) * std::ssize(studies);
+  if (needed > bytes) {
+    job_.folder.log(
+        fmt::format("{}: the maps of {} studies take {} MiB, dense.cache_mib = {} "
+                    "does not hold them: they are computed anew every time",
+                    what, studies.size(), needed >> kMebibyteBits, job_.config.dense.cache_mib));
+    return nullptr;
   }
-  return asked;
+  bytes -= needed;
+  const auto dataset = task_dataset(job_, studies, image_, false);
+  return std::make_shared<const KeptMaps>(encode_once(
+      job_, what, dataset->size(),
+      [&](Progress& progress) { return keep_maps(view_, *dataset, job_.threads, &progress); }));
 }
 
-FitResult fit_dense(const SeedJob& job, MultiviewModel& model, const DenseProblem& problem) {
-  const auto training = task_dataset(job, job.data.studies.train,
-                                     augmented_reading(dense_image(job), job.config.augment), true);
-  const BatchSampler sampler = task_sampler(training->size(), job.config);
-  StudyLoader loader(*training, sampler,
-                     {.workers = job.config.data.workers, .prefetch = job.config.data.prefetch});
-  FitJob fit = head_fit_job(job, *problem.head);
-  const std::string tower = job.config.data.views + ".";
-  if (job.config.dense.encoder == "trained")
-    add_encoder_parameters(
-        job.config.train, model, [&](const std::string& name) { return name.starts_with(tower); },
-        fit.parameters);
-  fit.batches_per_epoch = sampler.batches_per_epoch();
-  fit.select = problem.select;
-  const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
-  const OneThreadPerOperation one_thread;
-  fit.gradient = [&](std::int64_t) {
-    return dense_gradient(job, model, problem, *loader.next(), parameters);
+MapSource DenseTower::select_maps() const {
+  const StudyBatchOptions options{.batch = kMapBatch, .threads = job_.threads};
+  return kept_.select ? kept_maps(*kept_.select, options) : computed_maps(view_, *select_, options);
+}
+
+double DenseTower::computed_step(const DenseProblem& problem, const LoadedBatch& loaded,
+                                 const std::vector<torch::Tensor>& parameters) const {
+  const auto part = [&](std::int64_t begin, std::int64_t end) {
+    const StudyBatch own = loaded.batch.rows(begin, end);
+    DensePart part;
+    part.step = loaded.step;
+    part.studies = studies_of(own);
+    part.changes = view_changes(own, view_.lateral, job_.config.augment,
+                                static_cast<std::uint64_t>(job_.config.seed), loaded.epoch);
+    const torch::AutoGradMode gradients_on(!frozen());
+    part.maps = encode_maps(
+        view_, change_planes(view_pixels(own, view_.lateral), part.changes, image_.crop));
+    return part;
   };
+  return dense_gradient(job_, problem, loaded.batch.size(), part, parameters);
+}
+
+FitResult DenseTower::fit_on_images(const DenseProblem& problem, FitJob& fit) const {
+  const auto training = task_dataset(job_, job_.data.studies.train,
+                                     augmented_reading(image_, job_.config.augment), true);
+  const BatchSampler sampler = task_sampler(training->size(), job_.config);
+  StudyLoader loader(*training, sampler,
+                     {.workers = job_.config.data.workers, .prefetch = job_.config.data.prefetch});
+  fit.batches_per_epoch = sampler.batches_per_epoch();
+  const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
+  fit.gradient = [&](std::int64_t) { return computed_step(problem, *loader.next(), parameters); };
+  return biplane::fit(fit);
+}
+
+FitResult DenseTower::fit_on_kept(const DenseProblem& problem, FitJob& fit) const {
+  const KeptMaps& kept = *kept_.train;
+  BatchSampler sampler = task_sampler(std::ssize(kept.studies), job_.config);
+  fit.batches_per_epoch = sampler.batches_per_epoch();
+  const std::vector<torch::Tensor> parameters = values_of(fit.parameters);
+  fit.gradient = [&](std::int64_t step) {
+    const std::vector<std::int64_t> places = readable_places(sampler.plan(step), kept);
+    const auto part = [&](std::int64_t begin, std::int64_t end) {
+      const std::span own(places.begin() + begin, places.begin() + end);
+      MapBatch batch = join_maps(kept, own);
+      return DensePart{std::move(batch.maps), std::move(batch.studies),
+                       std::vector<ViewChange>(own.size()), step};
+    };
+    return dense_gradient(job_, problem, std::ssize(places), part, parameters);
+  };
+  return biplane::fit(fit);
+}
+
+FitResult DenseTower::fit(const DenseProblem& problem) {
+  FitJob fit = head_fit_job(job_, *problem.head);
+  const std::string tower = job_.config.data.views + ".";
+  if (!frozen())
+    add_encoder_parameters(
+        job_.config.train, *model_,
+        [&](const std::string& name) { return name.starts_with(tower); }, fit.parameters);
+  fit.select = problem.select;
+  const OneThreadPerOperation one_thread;
   problem.head->eval();
-  FitResult result = biplane::fit(fit);
+  FitResult result = kept_.train ? fit_on_kept(problem, fit) : fit_on_images(problem, fit);
   if (!result.stopped) problem.select();  // of the best weights, for the operating points
   return result;
+}
+
+void DenseTower::save(const TaskDescription& task, const torch::nn::Module& head) const {
+  save_task_model(job_, task, image_, *model_, head);
 }
 
 }  // namespace biplane

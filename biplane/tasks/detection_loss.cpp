@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "biplane/tasks/split_step.h"
+
 namespace biplane {
 namespace {
 
@@ -13,10 +15,6 @@ constexpr double kAlpha = 0.25;
 
 torch::Tensor cross_entropy(const torch::Tensor& logits, const torch::Tensor& truth) {
   return at::binary_cross_entropy_with_logits(logits, truth, {}, {}, at::Reduction::None);
-}
-
-torch::Tensor number(double value, const torch::Tensor& like) {
-  return torch::full({1}, value, like.options().requires_grad(false));
 }
 
 // IoU of two rectangles with the same corner.
@@ -65,8 +63,8 @@ torch::Tensor yolo_scale_terms(const torch::Tensor& output, const YoloTargets& t
                   sum(cross_entropy(object, torch::ones_like(object)) * targets.object),
                   sum(cross_entropy(object, torch::zeros_like(object)) * targets.none),
                   sum(cross_entropy(findings, targets.findings) * there),
-                  number(static_cast<double>(object.numel()), output),
-                  number(static_cast<double>(findings.numel()), output)});
+                  number_term(static_cast<double>(object.numel()), output),
+                  number_term(static_cast<double>(findings.numel()), output)});
 }
 
 // Boxes of an image as corners (N,4) with their findings and areas.

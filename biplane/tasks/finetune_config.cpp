@@ -21,7 +21,8 @@ void require_between(const std::string& key, Number value, Number low, Number hi
 
 constexpr std::int64_t kMost = std::int64_t{1} << 40;
 constexpr double kMuch = 1e9;
-constexpr std::int64_t kLeastYoloChannels = 8;  // of which its narrowest layer has an eighth
+constexpr std::int64_t kMostChannels = 1 << 14;  // of a head
+constexpr std::int64_t kLeastYoloChannels = 8;   // of which its narrowest layer has an eighth
 
 void check_data(const TaskDataConfig& data) {
   require_one_of("data.views", data.views, {"frontal", "lateral", "both"});
@@ -64,13 +65,17 @@ void check_fit(const FitConfig& fit) {
   require_between<std::int64_t>("train.steps", fit.steps, 0, kMost);
   require_between<std::int64_t>("train.epochs", fit.epochs, 1, kMost);
   require_between<std::int64_t>("train.batch", fit.batch, 1, kMost);
-  require_one_of("train.schedule", fit.schedule, {"constant", "cosine"});
+  require_one_of("train.schedule", fit.schedule, {"constant", "linear", "cosine"});
   require_between<std::int64_t>("train.warmup", fit.warmup, 0, kMost);
   require_between("train.clip", fit.clip, 0.0, kMuch);
   require_one_of("train.stop_on", fit.stop_on, {"loss", "metric"});
   require_between<std::int64_t>("train.patience", fit.patience, 0, kMost);
   require_between<std::int64_t>("train.select_every", fit.select_every, 1, kMost);
   require_between<std::int64_t>("train.select_from", fit.select_from, 1, kMost);
+  require_between<std::int64_t>("train.select_every_steps", fit.select_every_steps, 0, kMost);
+  require(fit.select_every_steps == 0 || (fit.select_every == 1 && fit.select_from == 1),
+          "train.select_every_steps: counts steps; leave out train.select_every and "
+          "train.select_from, which count epochs");
   require_between<std::int64_t>("train.threads", fit.threads, 0, 1024);
   require(
       fit.device == "cpu" || names_cuda(fit.device),
@@ -87,14 +92,29 @@ void check_augment(const AugmentConfig& augment) {
       "augment.crop_scale: needs two shares of the area, above 0 and at most 1, in order");
   require_between("augment.crop_ratio", augment.crop_ratio, 1.0, 100.0);
   require_between("augment.flip", augment.flip, 0.0, 1.0);
+  require_between("augment.rotate", augment.rotate, 0.0, 180.0);
+  require(augment.scale >= 0 && augment.scale < 1,
+          fmt::format("augment.scale = {}: must be 0 to below 1", augment.scale));
+  require_between("augment.affine", augment.affine, 0.0, 1.0);
 }
 
 void check_segmentation(const SegmentationConfig& segmentation) {
   require_one_of("segmentation.head", segmentation.head, {"setr_pup", "upernet"});
-  require_one_of("segmentation.loss", segmentation.loss, {"focal_dice", "cross_entropy"});
+  require_one_of("segmentation.loss", segmentation.loss,
+                 {"focal_dice", "cross_entropy", "focal_dice_by_image"});
   require_between("segmentation.auxiliary", segmentation.auxiliary, 0.0, kMuch);
-  require(segmentation.auxiliary == 0 || segmentation.loss == "cross_entropy",
-          "segmentation.auxiliary: needs segmentation.loss = cross_entropy");
+  require(segmentation.auxiliary == 0 || segmentation.loss != "focal_dice",
+          "segmentation.auxiliary: needs segmentation.loss = cross_entropy or focal_dice_by_image");
+  require_between<std::int64_t>("segmentation.auxiliary_layer", segmentation.auxiliary_layer, 0,
+                                1024);
+  require_between<std::int64_t>("segmentation.auxiliary_channels", segmentation.auxiliary_channels,
+                                0, kMostChannels);
+  require(segmentation.auxiliary > 0 ||
+              (segmentation.auxiliary_layer == 0 && segmentation.auxiliary_channels == 0),
+          "segmentation.auxiliary = 0: there is no head that segmentation.auxiliary_layer and "
+          "segmentation.auxiliary_channels could be of");
+  require(segmentation.dropout >= 0 && segmentation.dropout < 1,
+          fmt::format("segmentation.dropout = {}: must be 0 to below 1", segmentation.dropout));
   require(segmentation.threshold >= 0 && segmentation.threshold < 1,
           fmt::format("segmentation.threshold = {}: must be 0 (chosen) to below 1",
                       segmentation.threshold));
@@ -112,7 +132,8 @@ void check_dense(const FinetuneConfig& config) {
   const DenseConfig& dense = config.dense;
   require_one_of("dense.encoder", dense.encoder, {"frozen", "trained"});
   require_between<std::int64_t>("dense.image_size", dense.image_size, 0, 4096);
-  require_between<std::int64_t>("dense.channels", dense.channels, 1, 1 << 14);
+  require_between<std::int64_t>("dense.channels", dense.channels, 1, kMostChannels);
+  require_between<std::int64_t>("dense.cache_mib", dense.cache_mib, 0, kMost);
   for (const std::int64_t layer : dense.layers)
     require_between<std::int64_t>("dense.layers", layer, 1, 1024);
   require(config.data.views != "both",
@@ -134,7 +155,7 @@ void check_dense(const FinetuneConfig& config) {
 }  // namespace
 
 void check_finetune_config(const FinetuneConfig& config) {
-  require_one_of("task", config.task, {"linear", "finetune", "segmentation", "detection"});
+  require_one_of("task", config.task, finetune_tasks());
   require_one_of("init", config.init, {"pretrained", "random"});
   require(config.seed >= 0, fmt::format("seed = {}: 0 or more is needed", config.seed));
   check_data(config.data);
@@ -143,6 +164,11 @@ void check_finetune_config(const FinetuneConfig& config) {
   check_fit(config.train);
   check_augment(config.augment);
   if (is_dense(config.task)) check_dense(config);
+}
+
+const std::vector<std::string>& finetune_tasks() {
+  static const std::vector<std::string> tasks = {"linear", "finetune", "segmentation", "detection"};
+  return tasks;
 }
 
 bool is_dense(const std::string& task) { return task == "segmentation" || task == "detection"; }

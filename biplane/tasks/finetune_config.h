@@ -73,27 +73,29 @@ struct FitConfig {
   std::int64_t steps = 0;    // optimizer steps; 0: epochs decides
   std::int64_t epochs = 50;  // passes over the training studies, where steps is 0
   std::int64_t batch = 48;   // studies; a smaller training set is one batch
-  std::string schedule = "constant";  // constant, cosine (to 0); both after the warm-up
+  std::string schedule = "constant";  // constant; linear, cosine (to 0); after the warm-up
   std::int64_t warmup = 0;            // steps
   double clip = 0.0;                  // bound of the global gradient norm; 0: off
   std::string stop_on = "loss";       // loss, metric (macro AUROC; multiclass: accuracy)
   std::int64_t patience = 10;         // selections without a better one that end the run; 0: never
   std::int64_t select_every = 1;      // epochs between selections
   std::int64_t select_from = 1;       // first epoch with one
-  std::int64_t threads = 0;           // that share a step; 0: one per core; one on a CUDA device
+  std::int64_t select_every_steps = 0;  // steps between selections; 0: the two above decide
+  std::int64_t threads = 0;             // that share a step; 0: one per core; one on a CUDA device
   // Where encoder and head are computed while they are trained: "cpu", "cuda" (the first CUDA
   // device), "cuda:N". The finished head is measured on the CPU. Only the CPU's results are
   // bit-identical from run to run.
   std::string device = "cpu";
 
+  // `encoder`: of a task that may train the encoder, which then has rates of its own.
   template <class V>
-  void visit(V& v) {
+  void visit(V& v, bool encoder = true) {
     v.field("optimizer", optimizer);
     v.field("lr", lr);
     v.field("momentum", momentum);
     v.field("weight_decay", weight_decay);
-    v.field("layer_decay", layer_decay);
-    v.field("encoder_lr", encoder_lr);
+    if (encoder) v.field("layer_decay", layer_decay);
+    if (encoder) v.field("encoder_lr", encoder_lr);
     v.field("steps", steps);
     v.field("epochs", epochs);
     v.field("batch", batch);
@@ -104,6 +106,7 @@ struct FitConfig {
     v.field("patience", patience);
     v.field("select_every", select_every);
     v.field("select_from", select_from);
+    v.field("select_every_steps", select_every_steps);
     v.field("threads", threads);
     v.field("device", device);
   }
@@ -121,8 +124,15 @@ struct AugmentConfig {
   // Probability of a left-right flip. It exchanges the sides of the body; published protocols have
   // it.
   double flip = 0.0;
+  // About the middle of the whole image, before the crop; what comes in from outside is black, and
+  // of a box that was turned the upright one around it is left.
+  double rotate = 0.0;  // degrees: turned by up to so much, either way
+  double scale = 0.0;   // scaled by 1 - scale to 1 + scale
+  double affine = 0.5;  // share of the images that are turned and scaled, where either is above 0
 
-  bool any() const { return random_crop || !crop_scale.empty() || flip > 0; }
+  // Whether tensors of images are changed.
+  bool changes() const { return !crop_scale.empty() || flip > 0 || rotate > 0 || scale > 0; }
+  bool any() const { return random_crop || changes(); }
 
   template <class V>
   void visit(V& v) {
@@ -130,6 +140,9 @@ struct AugmentConfig {
     v.field("crop_scale", crop_scale);
     v.field("crop_ratio", crop_ratio);
     v.field("flip", flip);
+    v.field("rotate", rotate);
+    v.field("scale", scale);
+    v.field("affine", affine);
   }
 };
 
@@ -143,6 +156,9 @@ struct DenseConfig {
   // one for setr_pup and yolov3, else four at equal distances, or all stages.
   std::vector<std::int64_t> layers;
   std::int64_t channels = 256;  // width of the head
+  // Maps of a frozen encoder are computed once where nothing is drawn anew (of the training studies
+  // without augment.*) and so much memory holds them, MiB; else at every use.
+  std::int64_t cache_mib = 4096;
 
   template <class V>
   void visit(V& v) {
@@ -150,15 +166,21 @@ struct DenseConfig {
     v.field("image_size", image_size);
     v.field("layers", layers);
     v.field("channels", channels);
+    v.field("cache_mib", cache_mib);
   }
 };
 
 // Masks of findings; the keys `segmentation.<name>`.
 struct SegmentationConfig {
   std::string head = "upernet";  // setr_pup, upernet
-  // focal_dice: 10 focal - log Dice; cross_entropy: of background and a single finding
+  // focal_dice: 10 focal - log Dice. Of background and a single finding: cross_entropy;
+  // focal_dice_by_image, 2 focal + (1 - Dice) / 2 (tasks/segmentation_loss.h)
   std::string loss = "focal_dice";
-  double auxiliary = 0.0;  // weight of an auxiliary FCN head's loss, of cross_entropy; 0: none
+  // Of an auxiliary FCN head, with the losses of background and finding: the weight of its loss (0:
+  // none), the one of dense.layers that it stands on (0: the last), its width (0: dense.channels).
+  double auxiliary = 0.0;
+  std::int64_t auxiliary_layer = 0, auxiliary_channels = 0;
+  double dropout = 0.0;  // share of the channels before the last convolution of each head, training
   // Probability from which a pixel is inside. 0: the one of 0.05, 0.10 ... 0.95 with the highest
   // Dice over all pixels of the studies that select.
   double threshold = 0.0;
@@ -169,6 +191,9 @@ struct SegmentationConfig {
     v.field("head", head);
     v.field("loss", loss);
     v.field("auxiliary", auxiliary);
+    v.field("auxiliary_layer", auxiliary_layer);
+    v.field("auxiliary_channels", auxiliary_channels);
+    v.field("dropout", dropout);
     v.field("threshold", threshold);
     v.field("batch", batch);
   }
@@ -188,7 +213,14 @@ struct DetectionConfig {
   }
 };
 
-// A downstream task: the file that `biplane finetune --config` reads.
+// The names of the tasks.
+const std::vector<std::string>& finetune_tasks();
+
+// Whether a task's head tells of places in one view.
+bool is_dense(const std::string& task);
+
+// A downstream task: the file that `biplane finetune --config` reads. Its keys are those that the
+// task reads.
 struct FinetuneConfig {
   // Of whole studies, linear: the encoder stays as it is; finetune: all of it learns. Of places in
   // one view: segmentation, masks; detection, boxes.
@@ -211,18 +243,39 @@ struct FinetuneConfig {
     v.field("init", init);
     v.field("seed", seed);
     v.field("data", data);
-    v.field("labels", labels);
-    v.field("head", head);
-    v.field("train", train);
+    if (is_dense(task)) {
+      Names findings{labels.names};
+      v.field("labels", findings);
+    } else {
+      v.field("labels", labels);
+      v.field("head", head);
+    }
+    Fit fit{train, task != "linear"};
+    v.field("train", fit);
     v.field("augment", augment);
-    v.field("dense", dense);
-    v.field("segmentation", segmentation);
-    v.field("detection", detection);
+    if (is_dense(task)) v.field("dense", dense);
+    if (task == "segmentation") v.field("segmentation", segmentation);
+    if (task == "detection") v.field("detection", detection);
   }
-};
 
-// Whether a task's head tells of places in one view.
-bool is_dense(const std::string& task);
+ private:
+  // The keys of a group that a task reads.
+  struct Names {
+    std::vector<std::string>& names;
+    template <class V>
+    void visit(V& v) {
+      v.field("names", names);
+    }
+  };
+  struct Fit {
+    FitConfig& fit;
+    bool encoder;
+    template <class V>
+    void visit(V& v) {
+      fit.visit(v, encoder);
+    }
+  };
+};
 
 // Throws Error kUsage naming the first key whose value cannot be used.
 void check_finetune_config(const FinetuneConfig& config);

@@ -110,9 +110,13 @@ class Fit {
  private:
   double rate() const {
     const auto warmup = static_cast<double>(std::min(job_.config.warmup, total_));
-    const double fraction = warmup / static_cast<double>(total_);
-    const bool constant = job_.config.schedule == "constant";
-    return job_.config.lr * schedule_factor(result_.steps, total_, fraction, constant ? 1.0 : 0.0);
+    const auto total = static_cast<double>(total_);
+    const double fraction = warmup / total;
+    const bool cosine = job_.config.schedule == "cosine";
+    const double factor = schedule_factor(result_.steps, total_, fraction, cosine ? 0.0 : 1.0);
+    const double left = static_cast<double>(total_ - result_.steps);
+    const bool falls = job_.config.schedule == "linear" && left < total - warmup;
+    return job_.config.lr * (falls ? factor * left / (total - warmup) : factor);
   }
 
   double gradient_norm() const {
@@ -139,9 +143,11 @@ class Fit {
     ++losses_;
   }
 
-  // After whole epochs, and at the end.
+  // After so many steps, or after whole epochs; and at the end.
   bool is_selection() const {
     if (result_.steps == total_) return true;
+    const std::int64_t every = job_.config.select_every_steps;
+    if (every > 0) return result_.steps % every == 0;
     if (result_.steps % job_.batches_per_epoch != 0) return false;
     const std::int64_t epoch = result_.steps / job_.batches_per_epoch;
     return epoch >= job_.config.select_from &&

@@ -3,9 +3,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "biplane/core/progress.h"
 #include "biplane/data/dataset.h"
 #include "biplane/data/sample_batch.h"
 #include "biplane/data/sampler.h"
@@ -50,6 +52,32 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
 
 // A line of the log about studies that could not be read, if there are any.
 void log_broken(const SeedJob& job, const char* what, const std::vector<BrokenStudy>& broken);
+
+// What `encode` makes of a frozen encoder's features of so many studies, with a progress bar and a
+// line of the log about what its `broken` names.
+template <class Encode>
+auto encode_once(const SeedJob& job, const char* what, std::int64_t studies, const Encode& encode) {
+  Progress progress(
+      {.label = what, .unit = "studies", .total = studies, .enabled = job.hooks.progress});
+  auto encoded = encode(progress);
+  progress.finish();
+  log_broken(job, what, encoded.broken);
+  return encoded;
+}
+
+// Something that is the same for all seeds that start from the same encoder, made by the first.
+template <class Value>
+class SharedBySeeds {
+ public:
+  template <class Make>
+  const Value& get(const SeedJob& job, const Make& make) {
+    if (!value_ || job.config.init == "random") value_ = make();  // the encoder of each is its own
+    return *value_;
+  }
+
+ private:
+  std::optional<Value> value_;
+};
 
 // A line of the log of a finished training.
 void log_fit(const SeedJob& job, const FitResult& result);

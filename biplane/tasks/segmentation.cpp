@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "biplane/eval/columns.h"
 #include "biplane/eval/segmentation.h"
 #include "biplane/tasks/dense_training.h"
 #include "biplane/tasks/head_training.h"
@@ -13,16 +14,16 @@ namespace {
 
 constexpr int kThresholds = 19;  // 0.05, 0.10 ... 0.95
 
-SegmenterConfig segmenter_of(const SeedJob& job) {
+bool on_one_layer(const SeedJob& job) { return job.config.segmentation.head == "setr_pup"; }
+
+SegmenterConfig segmenter_of(const SeedJob& job, const DenseTower& tower) {
   const SegmentationConfig& wanted = job.config.segmentation;
   SegmenterConfig segmenter;
-  segmenter.names = job.data.labels.names;
-  segmenter.views = job.config.data.views;
-  segmenter.head = wanted.head;
-  segmenter.layers = dense_layers(job, wanted.head == "setr_pup");
-  segmenter.channels = job.config.dense.channels;
-  segmenter.exclusive = wanted.loss == "cross_entropy";
+  tower.describe(segmenter, wanted.head);
+  segmenter.exclusive = wanted.loss != "focal_dice";
   segmenter.auxiliary = wanted.auxiliary > 0;
+  segmenter.auxiliary_layer = wanted.auxiliary_layer;
+  segmenter.auxiliary_channels = wanted.auxiliary_channels;
   segmenter.batch = wanted.batch;
   return segmenter;
 }
@@ -34,54 +35,53 @@ std::vector<double> candidates(double fixed) {
   return thresholds;
 }
 
+// What seeds have in common.
+struct Shared {
+  std::optional<MaskTruth> truth;
+  SharedBySeeds<FrozenMaps> maps;
+};
+
 // Training of a segmentation head with one seed.
 class SegmentationTraining {
  public:
-  SegmentationTraining(const SeedJob& job, std::optional<MaskTruth>& truth)
+  SegmentationTraining(const SeedJob& job, Shared& shared)
       : job_(job),
-        segmenter_(segmenter_of(job)),
-        model_(make_start(job.start, job.config)),
-        head_(std::make_shared<SegmentationHead>(
-            segmenter_, tower_of_view(job.start.description.config, segmenter_.views))),
-        image_(dense_image(job)),
-        select_(task_dataset(job, job.data.studies.select, image_, false)) {
+        tower_(job, on_one_layer(job), shared.maps),
+        segmenter_(segmenter_of(job, tower_)),
+        loss_(segmentation_loss(job.config.segmentation.loss, job.config.segmentation.auxiliary)),
+        head_(std::make_shared<SegmentationHead>(segmenter_, tower_.config())) {
     head_->initialise(Initializer(static_cast<std::uint64_t>(job.config.seed)).child("task_head"));
-    if (!truth)
-      truth.emplace(*job.data.manifest, learning_studies(job), segmenter_, image_, job.threads);
-    truth_ = &*truth;
+    if (!shared.truth)
+      shared.truth.emplace(*job.data.manifest, learning_studies(job), segmenter_, tower_.image(),
+                           job.threads);
+    truth_ = &*shared.truth;
   }
 
   FitResult fit() {
     DenseProblem problem;
     problem.head = head_;
-    problem.layers = segmenter_.layers;
     problem.terms = [this](const DensePart& part) {
       // Of a mask that was resized a pixel is inside where at least half of it is.
       const torch::Tensor truth =
-          change_planes(truth_->masks(part.studies), part.changes, image_.crop).ge(0.5);
-      return terms(head_->forward(part.maps, image_.crop), truth.to(torch::kFloat32));
+          change_planes(truth_->masks(part.studies), part.changes, side()).ge(0.5);
+      const KeyedDropout dropout{job_.config.segmentation.dropout,
+                                 static_cast<std::uint64_t>(job_.config.seed), part.step, 0,
+                                 index_tensor(part.studies)};
+      return loss_.terms(head_->forward(part.maps, side(), &dropout), truth.to(torch::kFloat32));
     };
-    problem.loss = [this](const torch::Tensor& sum) { return loss(sum); };
+    problem.loss = loss_.loss;
     problem.select = [this] { return score(); };
-    return fit_dense(job_, *model_, problem);
+    return tower_.fit(problem);
   }
 
   void save() const {
     TaskDescription task = task_description(job_);
     task.segmenter = segmenter_;
-    save_task_model(job_, task, image_, *model_, *head_);
+    tower_.save(task, *head_);
   }
 
  private:
-  torch::Tensor terms(const SegmentationLogits& logits, const torch::Tensor& truth) const {
-    return segmenter_.exclusive ? cross_entropy_terms(logits, truth)
-                                : focal_dice_terms(logits.main, truth);
-  }
-
-  torch::Tensor loss(const torch::Tensor& sum) const {
-    return segmenter_.exclusive ? cross_entropy_loss(sum, job_.config.segmentation.auxiliary)
-                                : focal_dice_loss(sum);
-  }
+  std::int64_t side() const { return tower_.image().crop; }
 
   // Chooses the thresholds too.
   SelectionScore score() {
@@ -89,13 +89,11 @@ class SegmentationTraining {
     ThresholdOptions options;
     options.thresholds.assign(segmenter_.names.size(), thresholds);
     options.terms = [this](const SegmentationLogits& logits, const torch::Tensor& truth) {
-      return terms(logits, truth).to(torch::kFloat64);
+      return loss_.terms(logits, truth).to(torch::kFloat64);
     };
-    options.batches.threads = job_.threads;
-    const ThresholdCounts counts =
-        count_masks({*model_, *head_, segmenter_}, *select_, *truth_, options);
+    const ThresholdCounts counts = count_masks(*head_, tower_.select_maps(), *truth_, options);
     SelectionScore score;
-    score.loss = loss(counts.terms).item<double>();
+    score.loss = loss_.loss(counts.terms).item<double>();
     segmenter_.thresholds.clear();
     double sum = 0, defined = 0;
     for (std::size_t finding = 0; finding < segmenter_.names.size(); ++finding) {
@@ -116,22 +114,21 @@ class SegmentationTraining {
   }
 
   const SeedJob& job_;
+  DenseTower tower_;
   SegmenterConfig segmenter_;
-  std::shared_ptr<MultiviewModel> model_;
+  SegmentationLoss loss_;
   std::shared_ptr<SegmentationHead> head_;
-  PreprocessOptions image_;
-  std::unique_ptr<StudyDataset> select_;
   const MaskTruth* truth_ = nullptr;
 };
 
 }  // namespace
 
 DownstreamTask segmentation_task() {
-  const auto truth = std::make_shared<std::optional<MaskTruth>>();
+  const auto shared = std::make_shared<Shared>();
   DownstreamTask task;
   task.prepare = prepare_dense;
-  task.train = [truth](const SeedJob& job) {
-    SegmentationTraining training(job, *truth);
+  task.train = [shared](const SeedJob& job) {
+    SegmentationTraining training(job, *shared);
     return fit_and_save<SegmentationTraining>(job, training, [](auto& one) { return one.fit(); });
   };
   HeadMeasure<SegmentationPredictions>{[](const Engine& engine, const TaskDescription& described,

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 
 #include "biplane/inference/segmentation_heads.h"
 #include "biplane/nn/libtorch.h"
@@ -21,5 +23,22 @@ torch::Tensor focal_dice_loss(const torch::Tensor& terms);
 torch::Tensor cross_entropy_terms(const SegmentationLogits& logits, const torch::Tensor& truth);
 // Mean of the first plus `auxiliary` times the mean of the second.
 torch::Tensor cross_entropy_loss(const torch::Tensor& terms, double auxiliary);
+
+// MRM's segmentation loss as its configuration adds it up of MMSegmentation's parts: 2 focal
+// (exponent 2, alpha 1/2, each of the two outputs by its sigmoid) and half (one of two classes) the
+// mean over images of 1 - Dice of the finding by the softmax, its denominator a sum of squares.
+// logits of (B,2,H,W), truth (B,1,H,W) -> (6): sums of the focal loss and of 1 - Dice of the head
+// and of its auxiliary head (0 without one), outputs, images.
+torch::Tensor focal_dice_by_image_terms(const SegmentationLogits& logits,
+                                        const torch::Tensor& truth);
+// That of the head plus `auxiliary` times that of the auxiliary head.
+torch::Tensor focal_dice_by_image_loss(const torch::Tensor& terms, double auxiliary);
+
+// The loss that segmentation.loss names.
+struct SegmentationLoss {
+  std::function<torch::Tensor(const SegmentationLogits& logits, const torch::Tensor& truth)> terms;
+  std::function<torch::Tensor(const torch::Tensor& terms)> loss;  // of their sum
+};
+SegmentationLoss segmentation_loss(const std::string& name, double auxiliary);
 
 }  // namespace biplane

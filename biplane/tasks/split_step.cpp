@@ -20,6 +20,10 @@ void add_gradients(const std::vector<torch::Tensor>& parameters,
 
 }  // namespace
 
+torch::Tensor number_term(double value, const torch::Tensor& like) {
+  return torch::full({1}, value, like.options().requires_grad(false));
+}
+
 double split_gradient(const SplitStep& step, const std::vector<torch::Tensor>& parameters) {
   const std::int64_t parts = std::clamp<std::int64_t>(step.parts, 1, step.rows);
   std::vector<torch::Tensor> terms(static_cast<std::size_t>(parts));

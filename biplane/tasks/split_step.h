@@ -8,6 +8,9 @@
 
 namespace biplane {
 
+// (1) a term that is a plain number, beside others like `like`.
+torch::Tensor number_term(double value, const torch::Tensor& like);
+
 // One training step of a batch of `rows` studies that is divided among threads. A loss need not be
 // a sum over studies (Dice, means over what is known): it is a function of terms that are.
 struct SplitStep {

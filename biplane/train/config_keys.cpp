@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view kFree[] = {
     "train.checkpoint_every", "train.keep",     "train.log_every", "train.device",
     "train.threads",          "data.manifest",  "data.root",       "data.workers",
-    "data.prefetch",          "data.cache_mib", "data.vocabulary", "data.exclude_patients_of"};
+    "data.prefetch",          "data.cache_mib", "data.vocabulary", "data.exclude_patients_of",
+    "dense.cache_mib"};
 constexpr std::string_view kArchitecture = "model.";
 
 bool is_free(const std::string& key) {

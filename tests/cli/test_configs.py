@@ -128,8 +128,8 @@ class Configs(ProgramTest):
         self.assertEqual(self.task("mgca_linear_covidx")["labels.kind"], "multiclass")
         for corpus, rate in {"chexpert": 0.03, "rsna": 0.01, "nih": 0.01, "covidx": 0.03}.items():
             ecamp = self.task(f"ecamp_linear_{corpus}")
-            self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "train.layer_decay", "augment.flip")],
-                             ["linear", "sgd", 0.9, rate, 1, 0.5])
+            self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "augment.flip")],
+                             ["linear", "sgd", 0.9, rate, 0.5])
         for corpus, rate in {"chexpert": 0.01, "rsna": 0.01, "siim": 0.01, "nih": 0.03}.items():
             benchx = self.task(f"benchx_cls_{corpus}")
             self.assertEqual([benchx[key] for key in ("task", "train.optimizer", "train.lr", "train.encoder_lr", "head.norm", "head.init",
@@ -139,6 +139,24 @@ class Configs(ProgramTest):
         for name, rate in {"mrm_ft_nih": 0.03, "ecamp_ft_chexpert": 0.004, "ecamp_ft_rsna": 0.003, "ecamp_ft_nih": 0.01, "ecamp_ft_covidx": 0.01}.items():
             self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.lr", "train.layer_decay")],
                              ["finetune", "sgd", rate, 1])
+
+    def test_the_named_protocols_of_places_are_the_published_ones(self):
+        keys = ("dense.encoder", "dense.image_size", "segmentation.head", "segmentation.loss", "train.lr", "train.schedule", "train.batch")
+        for corpus, batch in {"siim": 8, "rsna": 16}.items():
+            mgca = self.task(f"mgca_seg_{corpus}")
+            self.assertEqual([mgca[key] for key in keys], ["frozen", 224, "setr_pup", "focal_dice", 5e-4, "constant", batch])
+            self.assertEqual([mgca[f"augment.{key}"] for key in ("rotate", "scale", "affine", "flip")], [10, 0.1, 0.5, 0])
+        benchx, mrm = self.task("benchx_seg_siim"), self.task("mrm_seg_siim")
+        self.assertEqual([benchx[key] for key in keys], ["frozen", 512, "upernet", "cross_entropy", 1e-3, "linear", 8])
+        self.assertEqual([mrm[key] for key in keys], ["trained", 512, "upernet", "focal_dice_by_image", 2e-5, "linear", 8])
+        for protocol, steps in ((benchx, 2000), (mrm, 500)):
+            self.assertEqual([protocol[f"segmentation.{key}"] for key in ("auxiliary", "auxiliary_layer", "auxiliary_channels", "dropout")],
+                             [0.4, 8, 256, 0.1])
+            self.assertEqual(protocol["train.select_every_steps"], steps)
+        for corpus in ("rsna", "object_cxr"):
+            ecamp = self.task(f"ecamp_det_{corpus}")
+            self.assertEqual([ecamp[key] for key in ("dense.encoder", "dense.image_size", "detection.head", "train.lr", "train.schedule")],
+                             ["frozen", 224, "yolov3", 5e-4, "cosine"])
 
     def test_every_corpus_has_our_own_protocols_which_differ_in_labels_only(self):
         for kind in ("linear", "finetune"):

@@ -65,6 +65,8 @@ class Linear(FinetuneTest):
     def test_what_is_wrong_is_named(self):
         self.expect_error(2, "data.select = test", *self.command(LINEAR, "--set", "data.select=test"))
         self.expect_error(2, "did you mean 'data.select'", *self.command(LINEAR, "--set", "data.selekt=test"))
+        self.expect_error(2, "--set dense.channels=8: dense.channels: task = linear does not read it, but segmentation and detection",
+                          *self.command(LINEAR, "--set", "dense.channels=8"))
         self.expect_error(2, "did you mean 'nodule'", *self.command(LINEAR, "--set", "labels.names=[nodul]"))
         self.expect_error(2, "--model is required", "finetune", "--config", LINEAR, "--manifest", self.phantom, "--out", self.out)
         self.expect_error(66, "nothing", *self.command(LINEAR)[:3], "--model", "nothing", "--manifest", self.phantom, "--out", self.out)

@@ -93,6 +93,35 @@ TEST(DetectionRows, CountAllImagesAndTheOnesThatSomePublishedFiguresCount) {
   EXPECT_NEAR(*detection_map(three_images()), 51 * 0.5 / 101, 1e-6);
 }
 
+TEST(DetectionRows, EachFindingAndBothPopulationsHaveTheirOwnOfEveryFigure) {
+  // mass: found in b alone, not predicted in a. nodule: predicted where it is, and where it is not.
+  DetectionPredictions predictions;
+  predictions.views = "frontal";
+  predictions.classes = {"mass", "nodule"};
+  const FindingBox mass{0, {10, 10, 20, 20}}, nodule{1, {50, 50, 10, 10}};
+  predictions.studies = {{"a", "p", true, {mass, nodule}, {{nodule, 0.5}}},
+                         {"b", "q", true, {mass}, {{mass, 0.5}, {nodule, 0.9}}},
+                         {"c", "r", false, {nodule}, {{nodule, 0.7}}}};
+  const auto rows = detection_rows(predictions, {.repeats = 20}, 1);
+  const auto value = [&](const std::string& metric, const std::string& label,
+                         const std::string& population) {
+    for (const ResultRow& row : rows)
+      if (row.metric == metric && row.label == label && row.population == population)
+        return row.value.value();
+    throw std::runtime_error("no row " + metric + " of " + label);
+  };
+  for (const char* population : {"", "all"}) {
+    EXPECT_NEAR(value("map", "mass", population), 51.0 / 101, 1e-6);
+    EXPECT_NEAR(value("map_published", "mass", population), 1, 1e-6) << "a has no prediction of it";
+    EXPECT_NEAR(value("map_published", "nodule", population), 1, 1e-6) << "b has none to find";
+    EXPECT_NEAR(value("map_published", "macro", population), 1, 1e-6);
+  }
+  EXPECT_NEAR(value("map", "nodule", ""), 0.5, 1e-6);
+  // Wrong, right, right: the highest precision from either recall on is 2/3.
+  EXPECT_NEAR(value("map", "nodule", "all"), 2.0 / 3, 1e-6);
+  EXPECT_NEAR(value("map", "macro", "all"), (51.0 / 101 + 2.0 / 3) / 2, 1e-6);
+}
+
 TEST(DetectionRows, AConstantPredictorMayHaveSeveralBoxes) {
   DetectionPredictions predictions = three_images();
   const FindingBox other{0, {60, 10, 20, 20}};
@@ -148,6 +177,9 @@ TEST(DenseTruth, IsWhereTheWholeImageShowsIt) {
   const auto masks = finding_masks(marked_study(), false, {"mass", "edema"}, image);
   EXPECT_NEAR(static_cast<double>(rle_area(masks[0], 50, 50)), 50, 1e-9);
   EXPECT_EQ(rle_area(masks[1], 50, 50), 0);
+  const std::vector<std::uint8_t> inside = decode_rle(masks[0], 50, 50);
+  for (std::size_t x = 0; x < 50; ++x)
+    EXPECT_EQ(inside[19 * 50 + x], x >= 20 && x < 30) << "column " << x;
 }
 
 TEST(DenseTruth, AFindingThatIsThereWithoutAMarkIsNotKnown) {
@@ -155,6 +187,8 @@ TEST(DenseTruth, AFindingThatIsThereWithoutAMarkIsNotKnown) {
   EXPECT_TRUE(places_known(study, {"mass", "edema"}));
   EXPECT_FALSE(places_known(study, {"mass", "fracture"}));
   EXPECT_FALSE(places_known(study, {"hernia"})) << "no label";
+  study.labels["edema"] = -1;
+  EXPECT_FALSE(places_known(study, {"edema"})) << "uncertain";
   study.visible_in["fracture"] = {};
   EXPECT_TRUE(places_known(study, {"fracture"})) << "it is known that no view shows it";
 }

@@ -148,7 +148,7 @@ TEST(SegmentationHead, TheAuxiliaryHeadIsForTrainingAlone) {
 TEST(ViewChange, MasksAndBoxesGoWithTheirImages) {
   torch::Tensor plane = torch::zeros({1, 1, 16, 16});
   plane.slice(2, 4, 8).slice(3, 8, 12).fill_(1);
-  const ViewChange change{CropBox{2, 4, 8, 12}, true};
+  const ViewChange change{std::nullopt, CropBox{2, 4, 8, 12}, true};
   const torch::Tensor changed = change_planes(plane, {change}, 16).ge(0.5)[0][0];
   const std::vector<FindingBox> boxes = change_boxes({{0, {8, 4, 4, 4}}}, change, 16);
   ASSERT_EQ(boxes.size(), 1U);
@@ -160,6 +160,66 @@ TEST(ViewChange, MasksAndBoxesGoWithTheirImages) {
   EXPECT_NEAR(static_cast<double>(inside.select(1, 0).min().item<std::int64_t>()), box.y, 1);
   EXPECT_NEAR(static_cast<double>(inside.select(1, 1).min().item<std::int64_t>()), box.x, 1);
   EXPECT_TRUE(change_boxes({{0, {0, 0, 4, 4}}}, change, 16).empty()) << "its middle is cut off";
+}
+
+// Where a mask lies: the smallest box around its pixels.
+DetectionBox around(const torch::Tensor& mask) {
+  const torch::Tensor inside = mask.ge(0.5)[0][0].nonzero();
+  const torch::Tensor low = inside.amin({0}), high = inside.amax({0});
+  const auto at = [](const torch::Tensor& corner, std::int64_t i) {
+    return corner[i].item<double>();
+  };
+  return {at(low, 1), at(low, 0), at(high, 1) - at(low, 1) + 1, at(high, 0) - at(low, 0) + 1};
+}
+
+torch::Tensor mask_of(const DetectionBox& box, std::int64_t side) {
+  torch::Tensor mask = torch::zeros({1, 1, side, side});
+  const auto whole = [](double value) { return static_cast<std::int64_t>(value); };
+  mask.slice(2, whole(box.y), whole(box.y + box.h))
+      .slice(3, whole(box.x), whole(box.x + box.w))
+      .fill_(1);
+  return mask;
+}
+
+TEST(ViewChange, AQuarterTurnIsClockwiseAndExact) {
+  torch::Tensor plane = torch::arange(16, torch::kFloat32).view({1, 1, 4, 4});
+  const torch::Tensor turned = change_planes(plane, {ViewChange{Turn{90, 1}, {}, false}}, 4);
+  EXPECT_TRUE(torch::allclose(turned, torch::rot90(plane, -1, {2, 3}), 0, 1e-4));
+  const auto boxes = change_boxes({{0, {1, 0, 2, 1}}}, ViewChange{Turn{90, 1}, {}, false}, 4);
+  ASSERT_EQ(boxes.size(), 1U);
+  EXPECT_NEAR(boxes[0].box.x, 3, 1e-9);
+  EXPECT_NEAR(boxes[0].box.y, 1, 1e-9);
+  EXPECT_NEAR(boxes[0].box.w, 1, 1e-9);
+  EXPECT_NEAR(boxes[0].box.h, 2, 1e-9);
+}
+
+TEST(ViewChange, TurnedAndScaledMasksAndBoxesGoWithTheirImages) {
+  const DetectionBox box{30, 50, 40, 20};
+  const std::vector<std::optional<CropBox>> crops{std::nullopt, CropBox{20, 10, 90, 100}};
+  for (const Turn turn : {Turn{0, 1.1}, Turn{0, 0.9}, Turn{10, 1}, Turn{-10, 0.9}, Turn{7, 1.1}}) {
+    for (const auto& crop : crops) {
+      for (const bool flip : {false, true}) {
+        const ViewChange change{turn, crop, flip};
+        const auto boxes = change_boxes({{0, box}}, change, 128);
+        ASSERT_EQ(boxes.size(), 1U);
+        const DetectionBox mask = around(change_planes(mask_of(box, 128), {change}, 128)),
+                           own = boxes[0].box;
+        const std::string where = std::to_string(turn.degrees) + " " + std::to_string(turn.scale);
+        EXPECT_NEAR(own.x, mask.x, 2) << where;
+        EXPECT_NEAR(own.y, mask.y, 2) << where;
+        EXPECT_NEAR(own.x + own.w, mask.x + mask.w, 2) << where;
+        EXPECT_NEAR(own.y + own.h, mask.y + mask.h, 2) << where;
+      }
+    }
+  }
+}
+
+TEST(ViewChange, WhatIsTurnedInFromOutsideIsBlackAndWhatIsTurnedOutIsLeftOut) {
+  const ViewChange change{Turn{45, 1}, std::nullopt, false};
+  const torch::Tensor turned = change_planes(torch::ones({1, 1, 64, 64}), {change}, 64);
+  EXPECT_EQ(turned[0][0][0][0].item<float>(), 0.0F);
+  EXPECT_NEAR(turned[0][0][32][32].item<double>(), 1, 1e-6);
+  EXPECT_TRUE(change_boxes({{0, {0, 0, 8, 8}}}, change, 64).empty());
 }
 
 // ---- Boxes ----

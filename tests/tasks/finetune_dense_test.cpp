@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using biplane::testing::SmallEvaluation;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kFinding = "pleural_effusion";
 constexpr std::int64_t kImages = 8, kImageSide = 64;
@@ -75,11 +76,13 @@ class DenseRun : public ::testing::Test {
     return config;
   }
 
-  FinetuneResult run(const FinetuneConfig& config, const std::string& name) {
+  FinetuneResult run(const FinetuneConfig& config, const std::string& name,
+                     std::vector<std::int64_t> seeds = {}) {
     FinetuneOptions options;
     options.model = small_.model_path();
     options.manifest = folder() / "few.jsonl";
     options.out = small_.root() / name;
+    options.seeds = std::move(seeds);
     options.bootstrap = 20;
     options.threads = 2;
     options.code = "test";
@@ -179,6 +182,71 @@ TEST_F(DenseRun, AFrozenEncoderStaysAsItIs) {
     EXPECT_FALSE(tower_changed(task));
   }
   EXPECT_EQ(read_task(small_.root() / "segmentation/model")->segmenter.thresholds.size(), 1U);
+}
+
+// Seeds of the folders of their runs ("seed-1"); none for the folder itself.
+std::vector<std::int64_t> seeds_of(const std::vector<std::string>& runs) {
+  std::vector<std::int64_t> seeds;
+  for (const std::string& name : runs)
+    if (!name.empty()) seeds.push_back(std::stoll(name.substr(name.find('-') + 1)));
+  return seeds;
+}
+
+class FrozenMapsOf : public DenseRun {
+ protected:
+  FinetuneConfig frozen(const std::string& task) const {
+    FinetuneConfig config = this->config(task);
+    config.dense.encoder = "frozen";
+    config.train.batch = 3;
+    config.train.epochs = 3;
+    config.train.select_every = 1;
+    return config;
+  }
+
+  // Runs with the maps kept and anew, with so many seeds.
+  void expect_the_same(FinetuneConfig config, const std::vector<std::string>& runs) {
+    config.dense.cache_mib = 64;
+    run(config, "kept", seeds_of(runs));
+    EXPECT_THAT(log_, Not(HasSubstr("computed anew"))) << config.task;
+    config.dense.cache_mib = 0;
+    run(config, "anew", seeds_of(runs));
+    EXPECT_THAT(log_, HasSubstr("select: the maps of 8 studies take 0 MiB, dense.cache_mib = 0"));
+    for (const std::string& name : runs) {
+      const fs::path kept = small_.root() / "kept" / name, anew = small_.root() / "anew" / name;
+      EXPECT_EQ(read_file(kept / "metrics.jsonl"), read_file(anew / "metrics.jsonl")) << name;
+      EXPECT_EQ(read_file(kept / "predictions.jsonl"), read_file(anew / "predictions.jsonl"));
+      const TensorMap weights = load_safetensors(kept / "model/model.safetensors");
+      for (const auto& [key, tensor] : load_safetensors(anew / "model/model.safetensors"))
+        EXPECT_TRUE(tensor.equal(weights.at(key))) << key;
+    }
+    fs::remove_all(small_.root() / "kept");
+    fs::remove_all(small_.root() / "anew");
+    log_.clear();
+  }
+};
+
+TEST_F(FrozenMapsOf, EveryHeadGiveTheSameBitsKeptAndAnew) {
+  expect_the_same(frozen("segmentation"), {""});
+  FinetuneConfig config = frozen("segmentation");
+  config.segmentation.head = "setr_pup";
+  config.augment.flip = 0.5;  // keeps those of the studies that select
+  expect_the_same(config, {""});
+  expect_the_same(frozen("detection"), {""});
+}
+
+TEST_F(FrozenMapsOf, SeveralSeedsAreSharedUnlessEachHasItsOwnEncoder) {
+  for (const char* init : {"pretrained", "random"}) {
+    FinetuneConfig config = frozen("segmentation");
+    config.init = init;
+    expect_the_same(config, {"seed-1", "seed-2"});
+  }
+}
+
+TEST_F(FrozenMapsOf, ABrokenImageIsReplacedByTheSameOne) {
+  const Manifest manifest = Manifest::read(folder() / "few.jsonl");
+  for (const View& view : manifest.study(3).views)
+    write_file_atomically(folder() / view.path, "no image");
+  expect_the_same(frozen("segmentation"), {""});
 }
 
 TEST_F(DenseRun, TheAuxiliaryHeadAndTheBatchesOfAPublishedFigure) {

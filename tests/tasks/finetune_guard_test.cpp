@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "biplane/core/error.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/head_evaluator.h"
+#include "biplane/eval/segmentation.h"
 #include "tests/tasks/small_finetune.h"
 
 namespace biplane {
@@ -26,6 +29,15 @@ class FinetuneGuard : public FinetuneTest {
     FinetuneConfig config = this->config();
     config.task = "finetune";
     config.train.select_from = 3;  // or the best weights may be those of the start
+    return config;
+  }
+
+  FinetuneConfig dense_config(const std::string& task) const {
+    FinetuneConfig config = this->config();
+    config.task = task;
+    config.labels.names = {"nodule"};
+    config.dense.channels = 16;
+    config.train.stop_on = "metric";
     return config;
   }
 
@@ -74,6 +86,65 @@ TEST_F(FinetuneGuard, TheTestStudiesTeachAndChooseNothing) {
     EXPECT_EQ(task(kind + "a").classifier.thresholds, task(kind + "b").classifier.thresholds);
   }
   EXPECT_NE(lines("a/predictions.jsonl"), lines("b/predictions.jsonl")) << "the test is another";
+}
+
+TEST_F(FinetuneGuard, NorDoTheyOfPlaces) {
+  for (const std::string kind : {"segmentation", "detection"}) {
+    manifest_.clear();
+    run(dense_config(kind), kind + "-a");
+    manifest_ = changed([](Study& study) {
+      if (study.split != Split::kTest) return;
+      for (auto& [name, value] : study.labels) value = 0;
+      study.masks.clear();
+      std::swap(study.views.front().path, study.views.back().path);
+    });
+    run(dense_config(kind), kind + "-b");
+    expect_same_weights(kind + "-a", kind + "-b");
+    EXPECT_EQ(task(kind + "-a").segmenter.thresholds, task(kind + "-b").segmenter.thresholds);
+    EXPECT_EQ(lines(kind + "-a/metrics.jsonl"), lines(kind + "-b/metrics.jsonl"));
+    EXPECT_NE(lines(kind + "-a/predictions.jsonl"), lines(kind + "-b/predictions.jsonl"));
+  }
+}
+
+TEST_F(FinetuneGuard, ThresholdsOfMasksAreThoseOfTheStudiesThatSelect) {
+  manifest_ = changed([](Study& study) {  // whose masks are larger, so a lower threshold is best
+    for (Mask& mask : study.masks) {
+      if (study.split == Split::kValidate)
+        mask.rle = encode_rle(std::vector<std::uint8_t>(32 * 32, 1), 32, 32);
+    }
+  });
+  run(dense_config("segmentation"), "a");
+  const Engine engine = Engine::open(small_.root() / "a/model");
+  const Manifest manifest = Manifest::read(manifest_);
+  TaskDescription described = task("a");
+  ASSERT_EQ(described.segmenter.thresholds.size(), 1U);
+  const double kept = described.segmenter.thresholds[0];
+  // The Dice over all pixels at each of the candidates, on a split.
+  const auto dice = [&](const char* split) {
+    std::map<double, double> values;
+    for (int i = 1; i < 20; ++i) {
+      described.segmenter.thresholds = {i / 20.0};
+      std::vector<MaskCounts> counts;
+      for (const SegmentedStudy& study :
+           predict_segmentation(engine, described, manifest,
+                                select_studies(manifest, {.split = split}))
+               .studies)
+        counts.push_back(study.counts[0]);
+      values[i / 20.0] = pooled_dice(counts).value();
+    }
+    return values;
+  };
+  const auto best = [](const std::map<double, double>& values) {
+    double highest = 0;
+    for (const auto& [threshold, value] : values) highest = std::max(highest, value);
+    return highest;
+  };
+  const std::map<double, double> validate = dice("validate");
+  EXPECT_NEAR(validate.at(kept), best(validate), 1e-6);
+  for (const char* other : {"train", "test"}) {
+    const std::map<double, double> values = dice(other);
+    EXPECT_LT(values.at(kept), best(values)) << "or this test does not tell it from " << other;
+  }
 }
 
 TEST_F(FinetuneGuard, TheThresholdsAreThoseOfTheStudiesThatSelect) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -65,12 +66,13 @@ TEST(ClassLoss, OfExclusiveClassesIsCrossEntropyOverKnownStudies) {
 struct Walk {
   torch::Tensor value = torch::zeros({1}).requires_grad_();
   std::vector<double> losses;
+  std::int64_t batches_per_epoch = 1;
 
   FitResult run(FitConfig config, const std::function<SelectionScore(double)>& score) {
     FitJob job;
     job.config = config;
     job.parameters = {{"value", value, 1.0, 0.0}};
-    job.batches_per_epoch = 1;
+    job.batches_per_epoch = batches_per_epoch;
     job.gradient = [&](std::int64_t) {
       value.mutable_grad() = torch::full({1}, -1.0);
       return 1.0;
@@ -128,6 +130,37 @@ TEST(Fit, SelectionsComeWhenTheyAreAskedFor) {
   EXPECT_THAT(walk.losses, ::testing::ElementsAre(104, 107, 110, 112));
 }
 
+TEST(Fit, SelectionsMayBeCountedInSteps) {
+  FitConfig config = walking();
+  config.steps = 12;
+  config.select_every_steps = 5;
+  config.patience = 0;
+  Walk walk;
+  walk.batches_per_epoch = 3;  // no epoch ends there
+  walk.run(config, [](double x) { return SelectionScore{100 + x, std::nullopt}; });
+  EXPECT_THAT(walk.losses, ::testing::ElementsAre(105, 110, 112));
+}
+
+TEST(Fit, TheRateFallsInALineAfterTheWarmUp) {
+  FitConfig config = walking();
+  config.steps = 10;
+  config.warmup = 2;
+  config.schedule = "linear";
+  config.patience = 0;
+  config.select_every_steps = 1;
+  Walk walk;
+  walk.run(config, [](double x) { return SelectionScore{-x, std::nullopt}; });
+  // 0.1, 0.55, then 8/8, 7/8 ... 1/8: the walk goes by the rate of each step.
+  std::vector<double> rates;
+  for (std::size_t i = 0; i < walk.losses.size(); ++i)
+    rates.push_back((i == 0 ? 0.0 : walk.losses[i - 1]) - walk.losses[i]);
+  ASSERT_EQ(rates.size(), 10U);
+  EXPECT_NEAR(rates[0], 0.1, 1e-6);
+  EXPECT_NEAR(rates[1], 0.55, 1e-6);
+  for (std::size_t i = 2; i < 10; ++i)
+    EXPECT_NEAR(rates[i], (10 - static_cast<double>(i)) / 8, 1e-6);
+}
+
 TEST(Fit, AdamWAndSgdUseTheRatesOfTheirParameters) {
   for (const char* optimizer : {"adamw", "sgd"}) {
     FitConfig config = walking();
@@ -165,6 +198,14 @@ TEST(Augment, CropsAreOfTheAskedAreaAndRatioAndInside) {
   }
 }
 
+AugmentConfig turning(double rotate, double scale, double affine) {
+  AugmentConfig config;
+  config.rotate = rotate;
+  config.scale = scale;
+  config.affine = affine;
+  return config;
+}
+
 TEST(Augment, IsAFunctionOfSeedEpochAndStudy) {
   AugmentConfig config;
   config.crop_scale = {0.3, 1.0};
@@ -185,6 +226,35 @@ TEST(Augment, IsAFunctionOfSeedEpochAndStudy) {
   EXPECT_TRUE(augmented(1, 0, 0).slice(0, 2).equal(augmented(1, 0, 2)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(1, 1, 0)));
   EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(2, 0, 0)));
+  config = turning(20, 0.2, 1);
+  EXPECT_TRUE(augmented(1, 0, 0).slice(0, 2).equal(augmented(1, 0, 2)));
+  EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(1, 1, 0)));
+  EXPECT_FALSE(augmented(1, 0, 0).equal(augmented(2, 0, 0)));
+}
+
+TEST(Augment, TurnsAndScalesAsManyAsAskedForAndByAsMuch) {
+  const AugmentConfig config = turning(10, 0.1, 0.5);
+  StudyBatch batch;
+  batch.frontal = torch::zeros({1000, 1, 1, 1});
+  batch.study_index = torch::arange(1000);
+  double turned = 0, degrees = 0, largest = 0, smallest_scale = 1, largest_scale = 1;
+  for (const ViewChange& change : view_changes(batch, false, config, 3, 0)) {
+    EXPECT_FALSE(change.crop || change.flip);
+    if (!change.turn) continue;
+    ++turned;
+    degrees += change.turn->degrees;
+    largest = std::max(largest, std::abs(change.turn->degrees));
+    smallest_scale = std::min(smallest_scale, change.turn->scale);
+    largest_scale = std::max(largest_scale, change.turn->scale);
+  }
+  EXPECT_NEAR(turned / 1000, 0.5, 0.06);
+  EXPECT_NEAR(degrees / turned, 0, 1);
+  EXPECT_GT(largest, 9);
+  EXPECT_LE(largest, 10);
+  EXPECT_GT(largest_scale, 1.09);
+  EXPECT_LE(largest_scale, 1.1);
+  EXPECT_LT(smallest_scale, 0.91);
+  EXPECT_GE(smallest_scale, 0.9);
 }
 
 TEST(Fit, ALossThatIsNotFiniteIsAnErrorThatNamesTheStep) {

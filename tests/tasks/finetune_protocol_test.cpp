@@ -10,6 +10,7 @@
 #include "biplane/core/error.h"
 #include "biplane/corpus/published_splits.h"
 #include "biplane/corpus/splits.h"
+#include "biplane/tasks/finetune_keys.h"
 #include "biplane/tasks/finetune_studies.h"
 
 namespace biplane {
@@ -32,9 +33,7 @@ std::string refusal_of(const std::string& assignment) {
   return refusal([&] {
     ConfigTree tree;
     tree.set(assignment);
-    FinetuneConfig config;
-    load_config(tree, config);
-    check_finetune_config(config);
+    check_finetune_config(read_finetune_config(tree));
   });
 }
 
@@ -72,6 +71,64 @@ TEST(FinetuneConfig, WrongValuesAreNamed) {
   EXPECT_THAT(refusal_of("augment.crop_scale=[0.5, 0.2]"), HasSubstr("augment.crop_scale"));
   EXPECT_THAT(refusal_of("labels.kind=single"), HasSubstr("multilabel, multiclass"));
   EXPECT_THAT(refusal_of("train.learning_rate=1"), HasSubstr("learning_rate"));
+}
+
+std::string refusal_of_file(const std::string& yaml, const std::string& assignment = "") {
+  return refusal([&] {
+    ConfigTree tree = ConfigTree::parse(yaml, "mine.yaml");
+    if (!assignment.empty()) tree.set(assignment);
+    read_finetune_config(tree);
+  });
+}
+
+TEST(FinetuneConfig, KeysThatNeedOneAnotherAreNamed) {
+  const auto of_masks = [](const std::string& keys) {
+    return refusal([&] {
+      check_finetune_config(
+          read_finetune_config(ConfigTree::parse("task: segmentation\n" + keys, "mine.yaml")));
+    });
+  };
+  EXPECT_THAT(of_masks("segmentation: {auxiliary: 0.4}"), HasSubstr("segmentation.auxiliary:"));
+  EXPECT_THAT(of_masks("segmentation: {loss: cross_entropy, auxiliary_layer: 8}"),
+              HasSubstr("segmentation.auxiliary = 0: there is no head"));
+  EXPECT_EQ(of_masks("segmentation: {loss: focal_dice_by_image, auxiliary: 0.4, "
+                     "auxiliary_layer: 8, auxiliary_channels: 256, dropout: 0.1}"),
+            "nothing is refused");
+  EXPECT_THAT(of_masks("segmentation: {dropout: 1}"), HasSubstr("segmentation.dropout = 1"));
+  EXPECT_THAT(of_masks("train: {select_every_steps: 5, select_every: 2}"),
+              HasSubstr("train.select_every_steps: counts steps"));
+  EXPECT_THAT(of_masks("augment: {scale: 1}"), HasSubstr("augment.scale = 1"));
+  EXPECT_THAT(of_masks("augment: {rotate: -3}"), HasSubstr("augment.rotate = -3"));
+}
+
+TEST(FinetuneConfig, AKeyThatTheTaskDoesNotReadNamesTheTasksThatDo) {
+  EXPECT_EQ(refusal_of_file("task: linear\ndense: {channels: 8}"),
+            "mine.yaml: dense.channels: task = linear does not read it, but segmentation and "
+            "detection");
+  EXPECT_EQ(refusal_of_file("task: linear", "detection.nms=0.5"),
+            "--set detection.nms=0.5: detection.nms: task = linear does not read it, but "
+            "detection");
+  EXPECT_EQ(refusal_of_file("task: detection\nhead: {norm: none}"),
+            "mine.yaml: head.norm: task = detection does not read it, but linear and finetune");
+  EXPECT_THAT(refusal_of_file("task: detection", "segmentation={head: upernet}"),
+              HasSubstr("--set segmentation={head: upernet}: segmentation.head: task = detection"));
+  EXPECT_THAT(refusal_of_file("task: segmentation\nlabels: {blank: absent, names: [a]}"),
+              HasSubstr("labels.blank: task = segmentation does not read it"));
+  EXPECT_THAT(refusal_of_file("train: {layer_decay: 0.5}"),
+              HasSubstr("train.layer_decay: task = linear does not read it, but finetune and "
+                        "segmentation and detection"));
+  EXPECT_THAT(refusal_of_file("task: linaer\ndense: {channels: 8}"), HasSubstr("'linear'"));
+  EXPECT_THAT(refusal_of_file("dense: {chanels: 8}"), HasSubstr("unknown key dense"));
+}
+
+TEST(FinetuneConfig, WhatIsPrintedOfATaskIsWhatItReads) {
+  for (const std::string& task : finetune_tasks()) {
+    FinetuneConfig config;
+    config.task = task;
+    const std::string printed = print_config(config);
+    EXPECT_EQ(print_config(read_finetune_config(ConfigTree::parse(printed, "printed"))), printed);
+    EXPECT_EQ(printed.find("\nhead:") == std::string::npos, is_dense(task)) << task;
+  }
 }
 
 TEST(FinetuneConfig, ACudaDeviceIsNamedAsInPretraining) {
