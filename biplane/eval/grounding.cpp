@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "biplane/core/random.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/example_images.h"
@@ -27,6 +28,7 @@ struct Item {
   std::int64_t row = 0;  // of StudyFeatures
   std::string finding;
   bool lateral = false;
+  bool gradient = false;  // its gradient map was drawn
   double chance = 0;
   std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
 };
@@ -34,15 +36,23 @@ struct Item {
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> phrase
 using Maps = std::array<FloatImage, kMaps.size()>;
 
-// The maps of phrases over a view of a study, in the order of kMaps.
-std::vector<Maps> draw_maps(const EvaluationInput& input, const Study& study, bool lateral,
+// One view of a study.
+struct StudyView {
+  const Study& study;
+  bool lateral = false;
+  bool gradient = true;  // draw that map, too
+};
+
+// The maps of phrases over a view, in the order of kMaps; one that is not drawn is empty.
+std::vector<Maps> draw_maps(const EvaluationInput& input, const StudyView& of,
                             const std::vector<const PhraseFeatures*>& phrases) {
-  const FloatImage image = model_input(input, study, lateral);
-  const ViewFeatures view = input.engine.encode_view(image, lateral);
+  const FloatImage image = model_input(input, of.study, of.lateral);
+  const ViewFeatures view = input.engine.encode_view(image, of.lateral);
   std::vector<torch::Tensor> globals;
   for (const PhraseFeatures* phrase : phrases) globals.push_back(phrase->global);
-  std::vector<FloatImage> gradients =
-      gradient_maps(input.engine.model(), image, lateral, torch::stack(globals));
+  std::vector<FloatImage> gradients(phrases.size());
+  if (of.gradient)
+    gradients = gradient_maps(input.engine.model(), image, of.lateral, torch::stack(globals));
   std::vector<Maps> maps;
   for (std::size_t i = 0; i < phrases.size(); ++i) {
     PhraseMap tokens = input.engine.ground(*phrases[i], view);
@@ -67,6 +77,7 @@ Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side)
   item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) /
                 static_cast<double>(truth.size());
   for (std::size_t kind = 0; kind < kMaps.size(); ++kind) {
+    if (maps[kind].pixels.empty()) continue;
     const std::vector<double> heat = stretched(maps[kind], side);
     item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth),
                          contrast_to_noise(heat, truth)};
@@ -76,7 +87,8 @@ Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side)
 
 // The marked findings of one view that have prompts.
 std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phrases,
-                               const Study& study, bool lateral) {
+                               const StudyView& of) {
+  const auto& [study, lateral, gradient] = of;
   const PreprocessOptions& options = input.engine.description().preprocess;
   const std::optional<std::int64_t> view = first_view(study, lateral);
   if (!view) return {};
@@ -93,22 +105,22 @@ std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phra
     asked.push_back(&phrase->second);
   }
   if (findings.empty()) return {};
-  const std::vector<Maps> maps = draw_maps(input, study, lateral, asked);
+  const std::vector<Maps> maps = draw_maps(input, of, asked);
   std::vector<Item> items;
   for (std::size_t i = 0; i < findings.size(); ++i) {
     items.push_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
     items.back().finding = findings[i];
     items.back().lateral = lateral;
+    items.back().gradient = gradient;
   }
   return items;
 }
 
 std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
-                                std::int64_t row) {
-  const Study& study = study_of(input, row);
+                                std::int64_t row, bool gradient) {
   std::vector<Item> items;
   for (const bool lateral : {false, true}) {
-    for (Item& item : measure_view(input, phrases, study, lateral)) {
+    for (Item& item : measure_view(input, phrases, {study_of(input, row), lateral, gradient})) {
       items.push_back(std::move(item));
       items.back().row = row;
     }
@@ -116,10 +128,25 @@ std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phr
   return items;
 }
 
+// Per row: whether its gradient maps are drawn.
+std::vector<std::uint8_t> drawn_rows(const EvaluationInput& input) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (std::int64_t row = 0; row < input.features.size(); ++row)
+    order.emplace_back(stable_hash(study_of(input, row).study_id), order.size());
+  std::sort(order.begin(), order.end());
+  std::vector<std::uint8_t> drawn(order.size(), 0);
+  for (std::size_t i = 0;
+       i < std::min(order.size(), static_cast<std::size_t>(input.gradient_studies)); ++i)
+    drawn[order[i].second] = 1;
+  return drawn;
+}
+
 std::vector<Item> measure_all(const EvaluationInput& input, const Phrases& phrases) {
+  const std::vector<std::uint8_t> drawn = drawn_rows(input);
   std::vector<std::vector<Item>> parts(static_cast<std::size_t>(input.features.size()));
   input.engine.for_each(input.features.size(), [&](std::int64_t row) {
-    parts[static_cast<std::size_t>(row)] = measure_study(input, phrases, row);
+    const auto place = static_cast<std::size_t>(row);
+    parts[place] = measure_study(input, phrases, row, drawn[place] != 0);
   });
   std::vector<Item> items;
   for (std::vector<Item>& part : parts)
@@ -160,10 +187,13 @@ class ViewTable {
     std::vector<ResultRow> all, small;
     for (const auto& [finding, extent] : findings_) {
       std::vector<std::optional<double>> values;
-      for (const Item& item : items_)
-        values.push_back(item.finding == finding ? value(item) : std::nullopt);
       ResultRow row = make_row(metric, map, finding);
-      row.n = extent.masks;
+      for (const Item& item : items_) {
+        const bool own = item.finding == finding && (map != kMaps[kGradient] || item.gradient);
+        values.push_back(own ? value(item) : std::nullopt);
+        row.n += own;
+      }
+      if (row.n == 0) continue;  // no gradient map of this finding
       row.value = mean(values, {});
       if (row.value) {
         set_repeats(row, bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
@@ -227,6 +257,7 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
   const ViewTable table(input, std::move(items), lateral);
   const bool attention = input.engine.description().provenance.alignment_trained;
   for (std::size_t kind = attention ? 0 : 1; kind < kMaps.size(); ++kind) {
+    if (kind == kGradient && input.gradient_studies == 0) continue;
     for (std::size_t metric = 0; metric < kMetrics.size(); ++metric) {
       table.add(
           kMetrics[metric], kMaps[kind],
@@ -241,7 +272,7 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
 GroundingView example_view(const EvaluationInput& input, const Study& study,
                            const std::string& finding, const PhraseFeatures& phrase, bool lateral) {
   const PreprocessOptions& options = input.engine.description().preprocess;
-  const FloatImage map = std::move(draw_maps(input, study, lateral, {&phrase})[0][kGradient]);
+  const FloatImage map = std::move(draw_maps(input, {study, lateral}, {&phrase})[0][kGradient]);
   const GreyImage grey = example_image(input, study, lateral);
   GroundingView view{lateral ? "lateral" : "frontal",
                      to_rgb(grey),
