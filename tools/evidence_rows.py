@@ -111,7 +111,8 @@ OWN_PLACES = {"dense.image_size": PLACES, "train.steps": 350}
 BALANCED = {"data.fraction_rule": "published_siim"}  # as many studies without a mask or box as with one: a tenth of the studies has one
 # Protocols made for a ViT-B at 224 or 512 pixels: their head, loss and rates on the small tower of the start.
 SMALL_PLACES = {"dense.image_size": PLACES, "dense.channels": 32, "dense.layers": "[]", "train.batch": 16, "train.steps": 150, "train.warmup": 10,
-                "train.select_every_steps": 75, "data.fraction": 1}
+                "data.fraction": 1}
+BY_STEPS = {"train.select_every_steps": 75}
 AUXILIARY = {"segmentation.auxiliary_layer": 0, "segmentation.auxiliary_channels": 32}
 
 ROWS = [
@@ -135,12 +136,12 @@ ROWS = [
     places("segmentation", "segmentation", "rsna", "dice_positives", DICE, **OWN_PLACES, **BALANCED),
     places("segmentation", "mgca_seg_siim", "siim", "dice_with_empty_rule_by_batch", **SMALL_PLACES),
     places("segmentation", "mgca_seg_rsna", "rsna", "dice_with_empty_rule_by_batch", **SMALL_PLACES),
-    places("segmentation", "mrm_seg_siim", "siim", "dice_with_empty_rule", **SMALL_PLACES, **AUXILIARY),
-    places("segmentation", "benchx_seg_siim", "siim", "mean_dice", **SMALL_PLACES, **AUXILIARY),
+    places("segmentation", "mrm_seg_siim", "siim", "dice_with_empty_rule", **SMALL_PLACES, **BY_STEPS, **AUXILIARY),
+    places("segmentation", "benchx_seg_siim", "siim", "mean_dice", **SMALL_PLACES, **BY_STEPS, **AUXILIARY),
     places("detection", "detection", "rsna", "map", ABOVE_CONSTANT, **OWN_PLACES, **BALANCED),
     places("detection", "detection", "object-cxr", "map", ABOVE_CONSTANT, **OWN_PLACES),
-    places("detection", "ecamp_det_rsna", "rsna", "map_published", **SMALL_PLACES),
-    places("detection", "ecamp_det_object_cxr", "object-cxr", "map_published", **SMALL_PLACES),
+    places("detection", "ecamp_det_rsna", "rsna", "map_published", **{**SMALL_PLACES, "train.select_from": 1}),
+    places("detection", "ecamp_det_object_cxr", "object-cxr", "map_published", **{**SMALL_PLACES, "train.select_from": 1}),
     scores("native", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
     scores("mimic", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
     scores("openi", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
