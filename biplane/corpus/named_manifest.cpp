@@ -26,8 +26,9 @@ std::string prepared_corpus(const fs::path& manifest) {
 }
 
 std::string corpus_of(const fs::path& manifest, const CorpusRelations& relations) {
-  const std::string folder = folder_of(manifest);
-  if (relations.knows(folder)) return folder;
+  const fs::path named = fs::absolute(manifest).parent_path().filename();  // a link keeps its name
+  for (const std::string& folder : {named.string(), folder_of(manifest)})
+    if (relations.knows(folder)) return folder;
   const std::string prepared = prepared_corpus(manifest);
   return relations.knows(prepared) ? prepared : "";
 }

@@ -7,8 +7,8 @@
 #include <map>
 #include <string>
 
-#include "biplane/core/random.h"
 #include "biplane/eval/columns.h"
+#include "biplane/eval/drawn_rows.h"
 #include "biplane/eval/module_figures.h"
 #include "biplane/eval/ranked_matches.h"
 #include "biplane/eval/study_classes.h"
@@ -170,24 +170,6 @@ void add_prompts(const EvaluationInput& input, const ViewColumn& column, const I
                      prompts, images, rows);
 }
 
-// Places of the queries among the column's rows: all, or the first by a hash of the study's name,
-// whatever else is measured.
-std::vector<std::int64_t> query_places(const EvaluationInput& input, const ViewColumn& column) {
-  std::vector<std::pair<std::uint64_t, std::int64_t>> order;
-  for (const std::int64_t row : column.rows)
-    order.emplace_back(stable_hash(study_of(input, row).study_id),
-                       static_cast<std::int64_t>(order.size()));
-  const auto most = static_cast<std::size_t>(input.most_queries);
-  if (order.size() > most) {
-    std::sort(order.begin(), order.end());
-    order.resize(most);
-  }
-  std::vector<std::int64_t> places;
-  for (const auto& [hash, place] : order) places.push_back(place);
-  std::sort(places.begin(), places.end());
-  return places;
-}
-
 Items picked_items(const Items& items, const std::vector<std::int64_t>& places) {
   Items some = with_groups(items.features.index_select(0, index_tensor(places)),
                            picked(items.group, places), {});
@@ -222,7 +204,7 @@ void add_reports(const EvaluationInput& input, const ViewColumn& column,
 // Images among those of all other patients.
 void add_same_findings(const EvaluationInput& input, const ViewColumn& column, const Items& images,
                        std::vector<ResultRow>& rows) {
-  const Items queries = picked_items(images, query_places(input, column));
+  const Items queries = picked_items(images, drawn_places(input, column.rows, input.most_queries));
   const auto first = static_cast<std::ptrdiff_t>(rows.size());
   add_figures(input,
               image_figures(make_row(column, {}, "image_to_image", "all"), queries, images,

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 
-#include "biplane/core/random.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/columns.h"
+#include "biplane/eval/drawn_rows.h"
 #include "biplane/eval/example_images.h"
 #include "biplane/eval/metrics.h"
 #include "biplane/eval/truth_mask.h"
@@ -129,20 +130,17 @@ std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phr
 }
 
 // Per row: whether its gradient maps are drawn.
-std::vector<std::uint8_t> drawn_rows(const EvaluationInput& input) {
-  std::vector<std::pair<std::uint64_t, std::size_t>> order;
-  for (std::int64_t row = 0; row < input.features.size(); ++row)
-    order.emplace_back(stable_hash(study_of(input, row).study_id), order.size());
-  std::sort(order.begin(), order.end());
-  std::vector<std::uint8_t> drawn(order.size(), 0);
-  for (std::size_t i = 0;
-       i < std::min(order.size(), static_cast<std::size_t>(input.gradient_studies)); ++i)
-    drawn[order[i].second] = 1;
+std::vector<std::uint8_t> gradient_rows(const EvaluationInput& input) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(input.features.size()));
+  std::iota(rows.begin(), rows.end(), 0);
+  std::vector<std::uint8_t> drawn(rows.size(), 0);
+  for (const std::int64_t place : drawn_places(input, rows, input.gradient_studies))
+    drawn[static_cast<std::size_t>(place)] = 1;
   return drawn;
 }
 
 std::vector<Item> measure_all(const EvaluationInput& input, const Phrases& phrases) {
-  const std::vector<std::uint8_t> drawn = drawn_rows(input);
+  const std::vector<std::uint8_t> drawn = gradient_rows(input);
   std::vector<std::vector<Item>> parts(static_cast<std::size_t>(input.features.size()));
   input.engine.for_each(input.features.size(), [&](std::int64_t row) {
     const auto place = static_cast<std::size_t>(row);

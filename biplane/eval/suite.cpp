@@ -44,11 +44,11 @@ fs::path manifest_file(const fs::path& manifest) {
   return fs::is_directory(manifest) ? manifest / "manifest.jsonl" : manifest;
 }
 
-// All that the rows of a part depend on.
-std::string part_key(const EvaluateOptions& options, const std::string& task) {
+// All that the rows of a manifest's parts depend on, without the task.
+Json part_terms(const EvaluateOptions& options) {
   const fs::path model = find_model(options.model), manifest = manifest_file(options.manifest);
   const StudyFilter& studies = options.studies;
-  Json json = {{"task", task},
+  Json json = {{"task", ""},
                {"corpus", options.corpus},
                {"model", file_hash(model / "SHA256SUMS")},
                {"weights", file_hash(model / "model.safetensors")},
@@ -79,7 +79,12 @@ std::string part_key(const EvaluateOptions& options, const std::string& task) {
     const fs::path path = equals == std::string::npos ? other : other.substr(equals + 1);
     json["excluded"].push_back(file_hash(manifest_file(path)));
   }
-  return sha256_hex(json.dump()).substr(0, 16);
+  return json;
+}
+
+std::string part_key(Json terms, const std::string& task) {
+  terms["task"] = task;
+  return sha256_hex(terms.dump()).substr(0, 16);
 }
 
 // A finished part: its notes, the lines of its rows, and how many studies it stands on.
@@ -136,11 +141,11 @@ class Suite {
 
   void measure(const EvaluateOptions& manifest) {
     result_.corpora.push_back({manifest.corpus});
+    const Json terms = part_terms(manifest);
     std::optional<Evaluation> evaluation;  // only where a part is missing
     for (const std::string& task : manifest.tasks) {
-      const fs::path file =
-          options_.evaluate.out / "parts" /
-          (manifest.corpus + "-" + task + "-" + part_key(manifest, task) + ".jsonl");
+      const fs::path file = options_.evaluate.out / "parts" /
+                            (manifest.corpus + "-" + task + "-" + part_key(terms, task) + ".jsonl");
       std::optional<Part> part = read_part(file);
       (part ? result_.kept : result_.measured) += 1;
       const char* done = part ? " was done" : " done";

@@ -71,6 +71,10 @@ TEST(NamedManifest, ARenamedFolderKeepsTheCorpusItWasPreparedFrom) {
   }
   EXPECT_EQ(corpus_of(ours, corpora), "rsna");
   EXPECT_EQ(corpus_of(nih, corpora), "nih") << "the folder says so";
+  std::filesystem::create_directory_symlink(folder / "ours", folder / "siim");
+  EXPECT_EQ(corpus_of(folder / "siim" / "m", corpora), "siim") << "a link keeps its name";
+  std::filesystem::create_directory_symlink(folder / "nih", folder / "linked");
+  EXPECT_EQ(corpus_of(folder / "linked" / "m", corpora), "nih") << "so does what it leads to";
   EXPECT_EQ(counted_corpus("siim", ours, corpora), "siim");
   EXPECT_EQ(counted_corpus("my set", ours, corpora), "rsna");
   for (const char* broken : {"{", "[]", R"({"choices": 1})", R"({"choices": {"corpus": 1}})"}) {
