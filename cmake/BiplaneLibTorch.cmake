@@ -35,6 +35,9 @@ add_library(biplane_libtorch INTERFACE)
 target_include_directories(biplane_libtorch SYSTEM INTERFACE
   ${BIPLANE_TORCH_INCLUDE} ${BIPLANE_TORCH_INCLUDE}/torch/csrc/api/include)
 target_link_libraries(biplane_libtorch INTERFACE ${BIPLANE_TORCH_LIBRARY} ${BIPLANE_TORCH_CPU} ${BIPLANE_C10} Threads::Threads)
+# Wheels export the std::filesystem of the compiler that they were made with (that of CUDA crashed here in create_directories
+# and the like): the standard library is searched before them (tests/cli/test_program.py).
+target_link_options(biplane_libtorch INTERFACE "SHELL:-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state")
 if(BIPLANE_TORCH_CUDA AND BIPLANE_C10_CUDA)
   # libtorch_cuda registers its kernels when it is loaded, so it must not be dropped as unused.
   target_link_libraries(biplane_libtorch INTERFACE -Wl,--no-as-needed ${BIPLANE_TORCH_CUDA} ${BIPLANE_C10_CUDA} -Wl,--as-needed)

@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
-from program import PROGRAM, ProgramTest, grey_png, run_tests
+from program import BUILD, PROGRAM, ProgramTest, grey_png, run_tests
 
 ROWS = ["s1,p1,a.png,b.png,Small left effusion.", "s2,p2,c.png,,No effusion.", "s3,p3,d.png,e.png,Clear lungs."]
 
@@ -33,6 +34,16 @@ class Verbs(ProgramTest):
         self.expect_error(2, "--root: the value must not be empty", "prepare", "pairs", "--root", "", "--out", "x")
         result = self.expect_error(66, "no such file", "info", "a\x1b[31m\x07\rb")
         self.assertNotRegex(result.stderr, r"[\x00-\x09\x0b-\x1f]")
+
+    def test_the_standard_library_is_searched_before_libtorch(self):
+        """LibTorch exports a std::filesystem of its own; that of a CUDA wheel crashes in a program of another compiler."""
+        model_program = BUILD / "libexec" / "biplane" / "biplane_model"
+        if not model_program.exists():
+            self.skipTest("built without LibTorch")
+        dynamic = subprocess.run(["readelf", "-d", model_program], capture_output=True, text=True, check=True).stdout
+        needed = re.findall(r"NEEDED.*\[(.*)\]", dynamic)
+        places = {name: next(i for i, library in enumerate(needed) if library.startswith(name)) for name in ("libstdc++", "libtorch")}
+        self.assertLess(places["libstdc++"], places["libtorch"])
 
     def test_a_verb_that_needs_tensors_is_another_program_in_the_same_process(self):
         (self.folder / "bin").mkdir()
