@@ -84,9 +84,11 @@ format:
 	@tools/setup --developer
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i $(FORMAT_FLAGS)
 
-lint: configure
+# The preset that compiles file by file tells what each file is compiled with.
+lint: setup
 	@tools/setup --developer
-	@git ls-files 'biplane/*.cpp' 'apps/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+	@cmake --preset dev $(CMAKE_FLAGS)
+	@git ls-files 'biplane/*.cpp' 'apps/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy -p build/dev --quiet
 
 clean:
 	rm -rf build

@@ -1,5 +1,6 @@
 # biplane_module(NAME [TORCH] SOURCES ... DEPENDS ... PRIVATE ...): one static library a module.
 #   DEPENDS: other modules (names without prefix) and public libraries; PRIVATE: libraries kept inside the .cpp files.
+# biplane_alone(NAME REGEX): sources of a module that are compiled each by itself where BIPLANE_UNITY joins four at a time.
 # biplane_test(NAME [TORCH] [OWN_GOLDEN] SOURCES ... DEPENDS ...): one ctest entry per test binary.
 #   OWN_GOLDEN: its golden tests run a second time, as NAME_own, on the values in tests/golden, which every clone has.
 set(BIPLANE_WARNINGS -Wall -Wextra -Wpedantic)
@@ -63,9 +64,19 @@ function(biplane_module name)
   _biplane_depend(${target} PUBLIC ${ARG_DEPENDS})
   target_link_libraries(${target} PRIVATE ${ARG_PRIVATE})
   _biplane_flags(${target})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${BIPLANE_UNITY} UNITY_BUILD_BATCH_SIZE 4)
+  if(BIPLANE_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)  # takes a joined .cpp file for a header
+  endif()
   if(ARG_TORCH)
     _biplane_pch(${target})
   endif()
+endfunction()
+
+function(biplane_alone name regex)
+  get_target_property(sources biplane_${name} SOURCES)
+  list(FILTER sources INCLUDE REGEX ${regex})
+  set_source_files_properties(${sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
 function(biplane_test name)

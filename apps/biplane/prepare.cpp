@@ -28,11 +28,21 @@ void check_root_or_show(const Corpus& corpus, const fs::path& root) {
   }
 }
 
+// A manifest of other studies is not written over.
+void check_out(const fs::path& out, const std::string& corpus) {
+  const fs::path manifest = out / "manifest.jsonl";
+  const std::string before = fs::exists(manifest) ? prepared_corpus(manifest) : std::string();
+  if (before.empty() || before == corpus) return;
+  throw Error(ErrorKind::kUsage, manifest.string() + ": is the manifest of " + before +
+                                     "; choose another --out for " + corpus);
+}
+
 int prepare(PrepareCommand& command) {
   const Corpus& corpus = find_corpus(command.corpus);
   const fs::path out = command.options.out;
   PrepareOptions& options = command.options;
   check_root_or_show(corpus, options.root);
+  check_out(out, corpus.name);
   Progress progress({.label = "prepare " + command.corpus, .unit = "images"});
   options.progress = &progress;
   CheckStore checks(out, options.share);

@@ -192,6 +192,11 @@ VerbRun define_evaluate(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--prompts", evaluate.prompts, "prompt file (default: the model's)");
   app.add_option("--pool", evaluate.pool, "studies of a retrieval pool")->capture_default_str();
+  app.add_option("--gradient-studies", evaluate.gradient_studies,
+                 "studies whose gradient maps of grounding are drawn, by a hash of their names; 0: "
+                 "none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--bootstrap", evaluate.bootstrap, "bootstrap repeats")->capture_default_str();
   app.add_option("--corpus", evaluate.corpus,
                  "name of the corpus in the results (default: the manifest's folder)");

@@ -144,6 +144,7 @@ struct Evaluation::State {
         input{.engine = engine, .manifest = manifest, .features = features, .studies = studies} {
     input.prompts = prompts ? &*prompts : nullptr;
     input.pool = options.pool;
+    input.gradient_studies = options.gradient_studies;
     input.bootstrap.repeats = options.bootstrap;
     input.bootstrap.draws = options.draws;
     input.at_sensitivity = options.at_sensitivity;

@@ -31,7 +31,8 @@ struct EvaluateOptions {
   std::filesystem::path group_table;  // CSV of further fields; may be empty
   std::int64_t smallest_subgroup = 20;
   std::int64_t pool = 200;
-  std::int64_t bootstrap = 1000;  // repeats
+  std::int64_t gradient_studies = 300;  // of grounding's gradient maps, which take long; 0: none
+  std::int64_t bootstrap = 1000;        // repeats
   BootstrapDraws draws = BootstrapDraws::kResampled;
   int threads = 0;     // 0: one per core
   std::string code;    // program and version, for the rows

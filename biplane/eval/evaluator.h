@@ -24,6 +24,9 @@ struct EvaluationInput {
   // Studies that seek the same findings among all others: of a corpus of 200,000 all would take
   // days.
   std::int64_t most_queries = 10'000;
+  // Studies whose gradient maps are drawn, by a hash of their names: each takes eight passes
+  // forwards and backwards.
+  std::int64_t gradient_studies = 300;
   BootstrapOptions bootstrap = {};
   std::int64_t examples = 6;  // of retrieval and of grounding in the report
   // Other studies of other patients, on which thresholds are chosen and probabilities are fitted;

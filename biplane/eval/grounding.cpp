@@ -6,17 +6,20 @@
 #include <optional>
 #include <set>
 
+#include "biplane/core/random.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/columns.h"
 #include "biplane/eval/example_images.h"
 #include "biplane/eval/metrics.h"
 #include "biplane/eval/truth_mask.h"
 #include "biplane/imaging/heatmap.h"
+#include "biplane/inference/phrase_gradient.h"
 
 namespace biplane {
 namespace {
 
-constexpr std::array<const char*, 2> kMaps{"attention", "cosine"};
+constexpr std::array<const char*, 3> kMaps{"attention", "cosine", "gradient"};
+constexpr std::size_t kGradient = 2;  // of the pictures: what the contrast trains
 constexpr std::array<const char*, 3> kMetrics{"pointing_game", "mean_iou", "cnr"};
 constexpr Colour kTruthColour{64, 224, 208};
 
@@ -25,14 +28,38 @@ struct Item {
   std::int64_t row = 0;  // of StudyFeatures
   std::string finding;
   bool lateral = false;
+  bool gradient = false;  // its gradient map was drawn
   double chance = 0;
   std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
 };
 
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> phrase
+using Maps = std::array<FloatImage, kMaps.size()>;
 
-const FloatImage& map_of(const PhraseMap& map, std::size_t kind) {
-  return kind == 0 ? map.attention : map.cosine;
+// One view of a study.
+struct StudyView {
+  const Study& study;
+  bool lateral = false;
+  bool gradient = true;  // draw that map, too
+};
+
+// The maps of phrases over a view, in the order of kMaps; one that is not drawn is empty.
+std::vector<Maps> draw_maps(const EvaluationInput& input, const StudyView& of,
+                            const std::vector<const PhraseFeatures*>& phrases) {
+  const FloatImage image = model_input(input, of.study, of.lateral);
+  const ViewFeatures view = input.engine.encode_view(image, of.lateral);
+  std::vector<torch::Tensor> globals;
+  for (const PhraseFeatures* phrase : phrases) globals.push_back(phrase->global);
+  std::vector<FloatImage> gradients(phrases.size());
+  if (of.gradient)
+    gradients = gradient_maps(input.engine.model(), image, of.lateral, torch::stack(globals));
+  std::vector<Maps> maps;
+  for (std::size_t i = 0; i < phrases.size(); ++i) {
+    PhraseMap tokens = input.engine.ground(*phrases[i], view);
+    maps.push_back(
+        {std::move(tokens.attention), std::move(tokens.cosine), std::move(gradients[i])});
+  }
+  return maps;
 }
 
 std::vector<double> stretched(const FloatImage& map, int side) {
@@ -45,48 +72,81 @@ std::vector<double> stretched(const FloatImage& map, int side) {
   return heat;
 }
 
-Item measure(const PhraseMap& maps, const std::vector<std::uint8_t>& truth, int side) {
+Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side) {
   Item item;
   item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) /
                 static_cast<double>(truth.size());
   for (std::size_t kind = 0; kind < kMaps.size(); ++kind) {
-    const std::vector<double> heat = stretched(map_of(maps, kind), side);
+    if (maps[kind].pixels.empty()) continue;
+    const std::vector<double> heat = stretched(maps[kind], side);
     item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth),
                          contrast_to_noise(heat, truth)};
   }
   return item;
 }
 
-std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
-                                std::int64_t row) {
-  const Study& study = study_of(input, row);
+// The marked findings of one view that have prompts.
+std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phrases,
+                               const StudyView& of) {
+  const auto& [study, lateral, gradient] = of;
   const PreprocessOptions& options = input.engine.description().preprocess;
+  const std::optional<std::int64_t> view = first_view(study, lateral);
+  if (!view) return {};
+  std::vector<std::string> findings;
+  std::vector<std::vector<std::uint8_t>> truths;
+  std::vector<const PhraseFeatures*> asked;
+  for (const std::string& finding : marked_findings(study, *view)) {
+    const auto phrase = phrases.find(finding);
+    if (phrase == phrases.end()) continue;
+    std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
+    if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
+    findings.push_back(finding);
+    truths.push_back(std::move(truth));
+    asked.push_back(&phrase->second);
+  }
+  if (findings.empty()) return {};
+  const std::vector<Maps> maps = draw_maps(input, of, asked);
+  std::vector<Item> items;
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    items.push_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
+    items.back().finding = findings[i];
+    items.back().lateral = lateral;
+    items.back().gradient = gradient;
+  }
+  return items;
+}
+
+std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
+                                std::int64_t row, bool gradient) {
   std::vector<Item> items;
   for (const bool lateral : {false, true}) {
-    const std::optional<std::int64_t> view = first_view(study, lateral);
-    const std::vector<std::string> findings =
-        view ? marked_findings(study, *view) : std::vector<std::string>{};
-    std::optional<ViewFeatures> features;
-    for (const std::string& finding : findings) {
-      if (!phrases.contains(finding)) continue;
-      const std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
-      if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
-      if (!features)
-        features = input.engine.encode_view(model_input(input, study, lateral), lateral);
-      items.push_back(measure(input.engine.ground(phrases.at(finding), *features), truth,
-                              static_cast<int>(options.crop)));
+    for (Item& item : measure_view(input, phrases, {study_of(input, row), lateral, gradient})) {
+      items.push_back(std::move(item));
       items.back().row = row;
-      items.back().finding = finding;
-      items.back().lateral = lateral;
     }
   }
   return items;
 }
 
+// Per row: whether its gradient maps are drawn.
+std::vector<std::uint8_t> drawn_rows(const EvaluationInput& input) {
+  std::vector<std::pair<std::uint64_t, std::size_t>> order;
+  for (std::int64_t row = 0; row < input.features.size(); ++row)
+    order.emplace_back(stable_hash(study_of(input, row).study_id), order.size());
+  std::sort(order.begin(), order.end());
+  std::vector<std::uint8_t> drawn(order.size(), 0);
+  for (std::size_t i = 0;
+       i < std::min(order.size(), static_cast<std::size_t>(input.gradient_studies)); ++i)
+    drawn[order[i].second] = 1;
+  return drawn;
+}
+
 std::vector<Item> measure_all(const EvaluationInput& input, const Phrases& phrases) {
+  const std::vector<std::uint8_t> drawn = drawn_rows(input);
   std::vector<std::vector<Item>> parts(static_cast<std::size_t>(input.features.size()));
   input.engine.for_each(input.features.size(), [&](std::int64_t row) {
-    parts[static_cast<std::size_t>(row)] = measure_study(input, phrases, row);
+    const auto place = static_cast<std::size_t>(row);
+    parts[place] = measure_study(input, phrases, row, drawn[place] != 0);
   });
   std::vector<Item> items;
   for (std::vector<Item>& part : parts)
@@ -113,41 +173,39 @@ class ViewTable {
       : items_(std::move(items)),
         bootstrap_(patients(input, items_), input.bootstrap),
         lateral_(lateral) {
-    for (const Item& item : items_) findings_.insert(item.finding);
+    for (const Item& item : items_) {
+      Extent& extent = findings_[item.finding];
+      ++extent.masks;
+      extent.covered += item.chance;
+    }
   }
 
-  // One metric per finding and over all findings. value(item) -> what it is for one item.
+  // One metric per finding and its means over findings. value(item) -> what it is for one item.
   template <class Value>
   void add(const std::string& metric, const std::string& map, const Value& value,
            std::vector<ResultRow>& rows) const {
-    std::vector<Replicates> repeats;
-    double sum = 0, defined = 0;
-    for (const std::string& finding : findings_) {
+    std::vector<ResultRow> all, small;
+    for (const auto& [finding, extent] : findings_) {
       std::vector<std::optional<double>> values;
-      std::int64_t n = 0;
+      ResultRow row = make_row(metric, map, finding);
       for (const Item& item : items_) {
-        const bool own = item.finding == finding;
+        const bool own = item.finding == finding && (map != kMaps[kGradient] || item.gradient);
         values.push_back(own ? value(item) : std::nullopt);
-        n += own;
+        row.n += own;
       }
-      rows.push_back(make_row(metric, map, finding, n));
-      rows.back().value = mean(values, {});
-      if (!rows.back().value) {
-        rows.back().note = "the map does not vary in any image";
-        continue;
+      if (row.n == 0) continue;  // no gradient map of this finding
+      row.value = mean(values, {});
+      if (row.value) {
+        set_repeats(row, bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
+      } else {
+        row.note = "the map does not vary in any image";
       }
-      repeats.push_back(bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
-      set_repeats(rows.back(), repeats.back());
-      sum += *rows.back().value;
-      defined += 1;
+      all.push_back(row);
+      if (extent.share() <= kSmallShare) small.push_back(row);
     }
-    rows.push_back(make_row(metric, map, "macro", static_cast<std::int64_t>(items_.size())));
-    if (defined > 0) {
-      rows.back().value = sum / defined;
-      set_repeats(rows.back(), mean_of(repeats));
-    } else {
-      rows.back().note = "no finding is defined";
-    }
+    rows.insert(rows.end(), all.begin(), all.end());
+    rows.push_back(macro(make_row(metric, map, "macro"), all));
+    rows.push_back(macro(make_row(metric, map, "macro_small"), small));
   }
 
  private:
@@ -158,20 +216,34 @@ class ViewTable {
     return names;
   }
 
-  ResultRow make_row(const std::string& metric, const std::string& map, const std::string& label,
-                     std::int64_t n) const {
+  // Masks of a finding, and the sum of the shares of the image that they cover.
+  struct Extent {
+    std::int64_t masks = 0;
+    double covered = 0;
+    double share() const { return covered / static_cast<double>(masks); }
+  };
+
+  ResultRow make_row(const std::string& metric, const std::string& map,
+                     const std::string& label) const {
     ResultRow row;
     row.task = "grounding";
     row.views = lateral_ ? "lateral" : "frontal";
     row.metric = metric;
     row.label = label;
     row.map = map;
-    row.n = n;
+    return row;
+  }
+
+  // The mean over findings rests on all their masks.
+  static ResultRow macro(ResultRow row, const std::vector<ResultRow>& findings) {
+    row = mean_row(std::move(row), findings);
+    row.n = 0;
+    for (const ResultRow& finding : findings) row.n += finding.n;
     return row;
   }
 
   std::vector<Item> items_;
-  std::set<std::string> findings_;
+  std::map<std::string, Extent> findings_;
   PatientBootstrap bootstrap_;
   bool lateral_;
 };
@@ -185,6 +257,7 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
   const ViewTable table(input, std::move(items), lateral);
   const bool attention = input.engine.description().provenance.alignment_trained;
   for (std::size_t kind = attention ? 0 : 1; kind < kMaps.size(); ++kind) {
+    if (kind == kGradient && input.gradient_studies == 0) continue;
     for (std::size_t metric = 0; metric < kMetrics.size(); ++metric) {
       table.add(
           kMetrics[metric], kMaps[kind],
@@ -199,19 +272,17 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
 GroundingView example_view(const EvaluationInput& input, const Study& study,
                            const std::string& finding, const PhraseFeatures& phrase, bool lateral) {
   const PreprocessOptions& options = input.engine.description().preprocess;
-  const PhraseMap maps = input.engine.ground(
-      phrase, input.engine.encode_view(model_input(input, study, lateral), lateral));
-  const std::size_t kind = input.engine.description().provenance.alignment_trained ? 0 : 1;
+  const FloatImage map = std::move(draw_maps(input, {study, lateral}, {&phrase})[0][kGradient]);
   const GreyImage grey = example_image(input, study, lateral);
   GroundingView view{lateral ? "lateral" : "frontal",
                      to_rgb(grey),
-                     overlay_heatmap(grey, map_of(maps, kind)),
-                     kMaps[kind],
+                     overlay_heatmap(grey, map),
+                     kMaps[kGradient],
                      {}};
   const std::int64_t place = *first_view(study, lateral);
   const std::vector<std::uint8_t> truth = truth_mask(study, place, finding, options);
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
-  view.hit = pointing_hit(stretched(map_of(maps, kind), static_cast<int>(options.crop)), truth);
+  view.hit = pointing_hit(stretched(map, static_cast<int>(options.crop)), truth);
   const std::vector<std::uint8_t> outline =
       truth_mask(study, place, finding, display_options(options, kDisplaySide));
   draw_mask_outline(view.image, outline, kTruthColour);
@@ -257,7 +328,7 @@ void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
   }
   if (!input.engine.description().provenance.alignment_trained) {
     output.notes.emplace_back(
-        "grounding: the alignment decoder was not trained, so only the cosine map is measured");
+        "grounding: the alignment decoder was not trained, so there is no attention map");
   }
   for (const bool lateral : {false, true}) add_view(input, items, lateral, output.rows);
   add_examples(input, items, phrases, output.report);

@@ -6,10 +6,14 @@
 
 namespace biplane {
 
+// Findings whose masks or boxes cover no more of the image than this, in the mean over those of a
+// view, have a mean of their own ("macro_small"): a map need not be precise to hit a large one.
+inline constexpr double kSmallShare = 0.15;
+
 // Phrase grounding: the map of a finding's positive prompts over each view that the truth marks
 // (masks, else boxes), for each kind of map: pointing game, mean IoU (map stretched to 0..1 in each
 // image), contrast to noise, and the pointing game's chance (share of the image that the truth
-// covers). Per finding and view, and their mean over findings.
+// covers). Per finding and view, and their means over all findings and over the small ones.
 class GroundingEvaluator : public Evaluator {
  public:
   std::string task() const override { return "grounding"; }

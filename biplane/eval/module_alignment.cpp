@@ -3,6 +3,7 @@
 
 #include "biplane/eval/module_measures.h"
 #include "biplane/imaging/heatmap.h"
+#include "biplane/inference/tensor_image.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/view_alignment.h"
 
@@ -44,10 +45,7 @@ WordMaps word_maps(const Reading& reading, const torch::Tensor& tokens, const Vi
 }
 
 bool hits(const torch::Tensor& map, const Region& region, const ViewFeatures& view) {
-  FloatImage small =
-      make_float(static_cast<int>(view.grid_rows), static_cast<int>(view.grid_columns));
-  const torch::Tensor values = map.to(torch::kFloat32).contiguous();
-  std::copy_n(values.const_data_ptr<float>(), small.pixels.size(), small.pixels.begin());
+  const FloatImage small = to_image(map.view({view.grid_rows, view.grid_columns}));
   const int side =
       static_cast<int>(std::lround(std::sqrt(static_cast<double>(region.truth.size()))));
   const FloatImage large = upsample_bilinear(small, side, side);

@@ -115,8 +115,8 @@ std::string grounding_section(const ReportContent& content) {
   return html_section(
       "grounding", "Where the model looks",
       "The map of a finding's prompts over both views. Truth is outlined in turquoise; bright is "
-      "where the words and the image meet. The "
-      "first marked study of each finding is shown. A map below chance is reported as it is.",
+      "what the likeness of words and image rests on. The first marked study of each finding is "
+      "shown. A map below chance is reported as it is.",
       html);
 }
 

@@ -34,6 +34,8 @@ constexpr std::array<std::pair<const char*, const char*>, 3> kDirections{
      {"mean", "mean of both"}}};
 constexpr std::array<std::pair<const char*, const char*>, 3> kGrounding{
     {{"pointing_game", "pointing game"}, {"mean_iou", "mean IoU"}, {"cnr", "contrast to noise"}}};
+constexpr std::array<std::pair<const char*, const char*>, 2> kGroundingMeans{
+    {{"macro", "mean over findings"}, {"macro_small", "those up to 15 % of the image"}}};
 
 // A figure with its interval below, as a table cell.
 std::string cell(const ResultRow* row, int decimals = 3, bool sign = false) {
@@ -149,17 +151,13 @@ std::string headline_cards(std::span<const ResultRow> rows) {
       recall == nullptr
           ? ""
           : fmt::format("both views, mean of both directions, among {} studies", recall->pool));
-  for (const char* map : {"attention", "cosine"}) {
-    const ResultRow* pointing =
-        find_row(rows, {"grounding", "pointing_game", "frontal", "macro", "", "", map});
-    const ResultRow* chance =
-        find_row(rows, {"grounding", "pointing_chance", "frontal", "macro", "", "", ""});
-    if (pointing == nullptr) continue;
-    cards += card("Pointing game", pointing,
-                  fmt::format("frontal, {} map; chance {}", map,
-                              number_text(chance == nullptr ? std::nullopt : chance->value)));
-    break;
-  }
+  const ResultRow* pointing =
+      find_row(rows, {"grounding", "pointing_game", "frontal", "macro_small", "", "", "gradient"});
+  const ResultRow* chance =
+      find_row(rows, {"grounding", "pointing_chance", "frontal", "macro_small", "", "", ""});
+  cards += card("Pointing game", pointing,
+                fmt::format("frontal, gradient map, findings up to 15 % of the image; chance {}",
+                            number_text(chance == nullptr ? std::nullopt : chance->value)));
   return cards.empty() ? cards : "<div class=\"cards\">" + cards + "</div>";
 }
 
@@ -251,32 +249,31 @@ std::string retrieval_table_html(std::span<const ResultRow> rows) {
 std::string grounding_table_html(std::span<const ResultRow> rows) {
   std::set<std::string> labels;
   for (const ResultRow& row : rows) {
-    if (row.task == "grounding" && row.label != "macro") labels.insert(row.label);
+    if (row.task == "grounding" && !row.label.starts_with("macro")) labels.insert(row.label);
   }
   if (labels.empty()) return {};
-  std::vector<std::string> order(labels.begin(), labels.end());
-  order.insert(order.begin(), "macro");
   std::vector<std::string> names{"Finding", "View", "Map", "Regions", "Chance"};
   for (const auto& [metric, title] : kGrounding) names.emplace_back(title);
   std::string body;
-  for (const std::string& label : order) {
+  const auto add = [&](const std::string& label, const std::string& title, bool total) {
     for (const char* views : {"frontal", "lateral"}) {
-      for (const char* map : {"attention", "cosine"}) {
+      for (const char* map : {"attention", "cosine", "gradient"}) {
         const ResultRow* first =
             find_row(rows, {"grounding", kGrounding.front().first, views, label, "", "", map});
-        if (first == nullptr) continue;
+        if (first == nullptr || first->n == 0) continue;
         body += fmt::format(
             "<tr{}><th scope=\"row\">{}</th><td class=\"text\">{}</td><td "
             "class=\"text\">{}</td><td>{}</td>",
-            label == "macro" ? " class=\"total\"" : "",
-            label == "macro" ? "mean over findings" : label_text(label), views, map, first->n);
+            total ? " class=\"total\"" : "", title, views, map, first->n);
         body += cell(find_row(rows, {"grounding", "pointing_chance", views, label, "", "", ""}));
         for (const auto& [metric, ignored] : kGrounding)
           body += cell(find_row(rows, {"grounding", metric, views, label, "", "", map}));
         body += "</tr>";
       }
     }
-  }
+  };
+  for (const auto& [label, title] : kGroundingMeans) add(label, title, true);
+  for (const std::string& label : labels) add(label, label_text(label), false);
   return table(names, body);
 }
 

@@ -162,13 +162,15 @@ std::string class_retrieval_table(std::span<const ResultRow> rows) {
 }
 
 std::string grounding_table(std::span<const ResultRow> rows) {
-  const auto macros = select(
-      rows, [](const ResultRow& row) { return row.task == "grounding" && row.label == "macro"; });
+  const auto macros = select(rows, [](const ResultRow& row) {
+    return row.task == "grounding" && row.label.starts_with("macro");
+  });
   const auto line = [](const ResultRow& row) {
-    return row.views + (row.map.empty() ? ", by chance" : ", " + row.map + " map");
+    return row.views + (row.label == "macro" ? "" : ", small") +
+           (row.map.empty() ? ", by chance" : ", " + row.map + " map");
   };
   return cross_table(
-      "Phrase grounding, mean over findings", macros, line,
+      "Phrase grounding, mean over findings (small: up to 15 % of the image)", macros, line,
       [](const ResultRow& row) {
         return row.map.empty() ? std::string("pointing_game") : row.metric;
       },

@@ -29,7 +29,7 @@ struct ResultRow {
   std::string views;   // frontal, lateral, both, lateral_missing, both_lateral_swapped
   std::string metric;  // auroc, average_precision, recall_at_1, pointing_game, ...
   std::string label;   // key "class": a finding, macro, macro_in_frontal, macro_lateral_only,
-                       // macro_both_views; empty: "all"
+                       // macro_both_views, macro_small; empty: "all"
   std::optional<double> value;
   Interval interval;   // 95 %, over patients
   Replicates repeats;  // what the interval was made of; not written
@@ -41,7 +41,7 @@ struct ResultRow {
   std::string candidates;  // retrieval: all, class_prompts; minimal_pairs: truth, rules
   std::int64_t pool = 0;   // retrieval: candidates of one query; of that with the fewest
   std::int64_t k = 0;      // of precision_at_k
-  std::string map;  // grounding, modules/alignment: attention, cosine; modules/selection: the score
+  std::string map;  // grounding, modules/alignment: attention, cosine, gradient; selection: score
   std::string condition;        // modules: what the figure was measured under (docs/evaluation.md)
   std::string operating_point;  // youden, sensitivity>=0.9, ...: where a score decides
   std::optional<double> threshold;  // that it stands for; chosen on other studies

@@ -71,6 +71,7 @@ std::string part_key(const EvaluateOptions& options, const std::string& task) {
                {"groups", file_hash(options.group_table)},
                {"smallest", options.smallest_subgroup},
                {"pool", options.pool},
+               {"gradient_studies", options.gradient_studies},
                {"bootstrap", options.bootstrap},
                {"code", options.code}};
   for (const std::string& other : options.exclude_patients_of) {

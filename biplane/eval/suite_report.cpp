@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "biplane/eval/report_html.h"
 #include "biplane/eval/report_tables.h"
@@ -28,11 +29,8 @@ std::string figure_name(const ResultRow& row) {
        {&row.direction, &row.candidates, &row.map, &row.condition, &row.operating_point})
     if (!more->empty() && *more != "all") name += ", " + *more;
   if (row.task == "minimal_pairs") name += ", " + row.label;
-  return row.pool > 0 ? name + fmt::format(", of {}", row.pool) : name;
-}
-
-std::string views_name(const ResultRow& row) {
-  return row.population.empty() ? row.views : row.views + " (" + row.population + ")";
+  if (row.pool > 0) name += fmt::format(", of {}", row.pool);
+  return row.population.empty() ? name : name + ", " + row.population + " studies";
 }
 
 std::vector<std::string> corpora_of(std::span<const ResultRow> rows) {
@@ -52,22 +50,65 @@ std::vector<const ReferenceFigure*> references_of(const SuiteContent& content,
   return found;
 }
 
-std::string own_line(const ResultRow& row) {
-  return fmt::format(
-             "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td><td class=\"text\">{}</td>",
-             label_text(row.task), html_escape(figure_name(row)), html_escape(views_name(row))) +
-         value_cell(&row) +
+// One figure in the columns of views that have it.
+struct FigureLine {
+  const ResultRow* first = nullptr;
+  std::map<std::string, const ResultRow*> of_views;
+};
+
+// The main figures of a corpus, in the order of the rows.
+std::vector<FigureLine> figure_lines(std::span<const ResultRow> rows, const std::string& corpus) {
+  std::vector<FigureLine> lines;
+  for (const ResultRow& row : rows) {
+    if (row.corpus != corpus || !is_main(row)) continue;
+    auto line = std::find_if(lines.begin(), lines.end(), [&](const FigureLine& one) {
+      return one.first->task == row.task && figure_name(*one.first) == figure_name(row);
+    });
+    if (line == lines.end()) line = lines.insert(line, {&row, {}});
+    line->of_views.emplace(row.views, &row);
+  }
+  return lines;
+}
+
+// Columns of the main figures, the usual ones first.
+std::vector<std::string> views_of(std::span<const ResultRow> rows) {
+  std::vector<std::string> views;
+  for (const char* usual : {"frontal", "lateral", "both", "lateral_missing"})
+    if (std::any_of(rows.begin(), rows.end(),
+                    [&](const ResultRow& row) { return is_main(row) && row.views == usual; }))
+      views.emplace_back(usual);
+  for (const ResultRow& row : rows)
+    if (is_main(row) && std::find(views.begin(), views.end(), row.views) == views.end())
+      views.push_back(row.views);
+  return views;
+}
+
+const ResultRow* in_column(const FigureLine& line, const std::string& views) {
+  const auto found = line.of_views.find(views);
+  return found == line.of_views.end() ? nullptr : found->second;
+}
+
+std::string own_line(const FigureLine& line, const std::vector<std::string>& views) {
+  const ResultRow& row = *line.first;
+  std::string html = fmt::format("<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td>",
+                                 label_text(row.task), html_escape(figure_name(row)));
+  for (const std::string& column : views) {
+    const ResultRow* own = in_column(line, column);
+    html += own == nullptr ? "<td></td>" : value_cell(own);
+  }
+  return html +
          fmt::format("<td>{}</td><td class=\"text\">{}</td></tr>", row.n, html_escape(row.exposed));
 }
 
-std::string published_line(const ReferenceFigure& figure) {
+std::string published_line(const ReferenceFigure& figure, std::size_t views) {
   const std::string fraction =
       figure.fraction.empty() ? "" : ", " + figure.fraction + " % of the labels";
   return fmt::format(
       "<tr class=\"published\"><th scope=\"row\">{}</th><td class=\"text\">{}{}</td><td "
-      "class=\"text\">{}</td><td>{}</td><td class=\"text\" colspan=\"2\">published: {}, split: "
-      "{}. {}</td></tr>",
-      label_text(figure.protocol), html_escape(figure.metric), html_escape(fraction),
+      "class=\"text\" colspan=\"{}\">{} {}</td><td class=\"text\" colspan=\"2\">published: {}, "
+      "split: {}. "
+      "{}</td></tr>",
+      label_text(figure.protocol), html_escape(figure.metric), html_escape(fraction), views,
       html_escape(figure.method), number_text(figure.value, 3, false), html_escape(figure.corpus),
       html_escape(figure.split), html_escape(figure.source));
 }
@@ -158,17 +199,33 @@ std::string tex_value(const ResultRow& row) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", *row.value, *row.interval.low, *row.interval.high);
 }
 
+// `sources`: what the footnote marks stand for; grows.
+std::string tex_published(const ReferenceFigure& figure, std::size_t views,
+                          std::vector<std::string>& sources) {
+  auto source = std::find(sources.begin(), sources.end(), figure.source);
+  const std::ptrdiff_t mark = source - sources.begin() + 1;
+  if (source == sources.end()) sources.push_back(figure.source);
+  const std::string fraction = figure.fraction.empty() ? "" : ", " + figure.fraction + "%";
+  return fmt::format(
+      "\\textit{{{}}} & \\textit{{{}}} & \\textit{{{}, published, {}}} & "
+      "\\multicolumn{{{}}}{{l}}{{\\textit{{{} {:.3f}}}$^{{{}}}$}} \\\\\n",
+      tex(figure.corpus), tex(figure.protocol), tex(figure.metric + fraction), tex(figure.split),
+      views, tex(figure.method), figure.value, mark);
+}
+
 }  // namespace
 
 std::string suite_page(const SuiteContent& content) {
-  const std::vector<std::string> names{"Task", "Figure", "View", "Value", "Studies", "Exposed"};
+  const std::vector<std::string> views = views_of(content.rows);
+  std::vector<std::string> names{"Task", "Figure"};
+  for (const std::string& column : views) names.push_back(column_title(column));
+  names.insert(names.end(), {"Studies", "Exposed"});
   std::string html;
   for (const std::string& corpus : corpora_of(content.rows)) {
     std::string body;
-    for (const ResultRow& row : content.rows)
-      if (row.corpus == corpus && is_main(row)) body += own_line(row);
+    for (const FigureLine& line : figure_lines(content.rows, corpus)) body += own_line(line, views);
     const auto published = references_of(content, corpus);
-    for (const ReferenceFigure* figure : published) body += published_line(*figure);
+    for (const ReferenceFigure* figure : published) body += published_line(*figure, views.size());
     if (body.empty()) continue;
     html += html_section(
         fmt::format("corpus-{}", html_escape(corpus)), html_escape(corpus),
@@ -200,27 +257,26 @@ std::string suite_csv(const SuiteContent& content) {
 }
 
 std::string suite_latex(const SuiteContent& content) {
+  const std::vector<std::string> views = views_of(content.rows);
   std::string text =
       "% 95 % intervals over patients. Rows in italics are published figures, on the split named.\n"
-      "\\begin{tabular}{llllr}\n\\hline\nCorpus & Task & Figure & Views & Value \\\\\n\\hline\n";
+      "\\begin{tabular}{lll" +
+      std::string(views.size(), 'r') + "}\n\\hline\nCorpus & Task & Figure";
+  for (const std::string& column : views) text += " & " + tex(column);
+  text += " \\\\\n\\hline\n";
   std::vector<std::string> sources;
   for (const std::string& corpus : corpora_of(content.rows)) {
-    for (const ResultRow& row : content.rows) {
-      if (row.corpus != corpus || !is_main(row)) continue;
-      text += fmt::format("{} & {} & {} & {} & {} \\\\\n", tex(corpus), tex(row.task),
-                          tex(figure_name(row)), tex(views_name(row)), tex_value(row));
+    for (const FigureLine& line : figure_lines(content.rows, corpus)) {
+      text += fmt::format("{} & {} & {}", tex(corpus), tex(line.first->task),
+                          tex(figure_name(*line.first)));
+      for (const std::string& column : views) {
+        const ResultRow* own = in_column(line, column);
+        text += own == nullptr ? " &" : " & " + tex_value(*own);
+      }
+      text += " \\\\\n";
     }
-    for (const ReferenceFigure* figure : references_of(content, corpus)) {
-      auto source = std::find(sources.begin(), sources.end(), figure->source);
-      const std::ptrdiff_t mark = source - sources.begin() + 1;
-      if (source == sources.end()) sources.push_back(figure->source);
-      text += fmt::format(
-          "\\textit{{{}}} & \\textit{{{}}} & \\textit{{{}{}, published, {}}} & "
-          "\\textit{{{}}} & \\textit{{{:.3f}}}$^{{{}}}$ \\\\\n",
-          tex(figure->corpus), tex(figure->protocol), tex(figure->metric),
-          figure->fraction.empty() ? "" : tex(", " + figure->fraction + "%"), tex(figure->split),
-          tex(figure->method), figure->value, mark);
-    }
+    for (const ReferenceFigure* figure : references_of(content, corpus))
+      text += tex_published(*figure, views.size(), sources);
     text += "\\hline\n";
   }
   text += "\\end{tabular}\n";

@@ -19,7 +19,7 @@ using namespace std::string_view_literals;
 constexpr std::string_view kMagic = "\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19."sv;
 constexpr std::int64_t kProtocol = 1001;
 
-[[noreturn]] void bad(const std::string& name, const std::string& what) {
+[[noreturn]] void bad_legacy(const std::string& name, const std::string& what) {
   throw Error(ErrorKind::kBadContent,
               fmt::format("{}: not a valid file of torch's legacy format: {}", name, what));
 }
@@ -38,7 +38,7 @@ void check_machine(const PickleTree& tree, const std::string& name) {
         tree[machine.items[i + 1]].integer == 1)
       return;
   }
-  bad(name, "it was not written on a little-endian machine");
+  bad_legacy(name, "it was not written on a little-endian machine");
 }
 
 }  // namespace
@@ -52,13 +52,13 @@ TorchLegacyFile read_torch_legacy(std::string_view content, const std::string& n
   take_pickle(rest, name);  // the magic number
   const PickleTree protocol = take_pickle(rest, name);
   if (protocol.top().kind != Kind::kInt || protocol.top().integer != kProtocol)
-    bad(name, fmt::format("its protocol is not {}", kProtocol));
+    bad_legacy(name, fmt::format("its protocol is not {}", kProtocol));
   check_machine(take_pickle(rest, name), name);
   const PickleTree value = take_pickle(rest, name);
   std::map<std::string, TorchStorage> described;
   for (TorchStorage& storage : storages_in(value, name)) described[storage.key] = storage;
   const PickleTree keys = take_pickle(rest, name);
-  if (keys.top().kind != Kind::kList) bad(name, "it has no list of storages");
+  if (keys.top().kind != Kind::kList) bad_legacy(name, "it has no list of storages");
 
   TorchLegacyFile file;
   for (const PickleId id : keys.top().items) {
@@ -66,19 +66,19 @@ TorchLegacyFile read_torch_legacy(std::string_view content, const std::string& n
     const auto found = described.find(key);
     std::uint64_t elements = 0;
     if (found == described.end())
-      bad(name, fmt::format("storage '{}' is listed but not used", shown(key)));
+      bad_legacy(name, fmt::format("storage '{}' is listed but not used", shown(key)));
     const TorchStorage& storage = found->second;
     if (rest.size() < sizeof elements || rest.size() - sizeof elements < storage.bytes)
-      bad(name, fmt::format("it ends inside storage '{}' (truncated file?)", shown(key)));
+      bad_legacy(name, fmt::format("it ends inside storage '{}' (truncated file?)", shown(key)));
     std::memcpy(&elements, rest.data(), sizeof elements);
     if (elements != storage.bytes / *dtype_bytes(storage.dtype))
-      bad(name, fmt::format("storage '{}' has {} elements, its tensors say {}", shown(key),
-                            elements, storage.bytes / *dtype_bytes(storage.dtype)));
+      bad_legacy(name, fmt::format("storage '{}' has {} elements, its tensors say {}", shown(key),
+                                   elements, storage.bytes / *dtype_bytes(storage.dtype)));
     if (!file.storages.emplace(key, rest.substr(sizeof elements, storage.bytes)).second)
-      bad(name, fmt::format("storage '{}' is listed twice", shown(key)));
+      bad_legacy(name, fmt::format("storage '{}' is listed twice", shown(key)));
     rest.remove_prefix(sizeof elements + storage.bytes);
   }
-  if (!rest.empty()) bad(name, fmt::format("{} bytes after its end", rest.size()));
+  if (!rest.empty()) bad_legacy(name, fmt::format("{} bytes after its end", rest.size()));
   file.tensors = tensors_in(value, name);
   return file;
 }

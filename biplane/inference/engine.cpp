@@ -7,6 +7,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
 #include "biplane/inference/model_text.h"
+#include "biplane/inference/tensor_image.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/mlm_input.h"
 #include "biplane/model/objective_state.h"
@@ -39,7 +40,10 @@ std::shared_ptr<Linear> make_label_head(const ModelPackage& package) {
 }
 
 std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
-  auto model = std::make_shared<MultiviewModel>(package.description.config, /*seed=*/0);
+  ModelConfig config = package.description.config;
+  // A frozen tower keeps no graph; phrase_gradient.h asks every one for its gradient.
+  config.frontal.frozen = config.lateral.frozen = false;
+  auto model = std::make_shared<MultiviewModel>(config, /*seed=*/0);
   std::erase_if(package.weights, [](const auto& entry) { return !is_model_state(entry.first); });
   try {
     assign_weights(*model, package.weights);
@@ -49,13 +53,6 @@ std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
   package.weights.clear();
   model->eval();
   return model;
-}
-
-FloatImage to_image(const torch::Tensor& values, std::int64_t rows, std::int64_t columns) {
-  const torch::Tensor flat = values.to(torch::kCPU, torch::kFloat32).contiguous();
-  FloatImage image = make_float(static_cast<int>(rows), static_cast<int>(columns));
-  std::copy_n(flat.data_ptr<float>(), image.pixels.size(), image.pixels.begin());
-  return image;
 }
 
 }  // namespace
@@ -247,9 +244,7 @@ PhraseFeatures Engine::encode_phrase(const std::vector<std::string>& wordings) c
 
 ViewFeatures Engine::encode_view(const FloatImage& image, bool lateral) const {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor grey =
-      torch::tensor(at::ArrayRef<float>(image.pixels)).view({1, 1, image.rows, image.cols});
-  const torch::Tensor pixels = grey.expand({1, 3, image.rows, image.cols});
+  const torch::Tensor pixels = grey_plane(image).expand({1, 3, image.rows, image.cols});
   return lateral ? model_->encode_lateral(pixels) : model_->encode_frontal(pixels);
 }
 
@@ -267,9 +262,11 @@ PhraseMap Engine::ground(const PhraseFeatures& phrase, const ViewFeatures& view)
   const torch::Tensor per_wording =
       torch::einsum("ptn,pt->pn", {attention, words}) / words.sum(1, /*keepdim=*/true).clamp_min(1);
   PhraseMap map;
-  map.attention = to_image(per_wording.mean(0), view.grid_rows, view.grid_columns);
-  map.cosine =
-      to_image(unit(view.patches[0]).matmul(phrase.global), view.grid_rows, view.grid_columns);
+  const auto as_map = [&](const torch::Tensor& patches) {
+    return to_image(patches.view({view.grid_rows, view.grid_columns}));
+  };
+  map.attention = as_map(per_wording.mean(0));
+  map.cosine = as_map(unit(view.patches[0]).matmul(phrase.global));
   return map;
 }
 

@@ -7,7 +7,7 @@
 namespace biplane {
 namespace {
 
-constexpr double kEps = 1e-5;
+constexpr double kKernelEps = 1e-5;
 constexpr std::int64_t kMostGroups = 32, kGroupChannels = 8;
 
 }  // namespace
@@ -56,7 +56,7 @@ MapNorm::MapNorm(std::int64_t channels)
 }
 
 torch::Tensor MapNorm::forward(const torch::Tensor& x) const {
-  return at::group_norm(x, groups_, weight, bias, kEps);
+  return at::group_norm(x, groups_, weight, bias, kKernelEps);
 }
 
 ConvBlock::ConvBlock(std::int64_t in, std::int64_t out, std::int64_t side, std::int64_t stride,

@@ -38,7 +38,7 @@ Region take_region(std::vector<std::uint8_t>& mask, int size, int seed) {
 
 }  // namespace
 
-std::vector<PixelBox> region_boxes(const std::vector<std::uint8_t>& mask, int size) {
+std::vector<RegionBox> region_boxes(const std::vector<std::uint8_t>& mask, int size) {
   std::vector<std::uint8_t> left = mask;
   std::vector<Region> regions;
   std::int64_t largest = 0;
@@ -47,7 +47,7 @@ std::vector<PixelBox> region_boxes(const std::vector<std::uint8_t>& mask, int si
     regions.push_back(take_region(left, size, pixel));
     largest = std::max(largest, regions.back().area);
   }
-  std::vector<PixelBox> boxes;
+  std::vector<RegionBox> boxes;
   for (const Region& r : regions)
     if (10 * r.area >= largest)
       boxes.push_back({r.left, r.top, r.right - r.left + 1, r.bottom - r.top + 1});

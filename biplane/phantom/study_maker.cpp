@@ -100,7 +100,7 @@ void add_trace(const std::string& label, std::int64_t view_index, const FindingT
                int size, Study& study) {
   if (trace.detectability < kVisible || trace.area == 0) return;
   study.masks.push_back({view_index, label, encode_rle(trace.mask, size, size), size, size});
-  for (const PixelBox& box : region_boxes(trace.mask, size))
+  for (const RegionBox& box : region_boxes(trace.mask, size))
     study.boxes.push_back(
         {view_index, label, double(box.x), double(box.y), double(box.w), double(box.h), ""});
 }

@@ -15,6 +15,7 @@
 #include "biplane/core/sha256.h"
 #include "biplane/corpus/funnel.h"
 #include "biplane/corpus/manifest.h"
+#include "biplane/corpus/named_manifest.h"
 #include "biplane/phantom/layouts/layout.h"
 #include "biplane/phantom/layouts/table_file.h"
 #include "biplane/phantom/phantom.h"
@@ -68,6 +69,7 @@ void write_funnel(const PhantomOptions& options, const PhantomSummary& summary,
   funnel.stage("images", "images").pass(summary.images);
   if (options.counterfactual)
     funnel.stage("counterfactual", "studies").pass(summary.counterfactuals);
+  funnel.record(kCorpusChoice, "phantom");  // so that no preparation is written over it
   funnel.write(out / "funnel.json");
 }
 

@@ -160,6 +160,7 @@ class Ablation {
     evaluation.out = folder / "evaluation";
     evaluation.tasks = tasks;
     evaluation.pool = config_.pool;
+    evaluation.gradient_studies = 0;  // lines have no figure of these maps
     evaluation.bootstrap = config_.replicates;
     evaluation.draws = BootstrapDraws::kPoisson;
     evaluation.threads = static_cast<int>(options_.threads);

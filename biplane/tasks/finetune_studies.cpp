@@ -79,8 +79,10 @@ std::vector<std::int64_t> drawn_places(const std::vector<std::int64_t>& ordered,
   const auto count = static_cast<std::int64_t>(ordered.size());
   if (config.fraction_rule == "published_siim") {
     std::vector<std::uint8_t> positive;
-    for (const std::int64_t index : ordered)
-      positive.push_back(manifest.study(index).masks.empty() ? 0 : 1);
+    for (const std::int64_t index : ordered) {
+      const Study study = manifest.study(index);
+      positive.push_back(study.masks.empty() && study.boxes.empty() ? 0 : 1);
+    }
     return mgca_siim_fraction(positive, config.fraction);
   }
   return config.fraction_rule == "published_detection"

@@ -57,7 +57,7 @@ constexpr std::array<std::string_view, 14> kVerbs{"is",     "are",      "was",  
                                                   "have",   "appears",  "appear",  "may",   "can",
                                                   "cannot", "suggests", "suggest", "remain"};
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
+bool is_ascii_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -72,7 +72,7 @@ std::vector<Range> words_of(std::string_view text, Range sentence) {
   std::vector<Range> words;
   for (std::size_t i = sentence.begin; i < sentence.end;) {
     std::size_t end = i;
-    while (end < sentence.end && is_letter(text[end])) ++end;
+    while (end < sentence.end && is_ascii_letter(text[end])) ++end;
     if (end > i) words.push_back({i, end});
     i = std::max(end, i + 1);
   }

@@ -170,13 +170,16 @@ class PrepareCorpus(ProgramTest):
         splits = [json.loads(line)["split"] for line in (self.folder / "out" / "manifest.jsonl").read_text().splitlines()]
         self.assertEqual(splits, sorted(splits, key=["train", "validate", "test"].index))
         self.assertEqual(set(splits), {"train", "validate", "test"})
+        self.expect_error(2, "is the manifest of rsna; choose another --out for siim", *prepare("siim", "--split", "mgca", "--allow-leak", "mgca"))
+        shutil.rmtree(self.folder / "out")
         self.expect_ok(*prepare("siim", "--split", "mgca", "--allow-leak", "mgca"))
         self.assertIn("falls apart", json.loads((self.folder / "out" / "funnel.json").read_text())["choices"]["leak allowed"])
+        shutil.rmtree(self.folder / "out")
         self.expect_ok(*prepare("chexpert", "--uncertain", "competition", "--blank", "zeros"))
         labels = [json.loads(line)["labels"] for line in (self.folder / "out" / "manifest.jsonl").read_text().splitlines()]
         self.assertTrue(all(len(study) == 14 and study["Edema"] in (0, 1) for study in labels))
         self.expect_error(2, "three different sets are in use", "prepare", "chexpert-5x200", "--root", self.folder / "chexpert",
-                          "--out", self.folder / "out")
+                          "--out", self.folder / "out-5x200")
 
     def test_a_tree_without_dicom_and_missing_reports(self):
         (self.folder / "notes.txt").write_text("nothing to see here, and for more than sixteen bytes")

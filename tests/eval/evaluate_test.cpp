@@ -355,6 +355,54 @@ TEST(Grounding, MeasuresEveryMarkedRegionOfEachView) {
   EXPECT_TRUE(output.report.grounding[0].views[0].hit.has_value());
 }
 
+const ResultRow& grounding_row(const EvaluationOutput& output, const std::string& metric,
+                               const std::string& map, const std::string& label) {
+  return *std::find_if(output.rows.begin(), output.rows.end(), [&](const ResultRow& row) {
+    return row.metric == metric && row.map == map && row.label == label && row.views == "frontal";
+  });
+}
+
+TEST(Grounding, SmallFindingsHaveAMeanOfTheirOwn) {
+  // Studies 0, 4 and 8 have a fracture over half of the frontal, which nobody calls small.
+  const SmallEvaluation small(9, 0, [](Study& study) {
+    if (study.labels.at("fracture") != 1) return;
+    std::vector<std::uint8_t> half(testing::kSide * testing::kSide, 0);
+    std::fill_n(half.begin(), half.size() / 2, 1);
+    study.masks.push_back({0, "fracture", encode_rle(half, testing::kSide, testing::kSide),
+                           testing::kSide, testing::kSide});
+  });
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  for (const char* map : {"attention", "cosine", "gradient"}) {
+    for (const char* metric : {"pointing_game", "mean_iou", "cnr"}) {
+      const auto row = [&](const char* label) { return grounding_row(output, metric, map, label); };
+      EXPECT_EQ(row("macro_small").value, row("nodule").value) << map << metric;
+      EXPECT_EQ(row("macro_small").n, 3);
+      EXPECT_NEAR(*row("macro").value, (*row("nodule").value + *row("fracture").value) / 2, 1e-12);
+      EXPECT_EQ(row("macro").n, 6);
+    }
+  }
+  EXPECT_NEAR(*grounding_row(output, "pointing_chance", "", "macro_small").value, 64.0 / (32 * 32),
+              1e-12);
+  EXPECT_NEAR(*grounding_row(output, "pointing_chance", "", "fracture").value, 0.5, 1e-12);
+}
+
+TEST(Grounding, TwoEvaluationsAreEqualBitForBit) {
+  const SmallEvaluation small(9, 3);
+  const Fixture setup(small);
+  EvaluationOutput first, second;
+  GroundingEvaluator().run(setup.input(), first);
+  GroundingEvaluator().run(setup.input(), second);
+  ASSERT_EQ(first.rows.size(), second.rows.size());
+  for (std::size_t i = 0; i < first.rows.size(); ++i)
+    EXPECT_EQ(first.rows[i].value, second.rows[i].value) << first.rows[i].label;
+  ASSERT_FALSE(first.report.grounding.empty());
+  EXPECT_EQ(first.report.grounding[0].views[0].map, "gradient");
+  EXPECT_EQ(first.report.grounding[0].views[0].overlay.pixels,
+            second.report.grounding[0].views[0].overlay.pixels);
+}
+
 TEST(Grounding, AttentionMapIsADistributionOverPatches) {
   const SmallEvaluation small(3);
   const Fixture setup(small);

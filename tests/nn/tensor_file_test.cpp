@@ -1,7 +1,7 @@
 #include "biplane/nn/tensor_file.h"
 
 #include <gmock/gmock.h>
-#include <torch/serialize/archive.h>
+#include <torch/serialize.h>
 
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"

@@ -177,7 +177,7 @@ TEST(Regions, BoxesAreTightAndCrumbsAreLeftOut) {
   for (int row = 10; row < 14; ++row)
     for (int col = 12; col < 17; ++col) mask[static_cast<std::size_t>(row * 20 + col)] = 1;
   mask[19 * 20 + 19] = 1;
-  const std::vector<PixelBox> boxes = region_boxes(mask, 20);
+  const std::vector<RegionBox> boxes = region_boxes(mask, 20);
   ASSERT_EQ(boxes.size(), 2U);
   EXPECT_EQ(boxes[0].x, 3);
   EXPECT_EQ(boxes[0].y, 2);

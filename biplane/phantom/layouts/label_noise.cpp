@@ -19,8 +19,8 @@ std::optional<int> NoiseStream::label(int truth) {
 bool NoiseStream::flips() { return random_.bernoulli(noise_.flip); }
 bool NoiseStream::quirk() { return random_.bernoulli(noise_.quirk); }
 
-PixelBox NoiseStream::spurious_box(std::int64_t rows, std::int64_t cols) {
-  PixelBox box;
+RegionBox NoiseStream::spurious_box(std::int64_t rows, std::int64_t cols) {
+  RegionBox box;
   box.w = std::max<std::int64_t>(2, cols / 12 + random_.below(std::max<std::int64_t>(1, cols / 6)));
   box.h = std::max<std::int64_t>(2, rows / 12 + random_.below(std::max<std::int64_t>(1, rows / 6)));
   box.x = random_.below(cols - box.w);

@@ -34,7 +34,7 @@ class NoiseStream {
   const LabelNoise& rates() const { return noise_; }
   CounterRandom& random() { return random_; }
   // A box that a reader draws where nothing is, in an image of this size.
-  PixelBox spurious_box(std::int64_t rows, std::int64_t cols);
+  RegionBox spurious_box(std::int64_t rows, std::int64_t cols);
 
  private:
   LabelNoise noise_;

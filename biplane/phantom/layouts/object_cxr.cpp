@@ -73,7 +73,7 @@ LayoutEntry describe(const LayoutStudy& made) {
   }
   if (noise.flips()) {
     const View& view = study.views.front();
-    const PixelBox box = noise.spurious_box(view.rows, view.cols);
+    const RegionBox box = noise.spurious_box(view.rows, view.cols);
     objects.push_back(fmt::format("0 {} {} {} {}", box.x, box.y, box.x + box.w, box.y + box.h));
   }
   const std::string& path = study.views.front().path;

@@ -31,7 +31,7 @@ LayoutEntry describe(const LayoutStudy& made) {
   if (noise.flips()) {
     if (boxes.empty()) {
       const View& view = made.study.views.front();
-      const PixelBox box = noise.spurious_box(view.rows, view.cols);
+      const RegionBox box = noise.spurious_box(view.rows, view.cols);
       boxes.push_back({0, "", double(box.x), double(box.y), double(box.w), double(box.h), ""});
     } else {
       boxes.clear();

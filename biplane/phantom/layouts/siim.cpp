@@ -58,7 +58,7 @@ LayoutEntry describe(const LayoutStudy& made) {
   NoiseStream noise = made.stream("siim");
   if (noise.flips()) {
     mask = empty_mask();
-    const PixelBox box = noise.spurious_box(kSide, kSide);
+    const RegionBox box = noise.spurious_box(kSide, kSide);
     for (std::int64_t y = box.y; y < box.y + box.h && !present; ++y)
       for (std::int64_t x = box.x; x < box.x + box.w; ++x)
         mask[static_cast<std::size_t>(y * kSide + x)] = 1;
