@@ -52,6 +52,23 @@ class FinetuneGuard : public FinetuneTest {
     return read_task(small_.root() / run / "model").value();
   }
 
+  // So that the last selection is not the best one: the weights run away from it.
+  static FinetuneConfig with_an_early_best(FinetuneConfig config) {
+    config.train.lr = 1;
+    config.train.epochs = 6;
+    config.train.patience = 0;
+    config.train.stop_on = "loss";
+    return config;
+  }
+
+  void expect_an_early_best(const std::string& run) const {
+    std::vector<double> losses;
+    for (const std::string& line : lines(run + "/metrics.jsonl"))
+      losses.push_back(nlohmann::json::parse(line).at("select/loss"));
+    EXPECT_GT(losses.back(), *std::min_element(losses.begin(), losses.end()))
+        << "or this test does not tell the best weights from the last";
+  }
+
   void expect_same_weights(const std::string& a, const std::string& b) const {
     const TensorMap one = weights(a), other = weights(b);
     for (const auto& [name, tensor] : one) EXPECT_TRUE(tensor.equal(other.at(name))) << name;
@@ -107,13 +124,18 @@ TEST_F(FinetuneGuard, NorDoTheyOfPlaces) {
 }
 
 TEST_F(FinetuneGuard, ThresholdsOfMasksAreThoseOfTheStudiesThatSelect) {
-  manifest_ = changed([](Study& study) {  // whose masks are larger, so a lower threshold is best
-    for (Mask& mask : study.masks) {
-      if (study.split == Split::kValidate)
-        mask.rle = encode_rle(std::vector<std::uint8_t>(32 * 32, 1), 32, 32);
-    }
+  std::vector<std::uint8_t> larger(32 * 32, 0);  // their masks, so a lower threshold is best
+  for (std::size_t y = 4; y < 20; ++y)
+    for (std::size_t x = 12; x < 28; ++x) larger[y * 32 + x] = 1;
+  manifest_ = changed([&](Study& study) {
+    for (Mask& mask : study.masks)
+      if (study.split == Split::kValidate) mask.rle = encode_rle(larger, 32, 32);
   });
-  run(dense_config("segmentation"), "a");
+  FinetuneConfig config = with_an_early_best(dense_config("segmentation"));
+  config.train.lr = 0.03;
+  config.train.epochs = 8;
+  run(config, "a");
+  expect_an_early_best("a");
   const Engine engine = Engine::open(small_.root() / "a/model");
   const Manifest manifest = Manifest::read(manifest_);
   TaskDescription described = task("a");
@@ -148,7 +170,8 @@ TEST_F(FinetuneGuard, ThresholdsOfMasksAreThoseOfTheStudiesThatSelect) {
 }
 
 TEST_F(FinetuneGuard, TheThresholdsAreThoseOfTheStudiesThatSelect) {
-  run(config(), "a");
+  run(with_an_early_best(config()), "a");
+  expect_an_early_best("a");
   const fs::path model = small_.root() / "a/model";
   const Engine engine = Engine::open(model);
   const Manifest manifest = Manifest::read(small_.manifest_path());

@@ -243,15 +243,17 @@ TEST(TaskStudies, PatientsAreHeldOutWholeAndTheSameForEverySeed) {
 }
 
 TEST(TaskStudies, ALeakOfPatientsIsRefusedUnlessAskedFor) {
-  std::vector<Study> studies = studies_of(40);
-  studies[0].patient_id = "p8";  // of the test split
-  const Manifest manifest = manifest_of(studies);
-  TaskDataConfig config;
-  EXPECT_THAT(
-      refusal([&] { choose_task_studies(manifest, config); }),
-      HasSubstr("1 patients of the split test are also trained on or select, the first is p8"));
-  config.allow_leak = true;
-  EXPECT_EQ(choose_task_studies(manifest, config).notes.size(), 1U);
+  for (const std::size_t leaking : {0, 15}) {  // one trains, the other selects
+    std::vector<Study> studies = studies_of(40);
+    studies[leaking].patient_id = "p8";  // of the test split
+    const Manifest manifest = manifest_of(studies);
+    TaskDataConfig config;
+    EXPECT_THAT(
+        refusal([&] { choose_task_studies(manifest, config); }),
+        HasSubstr("1 patients of the split test are also trained on or select, the first is p8"));
+    config.allow_leak = true;
+    EXPECT_EQ(choose_task_studies(manifest, config).notes.size(), 1U);
+  }
 }
 
 TEST(TaskStudies, OnesWithoutAKnownLabelAreLeftOutOfTrainingOnly) {
