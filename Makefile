@@ -26,7 +26,7 @@ demo: programs
 	$(BUILD)/bin/biplane demo --out $(DEMO_OUT) --seed $(DEMO_SEED) $(DEMO_FLAGS)
 
 test: build
-	ctest --test-dir $(BUILD) --output-on-failure $(CTEST_FLAGS)
+	ctest --test-dir $(BUILD) --output-on-failure --parallel $(JOBS) $(CTEST_FLAGS)
 
 # The three-seed figures of the demo (docs/evidence/demo.md).
 evidence-demo: programs
