@@ -29,6 +29,7 @@
 #include "biplane/eval/supervised.h"
 #include "biplane/eval/zero_shot.h"
 #include "biplane/model/model_card.h"
+#include "biplane/nn/one_thread.h"
 
 namespace biplane {
 namespace {
@@ -195,6 +196,9 @@ struct Evaluation::State {
     input.choosing = &*choosing_input;
   }
 
+  // First, for all that follows: what shares work between threads does so itself, and the rest is
+  // small, so threads within an operation would only wait for cores that others use.
+  OneThreadPerOperation one_thread;
   EvaluateOptions options;
   Manifest manifest;
   PatientExclusion exclusion;

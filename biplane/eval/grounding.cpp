@@ -1,5 +1,7 @@
 #include "biplane/eval/grounding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -27,14 +29,14 @@ constexpr Colour kTruthColour{64, 224, 208};
 // One finding in one view of one study: the value of every metric, nothing where undefined.
 struct Item {
   std::int64_t row = 0;  // of StudyFeatures
-  std::string finding;
+  Mark mark;
   bool lateral = false;
   bool gradient = false;  // its gradient map was drawn
   double chance = 0;
   std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
 };
 
-using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> phrase
+using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> its prompts
 using Maps = std::array<FloatImage, kMaps.size()>;
 
 // One view of a study.
@@ -46,17 +48,17 @@ struct StudyView {
 
 // The maps of phrases over a view, in the order of kMaps; one that is not drawn is empty.
 std::vector<Maps> draw_maps(const EvaluationInput& input, const StudyView& of,
-                            const std::vector<const PhraseFeatures*>& phrases) {
+                            const std::vector<PhraseFeatures>& phrases) {
   const FloatImage image = model_input(input, of.study, of.lateral);
   const ViewFeatures view = input.engine.encode_view(image, of.lateral);
   std::vector<torch::Tensor> globals;
-  for (const PhraseFeatures* phrase : phrases) globals.push_back(phrase->global);
+  for (const PhraseFeatures& phrase : phrases) globals.push_back(phrase.global);
   std::vector<FloatImage> gradients(phrases.size());
   if (of.gradient)
     gradients = gradient_maps(input.engine.model(), image, of.lateral, torch::stack(globals));
   std::vector<Maps> maps;
   for (std::size_t i = 0; i < phrases.size(); ++i) {
-    PhraseMap tokens = input.engine.ground(*phrases[i], view);
+    PhraseMap tokens = input.engine.ground(phrases[i], view);
     maps.push_back(
         {std::move(tokens.attention), std::move(tokens.cosine), std::move(gradients[i])});
   }
@@ -86,31 +88,39 @@ Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side)
   return item;
 }
 
-// The marked findings of one view that have prompts.
+// What is asked for a mark: its own words, else the finding's prompts; nothing without either.
+std::optional<PhraseFeatures> query_of(const EvaluationInput& input, const Phrases& phrases,
+                                       const Mark& mark) {
+  if (!mark.phrase.empty()) return input.engine.encode_phrase({mark.phrase});
+  const auto found = phrases.find(mark.finding);
+  return found == phrases.end() ? std::nullopt : std::optional(found->second);
+}
+
+// The marks of one view that have a query.
 std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phrases,
                                const StudyView& of) {
   const auto& [study, lateral, gradient] = of;
   const PreprocessOptions& options = input.engine.description().preprocess;
   const std::optional<std::int64_t> view = first_view(study, lateral);
   if (!view) return {};
-  std::vector<std::string> findings;
+  std::vector<Mark> marks;
   std::vector<std::vector<std::uint8_t>> truths;
-  std::vector<const PhraseFeatures*> asked;
-  for (const std::string& finding : marked_findings(study, *view)) {
-    const auto phrase = phrases.find(finding);
-    if (phrase == phrases.end()) continue;
-    std::vector<std::uint8_t> truth = truth_mask(study, *view, finding, options);
+  std::vector<PhraseFeatures> queries;
+  for (Mark& mark : marks_of(study, *view)) {
+    std::vector<std::uint8_t> truth = mark_mask(study, *view, mark, options);
     if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
-    findings.push_back(finding);
+    std::optional<PhraseFeatures> query = query_of(input, phrases, mark);
+    if (!query) continue;
+    marks.push_back(std::move(mark));
     truths.push_back(std::move(truth));
-    asked.push_back(&phrase->second);
+    queries.push_back(*std::move(query));
   }
-  if (findings.empty()) return {};
-  const std::vector<Maps> maps = draw_maps(input, of, asked);
+  if (marks.empty()) return {};
+  const std::vector<Maps> maps = draw_maps(input, of, queries);
   std::vector<Item> items;
-  for (std::size_t i = 0; i < findings.size(); ++i) {
+  for (std::size_t i = 0; i < marks.size(); ++i) {
     items.push_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
-    items.back().finding = findings[i];
+    items.back().mark = std::move(marks[i]);
     items.back().lateral = lateral;
     items.back().gradient = gradient;
   }
@@ -172,7 +182,7 @@ class ViewTable {
         bootstrap_(patients(input, items_), input.bootstrap),
         lateral_(lateral) {
     for (const Item& item : items_) {
-      Extent& extent = findings_[item.finding];
+      Extent& extent = findings_[item.mark.finding];
       ++extent.masks;
       extent.covered += item.chance;
     }
@@ -187,7 +197,7 @@ class ViewTable {
       std::vector<std::optional<double>> values;
       ResultRow row = make_row(metric, map, finding);
       for (const Item& item : items_) {
-        const bool own = item.finding == finding && (map != kMaps[kGradient] || item.gradient);
+        const bool own = item.mark.finding == finding && (map != kMaps[kGradient] || item.gradient);
         values.push_back(own ? value(item) : std::nullopt);
         row.n += own;
       }
@@ -267,10 +277,10 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
       rows);
 }
 
-GroundingView example_view(const EvaluationInput& input, const Study& study,
-                           const std::string& finding, const PhraseFeatures& phrase, bool lateral) {
+GroundingView example_view(const EvaluationInput& input, const Study& study, const Mark& mark,
+                           const PhraseFeatures& phrase, bool lateral) {
   const PreprocessOptions& options = input.engine.description().preprocess;
-  const FloatImage map = std::move(draw_maps(input, {study, lateral}, {&phrase})[0][kGradient]);
+  const FloatImage map = std::move(draw_maps(input, {study, lateral}, {phrase})[0][kGradient]);
   const GreyImage grey = example_image(input, study, lateral);
   GroundingView view{lateral ? "lateral" : "frontal",
                      to_rgb(grey),
@@ -278,11 +288,11 @@ GroundingView example_view(const EvaluationInput& input, const Study& study,
                      kMaps[kGradient],
                      {}};
   const std::int64_t place = *first_view(study, lateral);
-  const std::vector<std::uint8_t> truth = truth_mask(study, place, finding, options);
+  const std::vector<std::uint8_t> truth = mark_mask(study, place, mark, options);
   if (std::count(truth.begin(), truth.end(), 1) == 0) return view;
   view.hit = pointing_hit(stretched(map, static_cast<int>(options.crop)), truth);
   const std::vector<std::uint8_t> outline =
-      truth_mask(study, place, finding, display_options(options, kDisplaySide));
+      mark_mask(study, place, mark, display_options(options, kDisplaySide));
   draw_mask_outline(view.image, outline, kTruthColour);
   draw_mask_outline(view.overlay, outline, kTruthColour);
   return view;
@@ -295,13 +305,15 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items,
   std::set<std::string> done;
   for (const Item& item : items) {
     if (static_cast<std::int64_t>(report.grounding.size()) >= input.examples) return;
-    if (!done.insert(item.finding).second) continue;
+    const Mark& mark = item.mark;
+    if (!done.insert(mark.finding).second) continue;
     const Study& study = study_of(input, item.row);
-    GroundingExample example{study.study_id, item.finding, study.report.text, {}};
+    GroundingExample example{study.study_id, mark.finding, study.report.text, {}};
+    if (!mark.phrase.empty()) example.finding += ": " + mark.phrase;
+    const PhraseFeatures query = *query_of(input, phrases, mark);
     for (const bool lateral : {false, true}) {
       if (!first_view(study, lateral)) continue;
-      example.views.push_back(
-          example_view(input, study, item.finding, phrases.at(item.finding), lateral));
+      example.views.push_back(example_view(input, study, mark, query, lateral));
     }
     report.grounding.push_back(std::move(example));
   }
@@ -310,19 +322,24 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items,
 }  // namespace
 
 void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
-  if (input.prompts == nullptr) {
-    output.notes.emplace_back(
-        "grounding: skipped, there is no prompt file for the labels of this corpus");
-    return;
-  }
   Phrases phrases;
-  for (const PromptClass& one : input.prompts->classes)
-    phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
+  if (input.prompts != nullptr)
+    for (const PromptClass& one : input.prompts->classes)
+      phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
   const std::vector<Item> items = measure_all(input, phrases);
   if (items.empty()) {
     output.notes.emplace_back(
-        "grounding: skipped, no study has a mask or box of a finding with prompts");
+        input.prompts == nullptr
+            ? "grounding: skipped, there is no prompt file for the labels of this corpus"
+            : "grounding: skipped, no study has a mask or box of a finding with prompts");
     return;
+  }
+  if (const auto own = std::count_if(items.begin(), items.end(),
+                                     [](const Item& item) { return !item.mark.phrase.empty(); });
+      own > 0) {
+    output.notes.push_back(fmt::format(
+        "grounding: {} of {} places are asked for by the words of their boxes, not by prompts", own,
+        items.size()));
   }
   if (!input.engine.description().provenance.alignment_trained) {
     output.notes.emplace_back(

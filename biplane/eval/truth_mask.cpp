@@ -26,11 +26,31 @@ void add_region(const Inside& inside, std::int64_t rows, std::int64_t cols,
   }
 }
 
+// The boxes of a mark; without a phrase all of the finding.
+void add_boxes(const Study& study, std::int64_t view, const Mark& mark,
+               const PreprocessOptions& options, std::vector<std::uint8_t>& target) {
+  const View& image = study.views.at(static_cast<std::size_t>(view));
+  if (image.rows < 1 || image.cols < 1) return;
+  for (const Box& box : study.boxes) {
+    if (box.view != view || box.label != mark.finding) continue;
+    if (!mark.phrase.empty() && box.phrase != mark.phrase) continue;
+    add_region(
+        [&](double y, double x) {
+          return x >= box.x && x < box.x + box.w && y >= box.y && y < box.y + box.h;
+        },
+        image.rows, image.cols, options, target);
+  }
+}
+
+std::vector<std::uint8_t> nothing(const PreprocessOptions& options) {
+  return std::vector<std::uint8_t>(static_cast<std::size_t>(options.crop * options.crop), 0);
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
                                      const std::string& finding, const PreprocessOptions& options) {
-  std::vector<std::uint8_t> truth(static_cast<std::size_t>(options.crop * options.crop), 0);
+  std::vector<std::uint8_t> truth = nothing(options);
   bool masked = false;
   for (const Mask& mask : study.masks) {
     if (mask.view != view || mask.label != finding) continue;
@@ -43,16 +63,7 @@ std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
         },
         mask.rows, mask.cols, options, truth);
   }
-  const View& image = study.views.at(static_cast<std::size_t>(view));
-  if (masked || image.rows < 1 || image.cols < 1) return truth;
-  for (const Box& box : study.boxes) {
-    if (box.view != view || box.label != finding) continue;
-    add_region(
-        [&](double y, double x) {
-          return x >= box.x && x < box.x + box.w && y >= box.y && y < box.y + box.h;
-        },
-        image.rows, image.cols, options, truth);
-  }
+  if (!masked) add_boxes(study, view, {finding}, options, truth);
   return truth;
 }
 
@@ -65,6 +76,25 @@ std::vector<std::string> marked_findings(const Study& study, std::int64_t view) 
     if (box.view == view) marked.insert(box.label);
   }
   return {marked.begin(), marked.end()};
+}
+
+std::vector<Mark> marks_of(const Study& study, std::int64_t view) {
+  std::set<Mark> marks;
+  for (const Mask& mask : study.masks) {
+    if (mask.view == view) marks.insert({mask.label});
+  }
+  for (const Box& box : study.boxes) {
+    if (box.view == view) marks.insert({box.label, box.phrase});
+  }
+  return {marks.begin(), marks.end()};
+}
+
+std::vector<std::uint8_t> mark_mask(const Study& study, std::int64_t view, const Mark& mark,
+                                    const PreprocessOptions& options) {
+  if (mark.phrase.empty()) return truth_mask(study, view, mark.finding, options);
+  std::vector<std::uint8_t> truth = nothing(options);
+  add_boxes(study, view, mark, options, truth);
+  return truth;
 }
 
 }  // namespace biplane

@@ -388,6 +388,37 @@ TEST(Grounding, SmallFindingsHaveAMeanOfTheirOwn) {
   EXPECT_NEAR(*grounding_row(output, "pointing_chance", "", "fracture").value, 0.5, 1e-12);
 }
 
+TEST(Grounding, BoxesWithWordsAreAskedByThem) {
+  // In the frontal of study 100 two boxes of one finding with words of their own, and a box of a
+  // finding that has no prompts; study 104's box has no words.
+  const SmallEvaluation small(9, 0, [](Study& study) {
+    study.masks.clear();
+    if (study.study_id == "s100") {
+      study.boxes.push_back({0, "nodule", 0, 0, 16, 16, "", "small nodule at the left"});
+      study.boxes.push_back({0, "nodule", 16, 16, 16, 8, "", "another one below"});
+      study.boxes.push_back({0, "unheard_of", 0, 0, 32, 16, "", "something odd"});
+    } else if (study.study_id == "s104") {
+      study.boxes.push_back({0, "nodule", 0, 0, 32, 32, ""});
+      study.boxes.push_back({0, "silent", 0, 0, 8, 8, ""});
+    }
+  });
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  const auto chance = [&](const char* label) {
+    return grounding_row(output, "pointing_chance", "", label);
+  };
+  EXPECT_EQ(chance("nodule").n, 3);
+  EXPECT_NEAR(*chance("nodule").value, (0.25 + 0.125 + 1.0) / 3, 1e-12);
+  EXPECT_EQ(chance("unheard_of").n, 1);
+  EXPECT_NEAR(*chance("unheard_of").value, 0.5, 1e-12);
+  EXPECT_EQ(find(output.rows, "pointing_chance", "frontal", "silent"), nullptr);
+  EXPECT_EQ(std::count(output.notes.begin(), output.notes.end(),
+                       "grounding: 3 of 4 places are asked for by the words of their boxes, not by "
+                       "prompts"),
+            1);
+}
+
 TEST(Grounding, TwoEvaluationsAreEqualBitForBit) {
   const SmallEvaluation small(9, 3);
   const Fixture setup(small);

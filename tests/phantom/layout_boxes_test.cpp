@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <regex>
 
@@ -267,13 +268,48 @@ Corners bounds_of(const std::string& annotation) {
   return {left, top, right - left, bottom - top};
 }
 
-TEST(ObjectCxrLayout, ShapesGiveTheBoxesOfDevicesWiresAndClipsBack) {
-  const WrittenLayout made(testing::layout_options("object-cxr"));
-  expect_only_frontals(made);
+const std::set<std::string> kForeign = {"pacemaker", "central_line", "tube", "sternotomy_wires",
+                                        "clips"};
+
+// The annotations of the three tables, by image.
+std::map<std::string, std::string> annotations_of(const WrittenLayout& made) {
   std::map<std::string, std::string> annotations;
   for (const char* split : {"train", "dev", "test"})
     for (const auto& row : testing::read_table(made.folder / (std::string(split) + ".csv")))
       annotations[split + ("/" + row.at("image_name"))] = row.at("annotation");
+  return annotations;
+}
+
+TEST(ObjectCxrLayout, ReadersDrawAroundAnObject) {
+  const WrittenLayout made(testing::layout_options("object-cxr"), true);
+  const auto annotations = annotations_of(made);
+  double around = 0, all = 0, truths = 0;
+  for (const Study& study : made.manifest.read_all()) {
+    const View& view = study.views[0];
+    const double margin = std::round(0.02 * static_cast<double>(std::min(view.rows, view.cols)));
+    ASSERT_GE(margin, 1);
+    std::multiset<Corners> drawn;
+    for (const Corners& box : boxes_of(study, kForeign)) {
+      const double x = std::max(0.0, box[0] - margin), y = std::max(0.0, box[1] - margin);
+      drawn.insert({x, y, std::min(static_cast<double>(view.cols), box[0] + box[2] + margin) - x,
+                    std::min(static_cast<double>(view.rows), box[1] + box[3] + margin) - y});
+    }
+    truths += static_cast<double>(drawn.size());
+    for (const std::string& one : words(annotations.at(view.path), ';')) {
+      all += 1;
+      around += drawn.count(bounds_of(one)) > 0 ? 1 : 0;
+    }
+  }
+  // A few objects are overlooked, and a few boxes show nothing.
+  EXPECT_GT(around, 20);
+  EXPECT_GT(around / all, 0.8);
+  EXPECT_GT(around / truths, 0.9);
+}
+
+TEST(ObjectCxrLayout, ShapesGiveTheBoxesOfDevicesWiresAndClipsBack) {
+  const WrittenLayout made(testing::layout_options("object-cxr"));
+  expect_only_frontals(made);
+  const auto annotations = annotations_of(made);
   EXPECT_EQ(annotations.size(), made.manifest.summaries().size());
   std::map<char, int> shapes;
   std::set<std::string> labels;
@@ -287,9 +323,7 @@ TEST(ObjectCxrLayout, ShapesGiveTheBoxesOfDevicesWiresAndClipsBack) {
         EXPECT_EQ(words(one).size(), 5U) << one;
       }
     }
-    EXPECT_EQ(written,
-              boxes_of(study, {"pacemaker", "central_line", "tube", "sternotomy_wires", "clips"}))
-        << text;
+    EXPECT_EQ(written, boxes_of(study, kForeign)) << text;
     for (const Box& box : study.boxes) labels.insert(box.label);
   }
   EXPECT_EQ(shapes.size(), 3U);

@@ -17,8 +17,9 @@ struct LabelNoise {
   double uncertain = 0;  // -1
   double blank = 0;      // not mentioned
   double quirk = 0;      // of a row or report: odd values that its corpus is known for
+  double margin = 0;     // of the image's shorter side: how far around an object its reader draws
 
-  bool any() const { return flip > 0 || uncertain > 0 || blank > 0 || quirk > 0; }
+  bool any() const { return flip > 0 || uncertain > 0 || blank > 0 || quirk > 0 || margin > 0; }
 };
 
 // The errors of one study in one table. The numbers drawn do not depend on the rates.

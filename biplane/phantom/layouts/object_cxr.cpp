@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "biplane/formats/csv.h"
 #include "biplane/formats/rle.h"
@@ -31,9 +32,23 @@ Corners corners_of(const Box& box) {
           static_cast<std::int64_t>(box.x + box.w), static_cast<std::int64_t>(box.y + box.h)};
 }
 
+// Draws `margin` pixels around an object, inside the image.
+struct Pencil {
+  std::int64_t margin, rows, cols;
+
+  Pencil(const View& view, double share)
+      : margin(std::lround(share * static_cast<double>(std::min(view.rows, view.cols)))),
+        rows(view.rows),
+        cols(view.cols) {}
+  std::int64_t left(std::int64_t x) const { return std::max<std::int64_t>(0, x - margin); }
+  std::int64_t top(std::int64_t y) const { return std::max<std::int64_t>(0, y - margin); }
+  std::int64_t right(std::int64_t x) const { return std::min(cols, x + margin); }
+  std::int64_t bottom(std::int64_t y) const { return std::min(rows, y + margin); }
+};
+
 // A polygon down the left side of a mask inside its box and up the right side; it touches all sides
-// of the box.
-std::vector<std::int64_t> outline(const Mask& mask, const Corners& box) {
+// of the box with its margin.
+std::vector<std::int64_t> outline(const Mask& mask, const Corners& box, const Pencil& pencil) {
   const std::vector<std::uint8_t> pixels = decode_rle(mask.rle, mask.rows, mask.cols);
   std::vector<std::int64_t> down, up;
   for (std::int64_t y = box.top; y < box.bottom; ++y) {
@@ -44,21 +59,24 @@ std::vector<std::int64_t> outline(const Mask& mask, const Corners& box) {
       last = x;
     }
     if (last < first) continue;
-    down.insert(down.end(), {first, y, first, y + 1});
-    up.insert(up.begin(), {last + 1, y + 1, last + 1, y});
+    const std::int64_t top = y == box.top ? pencil.top(y) : y,
+                       bottom = y + 1 == box.bottom ? pencil.bottom(y + 1) : y + 1;
+    down.insert(down.end(), {pencil.left(first), top, pencil.left(first), bottom});
+    up.insert(up.begin(), {pencil.right(last + 1), bottom, pencil.right(last + 1), top});
   }
   down.insert(down.end(), up.begin(), up.end());
   return down;
 }
 
-std::string annotation(const Study& study, const Box& box, ForeignShape shape) {
+std::string annotation(const Study& study, const Box& box, ForeignShape shape, double margin) {
   const Corners c = corners_of(box);
+  const Pencil pencil(study.views.at(static_cast<std::size_t>(box.view)), margin);
   if (shape == ForeignShape::kPolygon)
     for (const Mask& mask : study.masks)
       if (mask.view == box.view && mask.label == box.label)
-        return fmt::format("2 {}", fmt::join(outline(mask, c), " "));
-  return fmt::format("{} {} {} {} {}", shape == ForeignShape::kEllipse ? 1 : 0, c.left, c.top,
-                     c.right, c.bottom);
+        return fmt::format("2 {}", fmt::join(outline(mask, c, pencil), " "));
+  return fmt::format("{} {} {} {} {}", shape == ForeignShape::kEllipse ? 1 : 0, pencil.left(c.left),
+                     pencil.top(c.top), pencil.right(c.right), pencil.bottom(c.bottom));
 }
 
 LayoutEntry describe(const LayoutStudy& made) {
@@ -69,7 +87,7 @@ LayoutEntry describe(const LayoutStudy& made) {
     const ForeignShape shape = corpus_labels(box.label).foreign;
     // An object that the annotator overlooked.
     if (shape != ForeignShape::kNone && !noise.flips())
-      objects.push_back(annotation(study, box, shape));
+      objects.push_back(annotation(study, box, shape, noise.rates().margin));
   }
   if (noise.flips()) {
     const View& view = study.views.front();
@@ -93,7 +111,7 @@ Layout object_cxr_layout() {
           .laterals = false,
           .hardware = true,
           .styles = {"low_dose", "processed"},
-          .noise = {.flip = 0.03},
+          .noise = {.flip = 0.03, .margin = 0.02},
           .tables = {{"train.csv", "image_name,annotation"},  // in the order of Split
                      {"dev.csv", "image_name,annotation"},
                      {"test.csv", "image_name,annotation"}},
