@@ -1,0 +1,131 @@
+// Grounding on a tiny model of random weights: the figures mean nothing, what they are made of
+// does.
+#include "biplane/eval/grounding.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/eval/evaluation_fixture.h"
+
+namespace biplane {
+namespace {
+
+using testing::find;
+using testing::Fixture;
+using testing::SmallEvaluation;
+
+TEST(Grounding, MeasuresEveryMarkedRegionOfEachView) {
+  const SmallEvaluation small(9, 3);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  const ResultRow* frontal = find(output.rows, "pointing_game", "frontal", "nodule");
+  const ResultRow* lateral = find(output.rows, "pointing_game", "lateral", "nodule");
+  ASSERT_NE(frontal, nullptr);
+  ASSERT_NE(lateral, nullptr);
+  EXPECT_EQ(frontal->n, 3);
+  EXPECT_EQ(lateral->n, 2);  // study 6 has no lateral
+  EXPECT_EQ(frontal->map, "attention");
+  EXPECT_NEAR(*find(output.rows, "pointing_chance", "frontal", "macro")->value, 64.0 / (32 * 32),
+              1e-12);
+  ASSERT_FALSE(output.report.grounding.empty());
+  EXPECT_EQ(output.report.grounding[0].views.size(), 2U);
+  EXPECT_TRUE(output.report.grounding[0].views[0].hit.has_value());
+}
+
+const ResultRow& grounding_row(const EvaluationOutput& output, const std::string& metric,
+                               const std::string& map, const std::string& label) {
+  return *std::find_if(output.rows.begin(), output.rows.end(), [&](const ResultRow& row) {
+    return row.metric == metric && row.map == map && row.label == label && row.views == "frontal";
+  });
+}
+
+TEST(Grounding, SmallFindingsHaveAMeanOfTheirOwn) {
+  // Studies 0, 4 and 8 have a fracture over half of the frontal, which nobody calls small.
+  const SmallEvaluation small(9, 0, [](Study& study) {
+    if (study.labels.at("fracture") != 1) return;
+    std::vector<std::uint8_t> half(testing::kSide * testing::kSide, 0);
+    std::fill_n(half.begin(), half.size() / 2, 1);
+    study.masks.push_back({0, "fracture", encode_rle(half, testing::kSide, testing::kSide),
+                           testing::kSide, testing::kSide});
+  });
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  for (const char* map : {"attention", "cosine", "gradient"}) {
+    for (const char* metric : {"pointing_game", "mean_iou", "cnr"}) {
+      const auto row = [&](const char* label) { return grounding_row(output, metric, map, label); };
+      EXPECT_EQ(row("macro_small").value, row("nodule").value) << map << metric;
+      EXPECT_EQ(row("macro_small").n, 3);
+      EXPECT_NEAR(*row("macro").value, (*row("nodule").value + *row("fracture").value) / 2, 1e-12);
+      EXPECT_EQ(row("macro").n, 6);
+    }
+  }
+  EXPECT_NEAR(*grounding_row(output, "pointing_chance", "", "macro_small").value, 64.0 / (32 * 32),
+              1e-12);
+  EXPECT_NEAR(*grounding_row(output, "pointing_chance", "", "fracture").value, 0.5, 1e-12);
+}
+
+TEST(Grounding, BoxesWithWordsAreAskedByThem) {
+  // In the frontal of study 100 two boxes of one finding with words of their own, and a box of a
+  // finding that has no prompts; study 104's box has no words.
+  const SmallEvaluation small(9, 0, [](Study& study) {
+    study.masks.clear();
+    if (study.study_id == "s100") {
+      study.boxes.push_back({0, "nodule", 0, 0, 16, 16, "", "small nodule at the left"});
+      study.boxes.push_back({0, "nodule", 16, 16, 16, 8, "", "another one below"});
+      study.boxes.push_back({0, "unheard_of", 0, 0, 32, 16, "", "something odd"});
+    } else if (study.study_id == "s104") {
+      study.boxes.push_back({0, "nodule", 0, 0, 32, 32, ""});
+      study.boxes.push_back({0, "silent", 0, 0, 8, 8, ""});
+    }
+  });
+  const Fixture setup(small);
+  EvaluationOutput output;
+  GroundingEvaluator().run(setup.input(), output);
+  const auto chance = [&](const char* label) {
+    return grounding_row(output, "pointing_chance", "", label);
+  };
+  EXPECT_EQ(chance("nodule").n, 3);
+  EXPECT_NEAR(*chance("nodule").value, (0.25 + 0.125 + 1.0) / 3, 1e-12);
+  EXPECT_EQ(chance("unheard_of").n, 1);
+  EXPECT_NEAR(*chance("unheard_of").value, 0.5, 1e-12);
+  EXPECT_EQ(find(output.rows, "pointing_chance", "frontal", "silent"), nullptr);
+  EXPECT_EQ(std::count(output.notes.begin(), output.notes.end(),
+                       "grounding: 3 of 4 places are asked for by the words of their boxes, not by "
+                       "prompts"),
+            1);
+}
+
+TEST(Grounding, TwoEvaluationsAreEqualBitForBit) {
+  const SmallEvaluation small(9, 3);
+  const Fixture setup(small);
+  EvaluationOutput first, second;
+  GroundingEvaluator().run(setup.input(), first);
+  GroundingEvaluator().run(setup.input(), second);
+  ASSERT_EQ(first.rows.size(), second.rows.size());
+  for (std::size_t i = 0; i < first.rows.size(); ++i)
+    EXPECT_EQ(first.rows[i].value, second.rows[i].value) << first.rows[i].label;
+  ASSERT_FALSE(first.report.grounding.empty());
+  EXPECT_EQ(first.report.grounding[0].views[0].map, "gradient");
+  EXPECT_EQ(first.report.grounding[0].views[0].overlay.pixels,
+            second.report.grounding[0].views[0].overlay.pixels);
+}
+
+TEST(Grounding, AttentionMapIsADistributionOverPatches) {
+  const SmallEvaluation small(3);
+  const Fixture setup(small);
+  const PhraseFeatures phrase = setup.engine.encode_phrase({"round nodule", "a nodule."});
+  FloatImage image = make_float(testing::kSide, testing::kSide);
+  const PhraseMap maps = setup.engine.ground(phrase, setup.engine.encode_view(image, false));
+  ASSERT_EQ(maps.attention.rows, 4);
+  double sum = 0;
+  for (const float value : maps.attention.pixels) sum += value;
+  EXPECT_NEAR(sum, 1.0, 1e-5);
+  for (const float value : maps.cosine.pixels) EXPECT_LE(std::abs(value), 1.0F + 1e-5F);
+}
+
+}  // namespace
+}  // namespace biplane
