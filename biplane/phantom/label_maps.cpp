@@ -1,9 +1,11 @@
 #include "biplane/phantom/label_maps.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "biplane/core/error.h"
+#include "biplane/phantom/finding.h"
 
 namespace biplane {
 namespace {
@@ -68,6 +70,17 @@ std::vector<std::string> nih_labels(const Study& study) {
     if (value == 1)
       for (const char* label : corpus_labels(finding).nih) labels.insert(label);
   return {labels.begin(), labels.end()};
+}
+
+double nih_prevalence(const std::string& label) {
+  double without = 1;
+  for (int i = 0; i < kFindingKinds; ++i) {
+    const auto kind = static_cast<FindingKind>(i);
+    const std::vector<const char*>& own = corpus_labels(finding_name(kind)).nih;
+    if (std::find(own.begin(), own.end(), label) != own.end())
+      without *= 1 - finding_prevalence(kind);
+  }
+  return 1 - without;
 }
 
 const char* covidx_class(const Study& study) {

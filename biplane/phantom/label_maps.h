@@ -30,6 +30,8 @@ inline constexpr const char* kClips = "clips";
 
 // Labels of NIH-14 that a study has, in the order of the alphabet; empty: No Finding.
 std::vector<std::string> nih_labels(const Study& study);
+// Share of the studies that one of NIH-14 is true of, findings being independent.
+double nih_prevalence(const std::string& label);
 // "normal", "pneumonia" or "COVID-19"; the last named wins.
 const char* covidx_class(const Study& study);
 

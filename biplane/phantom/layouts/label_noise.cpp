@@ -17,6 +17,9 @@ std::optional<int> NoiseStream::label(int truth) {
 }
 
 bool NoiseStream::flips() { return random_.bernoulli(noise_.flip); }
+bool NoiseStream::misreads(bool present, double prevalence) {
+  return random_.bernoulli(present ? noise_.flip : noise_.flip * prevalence / (1 - prevalence));
+}
 bool NoiseStream::quirk() { return random_.bernoulli(noise_.quirk); }
 
 RegionBox NoiseStream::spurious_box(std::int64_t rows, std::int64_t cols) {

@@ -31,6 +31,9 @@ class NoiseStream {
   // The label as written: 1, 0, -1, or nothing where it is blank.
   std::optional<int> label(int truth);
   bool flips();
+  // Whether something that `prevalence` of all have is read wrongly: missed at the rate of flips,
+  // invented as often in all. At one rate for both, half the labels of a rare finding were wrong.
+  bool misreads(bool present, double prevalence);
   bool quirk();
   const LabelNoise& rates() const { return noise_; }
   CounterRandom& random() { return random_; }

@@ -29,8 +29,8 @@ std::string finding_labels(const Study& study, NoiseStream& noise) {
   const std::vector<std::string> truth = nih_labels(study);
   std::vector<std::string> written;
   for (const char* label : kLabels) {
-    const int present = std::find(truth.begin(), truth.end(), label) != truth.end() ? 1 : 0;
-    if (noise.label(present) == 1) written.emplace_back(label);
+    const bool present = std::find(truth.begin(), truth.end(), label) != truth.end();
+    if (present != noise.misreads(present, nih_prevalence(label))) written.emplace_back(label);
   }
   return written.empty() ? "No Finding" : fmt::format("{}", fmt::join(written, "|"));
 }
@@ -68,7 +68,7 @@ Layout nih_layout() {
           .formats = {"png"},
           .laterals = false,
           .styles = {"archive"},
-          .noise = {.flip = 0.02, .quirk = 0.002},
+          .noise = {.flip = 0.1, .quirk = 0.002},
           .tables = {{"Data_Entry_2017_v2020.csv",
                       "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient "
                       "Gender,View Position,OriginalImage[Width,Height],"

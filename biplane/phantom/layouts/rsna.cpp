@@ -1,6 +1,7 @@
 // RSNA Pneumonia Detection Challenge, stage 2.
 #include <fmt/format.h>
 
+#include "biplane/phantom/finding.h"
 #include "biplane/phantom/label_maps.h"
 #include "biplane/phantom/layouts/layout.h"
 #include "biplane/phantom/layouts/names.h"
@@ -28,7 +29,8 @@ LayoutEntry describe(const LayoutStudy& made) {
   const std::string patient = patient_of(made.study);
   std::vector<Box> boxes = opacities(made.study);
   NoiseStream noise = made.stream("rsna");
-  if (noise.flips()) {
+  // Those behind the heart hardly show in a frontal.
+  if (noise.misreads(!boxes.empty(), finding_prevalence(FindingKind::kConsolidation))) {
     if (boxes.empty()) {
       const View& view = made.study.views.front();
       const RegionBox box = noise.spurious_box(view.rows, view.cols);

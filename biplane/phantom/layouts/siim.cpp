@@ -1,6 +1,7 @@
 // SIIM-ACR Pneumothorax Segmentation, both stages.
 #include "biplane/formats/rle.h"
 #include "biplane/imaging/dicom_write.h"
+#include "biplane/phantom/finding.h"
 #include "biplane/phantom/layouts/layout.h"
 #include "biplane/phantom/radiograph_file.h"
 
@@ -56,7 +57,7 @@ LayoutEntry describe(const LayoutStudy& made) {
     present = true;
   }
   NoiseStream noise = made.stream("siim");
-  if (noise.flips()) {
+  if (noise.misreads(present, finding_prevalence(FindingKind::kPneumothorax))) {
     mask = empty_mask();
     const RegionBox box = noise.spurious_box(kSide, kSide);
     for (std::int64_t y = box.y; y < box.y + box.h && !present; ++y)
