@@ -118,4 +118,4 @@ def frontal_ceiling(layout, prepared):
         found = {truth: [seen for value, seen in known if value == truth] for truth in (0, 1)}
         if found[0] and found[1]:
             areas.append((sum(found[1]) / len(found[1]) + 1 - sum(found[0]) / len(found[0])) / 2)
-    return sum(areas) / len(areas)
+    return sum(areas) / len(areas) if areas else None  # toys may have no positive

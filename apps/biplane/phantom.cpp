@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/biplane/verbs.h"
+#include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/imaging/encode.h"
@@ -105,6 +106,24 @@ void add_content_options(CLI::App& app, PhantomOptions& options) {
                "size, site): OUT/minimal_pairs.jsonl");
 }
 
+// How a phantom was made, beside its manifest; the files do not depend on the threads.
+constexpr const char* kMarker = "phantom.yaml";
+
+std::string description_of(PhantomOptions options) {
+  options.threads = 0;
+  return print_config(options);
+}
+
+// A phantom is made again by the options that made it; anything else in its place stays.
+void check_free(const PhantomOptions& options, const std::filesystem::path& out) {
+  if (!std::filesystem::exists(out / "manifest.jsonl")) return;
+  const std::filesystem::path marker = out / kMarker;
+  if (std::filesystem::exists(marker) && read_file(marker) == description_of(options)) return;
+  throw Error(ErrorKind::kUsage, out.string() +
+                                     ": holds a manifest that was made otherwise; use another "
+                                     "--out, or delete the folder first");
+}
+
 }  // namespace
 
 int run_phantom(const Arguments& arguments) {
@@ -141,10 +160,12 @@ int run_phantom(const Arguments& arguments) {
   if (!parse_arguments(app, arguments)) return 0;
 
   check_phantom(options);
+  check_free(options, out);
   const bool page = !preview.empty() && is_page(preview);
   Progress progress({.label = "phantom", .unit = "studies", .total = options.studies});
   const PhantomSummary summary = write_phantom(options, out, &progress);
   progress.finish();
+  write_file_atomically(std::filesystem::path(out) / kMarker, description_of(options));
   if (!preview.empty())
     write_file_atomically(
         preview, page ? phantom_preview_html(options) : encode_png(phantom_preview(options)));

@@ -127,6 +127,10 @@ int run(Options options) {
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
   print_result(result, options);
+  if (result.rows.empty())
+    throw Error(ErrorKind::kUsage, options.evaluate.manifest.string() +
+                                       ": nothing that was asked for can be measured; the notes "
+                                       "above say why");
   check_broken(result.broken, result.studies, "", options);
   return 0;
 }

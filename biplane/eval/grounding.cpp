@@ -272,9 +272,10 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
           [&](const Item& item) { return item.values[kind][metric]; }, rows);
     }
   }
-  table.add(
-      "pointing_chance", {}, [](const Item& item) { return std::optional<double>(item.chance); },
-      rows);
+  const auto chance = [](const Item& item) { return std::optional<double>(item.chance); };
+  table.add("pointing_chance", {}, chance, rows);
+  if (input.gradient_studies > 0)  // of the masks that its maps are drawn of
+    table.add("pointing_chance", kMaps[kGradient], chance, rows);
 }
 
 GroundingView example_view(const EvaluationInput& input, const Study& study, const Mark& mark,

@@ -191,7 +191,8 @@ std::string render_report(const ReportContent& content) {
                        "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
                        "which the finding can be seen in that view at all.",
                        finding_table(content.rows, content.data.findings));
-  html += roc_section(content) + calibration_section(content.rows, content.data.reliability) +
+  html += roc_section(content) + head_sections(content.rows) +
+          calibration_section(content.rows, content.data.reliability) +
           subgroup_section(content.rows) + retrieval_section(content) +
           minimal_pair_section(content.rows) + grounding_section(content) +
           modules_section(content.rows) + learning_section(content) + notes_section(content);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "biplane/eval/report_html.h"
@@ -13,6 +14,12 @@
 
 namespace biplane {
 namespace {
+
+constexpr std::array<std::pair<const char*, const char*>, 4> kHeads{
+    {{"linear", "Linear classification"},
+     {"finetune", "Fine-tuned classification"},
+     {"segmentation", "Segmentation"},
+     {"detection", "Detection"}}};
 
 // Lines and columns of a table in order of appearance, cells by both.
 template <class Line, class Column>
@@ -95,6 +102,23 @@ std::string subgroup_section(std::span<const ResultRow> rows) {
             return row.task + ", " + row.subgroup + fmt::format(" ({} studies)", row.n);
           },
           views_name<ResultRow>));
+}
+
+std::string head_sections(std::span<const ResultRow> rows) {
+  std::string html;
+  for (const auto& [task, title] : kHeads) {
+    const auto figures = chosen(rows, [&, &task = task](const ResultRow& row) {
+      return row.task == task && row.subgroup.empty();
+    });
+    if (figures.empty()) continue;
+    html += html_section(
+        task, title, "What a head of <code>biplane finetune</code> reaches on these studies.",
+        crossed(
+            figures, {"Class, views"},
+            [](const ResultRow& row) { return row.label + ", " + views_name(row); },
+            [](const ResultRow& row) { return row.metric; }));
+  }
+  return html;
 }
 
 std::string minimal_pair_section(std::span<const ResultRow> rows) {

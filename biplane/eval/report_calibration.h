@@ -12,6 +12,8 @@ namespace biplane {
 std::string calibration_section(std::span<const ResultRow> rows,
                                 std::span<const FindingReliability> reliability);
 std::string subgroup_section(std::span<const ResultRow> rows);
+// Classes against metrics, one section a task of `biplane finetune`.
+std::string head_sections(std::span<const ResultRow> rows);
 std::string minimal_pair_section(std::span<const ResultRow> rows);
 
 }  // namespace biplane

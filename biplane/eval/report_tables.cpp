@@ -154,7 +154,7 @@ std::string headline_cards(std::span<const ResultRow> rows) {
   const ResultRow* pointing =
       find_row(rows, {"grounding", "pointing_game", "frontal", "macro_small", "", "", "gradient"});
   const ResultRow* chance =
-      find_row(rows, {"grounding", "pointing_chance", "frontal", "macro_small", "", "", ""});
+      find_row(rows, {"grounding", "pointing_chance", "frontal", "macro_small", "", "", "gradient"});
   cards += card("Pointing game", pointing,
                 fmt::format("frontal, gradient map, findings up to 15 % of the image; chance {}",
                             number_text(chance == nullptr ? std::nullopt : chance->value)));
@@ -265,7 +265,8 @@ std::string grounding_table_html(std::span<const ResultRow> rows) {
             "<tr{}><th scope=\"row\">{}</th><td class=\"text\">{}</td><td "
             "class=\"text\">{}</td><td>{}</td>",
             total ? " class=\"total\"" : "", title, views, map, first->n);
-        body += cell(find_row(rows, {"grounding", "pointing_chance", views, label, "", "", ""}));
+        const std::string drawn = std::string(map) == "gradient" ? map : "";
+        body += cell(find_row(rows, {"grounding", "pointing_chance", views, label, "", "", drawn}));
         for (const auto& [metric, ignored] : kGrounding)
           body += cell(find_row(rows, {"grounding", metric, views, label, "", "", map}));
         body += "</tr>";

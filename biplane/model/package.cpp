@@ -119,6 +119,15 @@ fs::path find_model(const fs::path& path) {
       if (error.kind() != ErrorKind::kBadContent) throw;  // damaged: the one before it may be whole
     }
   }
+  const auto folder =
+      fs::is_directory(path) ? fs::directory_iterator(path) : fs::directory_iterator();
+  for (const fs::directory_entry& entry : folder) {
+    if (entry.path().filename().string().starts_with("seed-") && entry.is_directory())
+      throw Error(ErrorKind::kMissingInput, path.string() +
+                                                ": holds the runs of several seeds; name one of "
+                                                "them, such as " +
+                                                entry.path().string());
+  }
   throw Error(ErrorKind::kMissingInput, path.string() + ": holds no model (" + kConfigFile +
                                             " with " + kWeightsFile +
                                             "), no model/ and no whole checkpoint in checkpoints/");

@@ -102,6 +102,10 @@ class Finetuning {
     FinetuneResult result;
     result.notes = data_.studies.notes;
     const bool several = !options_.seeds.empty();
+    if (several && fs::exists(options_.out / "model"))
+      throw Error(ErrorKind::kUsage, options_.out.string() +
+                                         ": is the run of a single seed; use another --out for "
+                                         "--seeds");
     std::vector<SeedRows> seeds;
     for (const std::int64_t seed : several ? options_.seeds : std::vector{config_.seed}) {
       FinetuneConfig own = config_;

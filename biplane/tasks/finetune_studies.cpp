@@ -138,7 +138,9 @@ TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& 
     chosen.select = with_views(manifest, config, "validate");
   }
   require_studies(chosen.train, manifest, config, "is left to train on");
-  require_studies(chosen.test, manifest, config, "in the split test");
+  require_studies(chosen.test, manifest, config,
+                  "in the split test; biplane prepare --test 0.2 --validate 0.1 draws splits by "
+                  "patient where a corpus has none of its own");
   require_studies(
       chosen.select, manifest, config,
       config.select == "holdout"

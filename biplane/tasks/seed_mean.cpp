@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "biplane/tasks/ablation_effects.h"
@@ -31,6 +32,11 @@ std::vector<AblationRecord> records_of(std::span<const SeedRows> seeds) {
   return records;
 }
 
+// Student's t of few seeds reaches far beyond what a share can be.
+double clamped(double bound, const std::string& metric) {
+  return std::clamp(bound, metric.ends_with("_difference") ? -1.0 : 0.0, 1.0);
+}
+
 }  // namespace
 
 std::vector<ResultRow> seed_means(std::span<const SeedRows> seeds) {
@@ -45,8 +51,8 @@ std::vector<ResultRow> seed_means(std::span<const SeedRows> seeds) {
     const auto defined = mean ? mean->runs : 0;
     if (mean) {
       row.value = mean->value;
-      row.interval.low = mean->low;
-      row.interval.high = mean->high;
+      row.interval.low = clamped(mean->low, row.metric);
+      row.interval.high = clamped(mean->high, row.metric);
     }
     const auto all = static_cast<std::int64_t>(seeds.size());
     if (defined > 0 && defined < all)
