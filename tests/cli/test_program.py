@@ -35,6 +35,16 @@ class Verbs(ProgramTest):
         result = self.expect_error(66, "no such file", "info", "a\x1b[31m\x07\rb")
         self.assertNotRegex(result.stderr, r"[\x00-\x09\x0b-\x1f]")
 
+    def test_a_phantom_is_made_again_but_never_over_another(self):
+        command = ["phantom", "--out", self.folder / "phantom", "--studies", 6, "--size", 32]
+        self.expect_ok(*command)
+        manifest = (self.folder / "phantom" / "manifest.jsonl").read_bytes()
+        self.expect_error(2, "made otherwise", *command[:-1], 48)
+        self.expect_ok(*command, "--threads", 1)
+        self.assertEqual((self.folder / "phantom" / "manifest.jsonl").read_bytes(), manifest)
+        (self.folder / "phantom" / "phantom.yaml").unlink()
+        self.expect_error(2, "made otherwise", *command)
+
     def test_the_standard_library_is_searched_before_libtorch(self):
         """LibTorch exports a std::filesystem of its own; that of a CUDA wheel crashes in a program of another compiler."""
         model_program = BUILD / "libexec" / "biplane" / "biplane_model"
