@@ -19,11 +19,11 @@ namespace {
 constexpr const char* kExamples =
     "examples\n"
     "  biplane phantom --out phantom --studies 1000 --size 256\n"
-    "  biplane phantom --out phantom --studies 9000 --test 1000 --size 96 --seed 1 --preview "
-    "phantom/preview.png\n"
+    "  biplane phantom --out large --studies 9000 --test 1000 --size 96 --seed 1 --preview "
+    "large/preview.png\n"
     "  biplane phantom --out new --studies 4000 --hold-out mass,tube --co-occurrence clinical "
     "--missing biased\n"
-    "  biplane phantom --out phantom --studies 1000 --counterfactual --preview phantom/sheet.html\n"
+    "  biplane phantom --out pairs_of_one --studies 1000 --counterfactual --preview sheet.html\n"
     "  biplane phantom --out mimic --studies 1000 --layout mimic\n"
     "  biplane phantom --out pairs --studies 200 --layout pairs && biplane prepare pairs --root "
     "pairs --out prepared";
@@ -110,6 +110,9 @@ void add_content_options(CLI::App& app, PhantomOptions& options) {
 constexpr const char* kMarker = "phantom.yaml";
 
 std::string description_of(PhantomOptions options) {
+  const PhantomCounts counts = phantom_counts(options);
+  options.test = counts.test;
+  options.validate = counts.validate;
   options.threads = 0;
   return print_config(options);
 }
@@ -120,8 +123,9 @@ void check_free(const PhantomOptions& options, const std::filesystem::path& out)
   const std::filesystem::path marker = out / kMarker;
   if (std::filesystem::exists(marker) && read_file(marker) == description_of(options)) return;
   throw Error(ErrorKind::kUsage, out.string() +
-                                     ": holds a manifest that was made otherwise; use another "
-                                     "--out, or delete the folder first");
+                                     ": holds a manifest that was made otherwise, or by an "
+                                     "earlier version; use another --out, or delete the folder "
+                                     "first");
 }
 
 }  // namespace
@@ -163,9 +167,10 @@ int run_phantom(const Arguments& arguments) {
   check_free(options, out);
   const bool page = !preview.empty() && is_page(preview);
   Progress progress({.label = "phantom", .unit = "studies", .total = options.studies});
+  make_folder(out);
+  write_file_atomically(std::filesystem::path(out) / kMarker, description_of(options));
   const PhantomSummary summary = write_phantom(options, out, &progress);
   progress.finish();
-  write_file_atomically(std::filesystem::path(out) / kMarker, description_of(options));
   if (!preview.empty())
     write_file_atomically(
         preview, page ? phantom_preview_html(options) : encode_png(phantom_preview(options)));

@@ -1,6 +1,7 @@
 #include "biplane/eval/evaluate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -127,11 +128,11 @@ int run(Options options) {
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
   print_result(result, options);
-  if (result.rows.empty())
-    throw Error(ErrorKind::kUsage, options.evaluate.manifest.string() +
-                                       ": nothing that was asked for can be measured; the notes "
-                                       "above say why");
   check_broken(result.broken, result.studies, "", options);
+  if (result.rows.empty())
+    throw Error(ErrorKind::kUsage,
+                fmt::format("{}: nothing that was asked for can be measured: {}",
+                            options.evaluate.manifest.string(), fmt::join(result.notes, "; ")));
   return 0;
 }
 

@@ -88,12 +88,9 @@ Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side)
   return item;
 }
 
-// What is asked for a mark: its own words, else the finding's prompts; nothing without either.
-std::optional<PhraseFeatures> query_of(const EvaluationInput& input, const Phrases& phrases,
-                                       const Mark& mark) {
-  if (!mark.phrase.empty()) return input.engine.encode_phrase({mark.phrase});
-  const auto found = phrases.find(mark.finding);
-  return found == phrases.end() ? std::nullopt : std::optional(found->second);
+// What is asked for a mark: its own words, else the finding's prompts.
+PhraseFeatures query_of(const EvaluationInput& input, const Phrases& phrases, const Mark& mark) {
+  return mark.phrase.empty() ? phrases.at(mark.finding) : input.engine.encode_phrase({mark.phrase});
 }
 
 // The marks of one view that have a query.
@@ -107,13 +104,12 @@ std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phra
   std::vector<std::vector<std::uint8_t>> truths;
   std::vector<PhraseFeatures> queries;
   for (Mark& mark : marks_of(study, *view)) {
+    if (mark.phrase.empty() && !phrases.contains(mark.finding)) continue;
     std::vector<std::uint8_t> truth = mark_mask(study, *view, mark, options);
     if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
-    std::optional<PhraseFeatures> query = query_of(input, phrases, mark);
-    if (!query) continue;
+    queries.push_back(query_of(input, phrases, mark));
     marks.push_back(std::move(mark));
     truths.push_back(std::move(truth));
-    queries.push_back(*std::move(query));
   }
   if (marks.empty()) return {};
   const std::vector<Maps> maps = draw_maps(input, of, queries);
@@ -311,7 +307,7 @@ void add_examples(const EvaluationInput& input, const std::vector<Item>& items,
     const Study& study = study_of(input, item.row);
     GroundingExample example{study.study_id, mark.finding, study.report.text, {}};
     if (!mark.phrase.empty()) example.finding += ": " + mark.phrase;
-    const PhraseFeatures query = *query_of(input, phrases, mark);
+    const PhraseFeatures query = query_of(input, phrases, mark);
     for (const bool lateral : {false, true}) {
       if (!first_view(study, lateral)) continue;
       example.views.push_back(example_view(input, study, mark, query, lateral));

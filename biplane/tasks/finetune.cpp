@@ -102,10 +102,7 @@ class Finetuning {
     FinetuneResult result;
     result.notes = data_.studies.notes;
     const bool several = !options_.seeds.empty();
-    if (several && fs::exists(options_.out / "model"))
-      throw Error(ErrorKind::kUsage, options_.out.string() +
-                                         ": is the run of a single seed; use another --out for "
-                                         "--seeds");
+    check_kind(several);
     std::vector<SeedRows> seeds;
     for (const std::int64_t seed : several ? options_.seeds : std::vector{config_.seed}) {
       FinetuneConfig own = config_;
@@ -129,6 +126,17 @@ class Finetuning {
   }
 
  private:
+  // The run of one seed and the folder of several do not stand in one place.
+  void check_kind(bool several) const {
+    const auto refuse = [&](const char* what) {
+      throw Error(ErrorKind::kUsage, options_.out.string() + what);
+    };
+    if (several && fs::exists(options_.out / "state"))
+      refuse(": is the run of a single seed; use another --out for --seeds");
+    if (!several && fs::exists(options_.out / fmt::format("seed-{}", config_.seed)))
+      refuse(": holds the runs of several seeds; use another --out, or the same --seeds");
+  }
+
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
     const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));

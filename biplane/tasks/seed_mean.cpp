@@ -32,9 +32,10 @@ std::vector<AblationRecord> records_of(std::span<const SeedRows> seeds) {
   return records;
 }
 
-// Student's t of few seeds reaches far beyond what a share can be.
+// Student's t of few seeds reaches far beyond what a metric can be. Brier's score of exclusive
+// classes is a sum over them.
 double clamped(double bound, const std::string& metric) {
-  return std::clamp(bound, metric.ends_with("_difference") ? -1.0 : 0.0, 1.0);
+  return std::clamp(bound, 0.0, metric == "brier" ? 2.0 : 1.0);
 }
 
 }  // namespace

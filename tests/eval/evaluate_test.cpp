@@ -2,6 +2,7 @@
 // what they are made of does.
 #include "biplane/eval/evaluate.h"
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,6 +16,7 @@
 #include "biplane/core/error.h"
 #include "biplane/eval/classification.h"
 #include "biplane/eval/columns.h"
+#include "biplane/eval/evaluation.h"
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/metrics.h"
 #include "biplane/eval/retrieval.h"
@@ -390,6 +392,18 @@ TEST(Evaluate, TheSameCallGivesTheSameFiguresAndAppends) {
   evaluate(options);
   EXPECT_EQ(read_file(first.results_file), once + once);
   EXPECT_EQ(read_file(first.report_file), page);
+}
+
+TEST(Evaluate, OperationsOutsideOfParallelLoopsUseOneThread) {
+  const SmallEvaluation small(6);
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  {
+    const Evaluation evaluation(options_for(small));
+    EXPECT_EQ(at::get_num_threads(), 1);
+  }
+  EXPECT_EQ(at::get_num_threads(), 2);
+  at::set_num_threads(before);
 }
 
 TEST(Evaluate, BadRequestsAreNamed) {

@@ -99,6 +99,41 @@ TEST(Grounding, BoxesWithWordsAreAskedByThem) {
             1);
 }
 
+TEST(Grounding, OtherWordsOfABoxHaveAnotherMap) {
+  const auto iou = [](const std::string& words) {
+    const SmallEvaluation small(3, 0, [&](Study& study) {
+      study.masks.clear();
+      if (study.study_id == "s100") study.boxes.push_back({0, "nodule", 4, 4, 16, 16, "", words});
+    });
+    const Fixture setup(small);
+    EvaluationOutput output;
+    GroundingEvaluator().run(setup.input(), output);
+    return *grounding_row(output, "mean_iou", "gradient", "nodule").value;
+  };
+  const double prompts = iou("");
+  EXPECT_NE(iou("no fracture vertebral pacemaker"), prompts);
+  EXPECT_NE(iou("a nodule"), iou("no fracture vertebral pacemaker"));
+}
+
+TEST(Grounding, TheGradientMapHasTheChanceOfItsOwnMasks) {
+  const SmallEvaluation small(9, 0, [](Study& study) {
+    study.masks.clear();
+    const double side = 4.0 * static_cast<double>(1 + study.study_id.back() - '0') / 2;
+    study.boxes.push_back({0, "nodule", 0, 0, side, side, ""});
+  });
+  Fixture setup(small);
+  EvaluationInput input = setup.input();
+  input.gradient_studies = 1;
+  EvaluationOutput output;
+  GroundingEvaluator().run(input, output);
+  const ResultRow& all = grounding_row(output, "pointing_chance", "", "nodule");
+  const ResultRow& drawn = grounding_row(output, "pointing_chance", "gradient", "nodule");
+  EXPECT_EQ(all.n, 9);
+  EXPECT_EQ(drawn.n, grounding_row(output, "pointing_game", "gradient", "nodule").n);
+  EXPECT_LT(drawn.n, all.n);
+  EXPECT_NE(all.value, drawn.value);
+}
+
 TEST(Grounding, TwoEvaluationsAreEqualBitForBit) {
   const SmallEvaluation small(9, 3);
   const Fixture setup(small);

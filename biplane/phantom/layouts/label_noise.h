@@ -32,7 +32,8 @@ class NoiseStream {
   std::optional<int> label(int truth);
   bool flips();
   // Whether something that `prevalence` of all have is read wrongly: missed at the rate of flips,
-  // invented as often in all. At one rate for both, half the labels of a rare finding were wrong.
+  // invented about as often in all (findings are taken to be independent and seen). At one rate for
+  // both, half the labels of a rare finding were wrong.
   bool misreads(bool present, double prevalence);
   bool quirk();
   const LabelNoise& rates() const { return noise_; }
