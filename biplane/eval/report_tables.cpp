@@ -153,8 +153,8 @@ std::string headline_cards(std::span<const ResultRow> rows) {
           : fmt::format("both views, mean of both directions, among {} studies", recall->pool));
   const ResultRow* pointing =
       find_row(rows, {"grounding", "pointing_game", "frontal", "macro_small", "", "", "gradient"});
-  const ResultRow* chance =
-      find_row(rows, {"grounding", "pointing_chance", "frontal", "macro_small", "", "", "gradient"});
+  const ResultRow* chance = find_row(
+      rows, {"grounding", "pointing_chance", "frontal", "macro_small", "", "", "gradient"});
   cards += card("Pointing game", pointing,
                 fmt::format("frontal, gradient map, findings up to 15 % of the image; chance {}",
                             number_text(chance == nullptr ? std::nullopt : chance->value)));
