@@ -114,7 +114,7 @@ std::string grounding_section(const ReportContent& content) {
   html += "<details><summary>Figures per finding and view</summary>" + table + "</details>";
   return html_section(
       "grounding", "Where the model looks",
-      "The map of a finding's prompts, or of a box's own words over both views. Truth is outlined "
+      "The map of a finding's prompts, or of a box's own words, over both views. Truth is outlined "
       "in turquoise; bright is "
       "what the likeness of words and image rests on. The first marked study of each finding is "
       "shown. A map below chance is reported as it is.",
