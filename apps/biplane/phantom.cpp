@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/biplane/verbs.h"
-#include "biplane/core/config.h"
 #include "biplane/core/error.h"
 #include "biplane/core/files.h"
 #include "biplane/imaging/encode.h"
 #include "biplane/phantom/layouts/layout.h"
+#include "biplane/phantom/phantom_folder.h"
 #include "biplane/phantom/preview.h"
 
 namespace biplane::cli {
@@ -106,22 +106,9 @@ void add_content_options(CLI::App& app, PhantomOptions& options) {
                "size, site): OUT/minimal_pairs.jsonl");
 }
 
-// How a phantom was made, beside its manifest; the files do not depend on the threads.
-constexpr const char* kMarker = "phantom.yaml";
-
-std::string description_of(PhantomOptions options) {
-  const PhantomCounts counts = phantom_counts(options);
-  options.test = counts.test;
-  options.validate = counts.validate;
-  options.threads = 0;
-  return print_config(options);
-}
-
 // A phantom is made again by the options that made it; anything else in its place stays.
 void check_free(const PhantomOptions& options, const std::filesystem::path& out) {
-  if (!std::filesystem::exists(out / "manifest.jsonl")) return;
-  const std::filesystem::path marker = out / kMarker;
-  if (std::filesystem::exists(marker) && read_file(marker) == description_of(options)) return;
+  if (!std::filesystem::exists(out / "manifest.jsonl") || holds_phantom(options, out)) return;
   throw Error(ErrorKind::kUsage, out.string() +
                                      ": holds a manifest that was made otherwise, or by an "
                                      "earlier version; use another --out, or delete the folder "
@@ -167,9 +154,7 @@ int run_phantom(const Arguments& arguments) {
   check_free(options, out);
   const bool page = !preview.empty() && is_page(preview);
   Progress progress({.label = "phantom", .unit = "studies", .total = options.studies});
-  make_folder(out);
-  write_file_atomically(std::filesystem::path(out) / kMarker, description_of(options));
-  const PhantomSummary summary = write_phantom(options, out, &progress);
+  const PhantomSummary summary = write_described_phantom(options, out, &progress);
   progress.finish();
   if (!preview.empty())
     write_file_atomically(

@@ -6,8 +6,7 @@
 
 namespace biplane {
 
-// Writes a phantom unless one that was finished with the same options is there (its description,
-// phantom.yaml, is written last).
+// Writes a phantom unless the one of these options is there (holds_phantom()).
 void make_phantom_once(const PhantomOptions& options, const std::filesystem::path& folder,
                        bool quiet);
 

@@ -42,39 +42,16 @@ void add_boxes(const Study& study, std::int64_t view, const Mark& mark,
   }
 }
 
-std::vector<std::uint8_t> nothing(const PreprocessOptions& options) {
-  return std::vector<std::uint8_t>(static_cast<std::size_t>(options.crop * options.crop), 0);
-}
-
 }  // namespace
 
 std::vector<std::uint8_t> truth_mask(const Study& study, std::int64_t view,
                                      const std::string& finding, const PreprocessOptions& options) {
-  std::vector<std::uint8_t> truth = nothing(options);
-  bool masked = false;
-  for (const Mask& mask : study.masks) {
-    if (mask.view != view || mask.label != finding) continue;
-    masked = true;
-    const std::vector<std::uint8_t> pixels = decode_rle(mask.rle, mask.rows, mask.cols);
-    add_region(
-        [&](double y, double x) {
-          return pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.cols) +
-                        static_cast<std::size_t>(x)] != 0;
-        },
-        mask.rows, mask.cols, options, truth);
-  }
-  if (!masked) add_boxes(study, view, {finding}, options, truth);
-  return truth;
+  return mark_mask(study, view, {finding}, options);
 }
 
 std::vector<std::string> marked_findings(const Study& study, std::int64_t view) {
   std::set<std::string> marked;
-  for (const Mask& mask : study.masks) {
-    if (mask.view == view) marked.insert(mask.label);
-  }
-  for (const Box& box : study.boxes) {
-    if (box.view == view) marked.insert(box.label);
-  }
+  for (const Mark& mark : marks_of(study, view)) marked.insert(mark.finding);
   return {marked.begin(), marked.end()};
 }
 
@@ -91,9 +68,20 @@ std::vector<Mark> marks_of(const Study& study, std::int64_t view) {
 
 std::vector<std::uint8_t> mark_mask(const Study& study, std::int64_t view, const Mark& mark,
                                     const PreprocessOptions& options) {
-  if (mark.phrase.empty()) return truth_mask(study, view, mark.finding, options);
-  std::vector<std::uint8_t> truth = nothing(options);
-  add_boxes(study, view, mark, options, truth);
+  std::vector<std::uint8_t> truth(static_cast<std::size_t>(options.crop * options.crop), 0);
+  bool masked = false;
+  for (const Mask& mask : study.masks) {
+    if (mask.view != view || mask.label != mark.finding || !mark.phrase.empty()) continue;
+    masked = true;
+    const std::vector<std::uint8_t> pixels = decode_rle(mask.rle, mask.rows, mask.cols);
+    add_region(
+        [&](double y, double x) {
+          return pixels[static_cast<std::size_t>(y) * static_cast<std::size_t>(mask.cols) +
+                        static_cast<std::size_t>(x)] != 0;
+        },
+        mask.rows, mask.cols, options, truth);
+  }
+  if (!masked) add_boxes(study, view, mark, options, truth);
   return truth;
 }
 

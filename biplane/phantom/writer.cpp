@@ -19,6 +19,7 @@
 #include "biplane/phantom/layouts/layout.h"
 #include "biplane/phantom/layouts/table_file.h"
 #include "biplane/phantom/phantom.h"
+#include "biplane/phantom/phantom_folder.h"
 #include "biplane/phantom/radiograph_file.h"
 #include "biplane/phantom/study_maker.h"
 
@@ -165,7 +166,8 @@ PhantomSummary write_phantom(const PhantomOptions& options, const std::filesyste
   phantom_grammar();  // a bad grammar stops here, before anything is written
   const FolderLock lock(out);
   // An older manifest must not stand beside images that are being written over.
-  for (const char* older : {"manifest.jsonl", "counterfactual.jsonl", kMinimalPairs})
+  for (const char* older :
+       {kPhantomDescription, "manifest.jsonl", "counterfactual.jsonl", kMinimalPairs})
     std::filesystem::remove(out / older);
   PhantomWriter writer(options, out, label_noise);
   // In pieces, so that memory stays constant while manifest and tables keep their order.
