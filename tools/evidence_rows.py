@@ -109,6 +109,7 @@ def scores(corpus, tasks, *figures, **options):
 ZERO_SHOT = [Figure("auroc")]
 ZERO_SHOT_BOTH = [Figure("auroc"), Figure("auroc", views="both"), Figure("auroc_difference", 0, views="both", more={"against": "frontal"})]
 RETRIEVAL = [Figure("recall_at_10", label="all", views=views, more={"direction": "mean"}) for views in ("frontal", "lateral", "both")]
+RETRIEVAL.append(Figure("recall_at_10_difference", 0, "all", "both", {"direction": "mean", "against": "frontal"}))
 # The mean over findings whose masks cover at most 15 % of the image.
 POINTING = [Figure("pointing_game", TIMES_CHANCE, "macro_small", views, {"map": "gradient"}) for views in ("frontal", "lateral")]
 # A head of 32 channels takes 0.4 to 0.5 of the time of one of 64, so that there are more steps.

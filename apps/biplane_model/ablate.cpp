@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/config_file.h"
 #include "apps/biplane_model/phantom_once.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
@@ -54,7 +55,7 @@ The same command goes on where it was stopped, on another machine too where the 
 Ctrl-C write a checkpoint first (exit code 75).)";
 
 DesignFile read_design(const Options& options) {
-  ConfigTree tree = ConfigTree::read(options.config);
+  ConfigTree tree = read_config_of("ablate", find_config(options.config));
   for (const std::string& assignment : options.set) tree.set(assignment);
   DesignFile file;
   load_config(tree, file);
@@ -65,7 +66,7 @@ DesignFile read_design(const Options& options) {
 
 AblateOptions ablate_options(const Options& options, const DesignFile& file) {
   AblateOptions ablate = options.ablate;
-  ablate.base = fs::absolute(options.config).parent_path();
+  ablate.base = fs::absolute(find_config(options.config)).parent_path();
   ablate.out = options.out;
   ablate.results =
       options.results.empty() ? ablate.out / "ablation.jsonl" : fs::path(options.results);
@@ -154,7 +155,10 @@ int run(const Options& options) {
 
 VerbRun define_ablate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  app.add_option("--config", options->config, "YAML file of the design")->required();
+  app.add_option(
+         "--config", options->config,
+         "YAML file of the design, or the name of one that comes with the program: ablation")
+      ->required();
   app.add_option("--out", options->out, "folder of the phantom and the runs");
   app.add_option("--results", options->results,
                  "file that gets a line for every finished run (default: OUT/ablation.jsonl)");

@@ -85,6 +85,15 @@ void check_broken(std::int64_t broken, std::int64_t studies, const std::string& 
                                                   of, broken, studies, options.max_bad));
 }
 
+// `result`: of an evaluation or a suite. Its notes stand above the error, but for --json.
+void check_measured(const auto& result, const std::string& of, const Options& options) {
+  if (!result.rows.empty()) return;
+  throw Error(ErrorKind::kUsage,
+              fmt::format("{}: nothing that was asked for can be measured: {}", of,
+                          options.json ? fmt::format("{}", fmt::join(result.notes, "; "))
+                                       : "the notes say why"));
+}
+
 int run_all(const Options& options) {
   SuiteOptions suite{options.evaluate, options.manifests, options.reference};
   if (!options.tasks_named) suite.evaluate.tasks = suite_tasks();
@@ -96,6 +105,7 @@ int run_all(const Options& options) {
   print_suite(result, options);
   for (const SuiteResult::Corpus& corpus : result.corpora)
     check_broken(corpus.broken, corpus.studies, corpus.name + ": ", options);
+  check_measured(result, "--suite", options);
   return 0;
 }
 
@@ -129,10 +139,7 @@ int run(Options options) {
   progress.finish();
   print_result(result, options);
   check_broken(result.broken, result.studies, "", options);
-  if (result.rows.empty())
-    throw Error(ErrorKind::kUsage,
-                fmt::format("{}: nothing that was asked for can be measured: {}",
-                            options.evaluate.manifest.string(), fmt::join(result.notes, "; ")));
+  check_measured(result, options.evaluate.manifest.string(), options);
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/config_file.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
@@ -28,7 +29,7 @@ struct Options {
 };
 
 constexpr const char* kExamples = R"(Examples:
-  biplane finetune --config configs/tasks/linear.yaml --model runs/demo --manifest phantom/manifest.jsonl --out runs/demo-linear
+  biplane finetune --config linear --model runs/demo --manifest phantom/manifest.jsonl --out runs/demo-linear
   biplane finetune --config configs/tasks/finetune.yaml --model runs/demo --manifest phantom --out runs/demo-1 --set data.fraction=0.01 --seeds 42,0,1
   biplane finetune --config configs/tasks/linear.yaml --model runs/demo --manifest phantom --out runs/random --set init=random
   biplane finetune --config configs/tasks/mgca_linear_rsna.yaml --model weights/mae-vit-b --manifest rsna --out runs/rsna
@@ -38,7 +39,7 @@ It trains on the split train, chooses epoch and thresholds on the split validate
 and measures once on the split test. Seeds that are done are not done again.)";
 
 FinetuneConfig read_config(const Options& options) {
-  ConfigTree tree = ConfigTree::read(options.config);
+  ConfigTree tree = read_config_of("finetune", find_config(options.config));
   for (const std::string& assignment : options.set) tree.set(assignment);
   FinetuneConfig config = read_finetune_config(tree);
   if (options.seed >= 0) config.seed = options.seed;
@@ -79,7 +80,10 @@ int run(Options options) {
 VerbRun define_finetune(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   FinetuneOptions& finetune = options->finetune;
-  app.add_option("--config", options->config, "YAML file of the task (configs/tasks)")->required();
+  app.add_option("--config", options->config,
+                 "YAML file of the task, or the name of one that comes with the program: linear, "
+                 "segmentation, ... (configs/tasks)")
+      ->required();
   app.add_option("--model", finetune.model,
                  "model directory, run, checkpoint, or a tower that biplane import wrote");
   app.add_option("--manifest", finetune.manifest, "manifest.jsonl or its folder");

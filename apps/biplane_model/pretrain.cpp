@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/config_file.h"
 #include "apps/biplane_model/plan_output.h"
 #include "apps/biplane_model/run_control.h"
 #include "apps/biplane_model/verbs.h"
@@ -39,7 +40,7 @@ The same command on a folder with checkpoints goes on where they end. SIGTERM an
 (exit code 75); a second one ends the program at once.)";
 
 PretrainConfig read_config(const Options& options) {
-  ConfigTree tree = ConfigTree::read(options.config);
+  ConfigTree tree = read_config_of("pretrain", find_config(options.config));
   for (const std::string& assignment : options.set) tree.set(assignment);
   PretrainConfig config;
   load_config(tree, config);
@@ -91,7 +92,10 @@ int run(const Options& options) {
 
 VerbRun define_pretrain(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("--config", options->config, "YAML file of the experiment")->required();
+  app.add_option("--config", options->config,
+                 "YAML file of the experiment, or the name of one that comes with the program: "
+                 "demo, paper, strong, clip, ... (configs, configs/baselines)")
+      ->required();
   app.add_option("--out", options->out,
                  "folder of the run: metrics, checkpoints, and the model at the end");
   app.add_option("--set", options->set,

@@ -191,6 +191,10 @@ ConfigTree ConfigTree::parse(const std::string& yaml, const std::string& source)
 
 ConfigTree ConfigTree::read(const fs::path& file) { return read_extended(file, {}); }
 
+bool ConfigTree::has(const std::string& key) const {
+  return std::as_const(impl_->root)[key].IsDefined();
+}
+
 void ConfigTree::set(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {

@@ -40,6 +40,8 @@ class ConfigTree {
   static ConfigTree read(const std::filesystem::path& file);
   // Applies "a.b=c" (c is YAML: 3, true, [1, 2], text). Throws Error kUsage when there is no '='.
   void set(const std::string& assignment);
+  // Whether a key of the top level is given.
+  bool has(const std::string& key) const;
 
   struct Impl;
   Impl& impl() const { return *impl_; }

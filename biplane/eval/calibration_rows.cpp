@@ -1,6 +1,7 @@
 #include "biplane/eval/calibration_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -10,6 +11,10 @@
 
 namespace biplane {
 namespace {
+
+// Measured at every operating point.
+constexpr std::array<const char*, 4> kAtPoint{"sensitivity", "specificity", "precision",
+                                              "accuracy"};
 
 // The column of the same views, of the same population if there is one.
 const PredictedColumn* choosing_column(const HeadPredictions& choosing,
@@ -56,8 +61,13 @@ class ColumnFigures {
       errors.push_back({known.rows[i], error * error, 1});
     }
     add(row, std::move(errors), note);
-    if (!choice) return;
-    for (const OperatingPoint& point : choice->points) add_point(row, known, point);
+    if (choice) {
+      for (const OperatingPoint& point : choice->points) add_point(row, known, point);
+    } else {
+      for (const std::string& name :
+           operating_point_names(input_.at_sensitivity, input_.at_specificity))
+        add_undefined(row, name, note);
+    }
   }
 
   std::vector<ResultRow> measure(const BootstrapOptions& bootstrap, int threads) {
@@ -85,6 +95,15 @@ class ColumnFigures {
     means_[{row.metric, row.operating_point}].push_back(figures_.add(row, std::move(parts), note));
   }
 
+  // So that the means count the classes for which nothing could be chosen.
+  void add_undefined(ResultRow row, const std::string& name, const std::string& note) {
+    row.operating_point = name;
+    for (const char* metric : kAtPoint) {
+      row.metric = metric;
+      add(row, {}, note);
+    }
+  }
+
   void add_point(ResultRow row, const ClassRows& known, const OperatingPoint& point) {
     row.operating_point = point.name;
     row.threshold = point.threshold;
@@ -94,17 +113,17 @@ class ColumnFigures {
       const auto part = [&](bool right) { return FigurePart{known.rows[i], right ? 1.0 : 0.0, 1}; };
       (is ? sensitivity : specificity).push_back(part(called == is));
       accuracy.push_back(part(called == is));
-      if (called) precision.push_back(part(is));
+      if (called && known.positives > 0) precision.push_back(part(is));
     }
-    const auto add_metric = [&](const char* metric, std::vector<FigurePart> parts,
-                                const char* note) {
-      row.metric = metric;
-      add(row, std::move(parts), note);
-    };
-    add_metric("sensitivity", std::move(sensitivity), "no positive study");
-    add_metric("specificity", std::move(specificity), "no negative study");
-    add_metric("precision", std::move(precision), "no study is called positive");
-    add_metric("accuracy", std::move(accuracy), "no study of this column has a known label");
+    const std::array<std::pair<std::vector<FigurePart>*, const char*>, kAtPoint.size()> figures{
+        {{&sensitivity, "no positive study"},
+         {&specificity, "no negative study"},
+         {&precision, "no positive study, or none is called so"},
+         {&accuracy, "no study of this column has a known label"}}};
+    for (std::size_t i = 0; i < figures.size(); ++i) {
+      row.metric = kAtPoint[i];
+      add(row, std::move(*figures[i].first), figures[i].second);
+    }
   }
 
   const CalibrationInput& input_;

@@ -1,6 +1,7 @@
 #include "biplane/eval/explain_page.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -215,14 +216,16 @@ std::string warning(const SelectionExplanation& explanation) {
 
 std::string scored_by(const SelectionExplanation& explanation) {
   std::vector<std::string> terms;
-  if (explanation.self_term == "mean") terms.emplace_back("the mean patch of its view");
-  if (explanation.self_term == "global") terms.emplace_back("the global feature of its view");
-  if (explanation.text_term == "visible") terms.emplace_back("the mean of the visible words");
-  if (explanation.text_term == "full") terms.emplace_back("the mean of all words");
-  std::string text;
-  for (const std::string& term : terms)
-    text += (text.empty() ? "its cosine with " : " plus its cosine with ") + term;
-  return text;
+  const std::string& self = explanation.self_term;
+  if (self == "mean") terms.emplace_back("its cosine with the mean patch of its view");
+  if (self == "global") terms.emplace_back("its cosine with the global feature of its view");
+  if (self == "attention")
+    terms.emplace_back("how much the global feature of its view reads of it, standardised,");
+  const std::string words = explanation.text_term == "full" ? "all" : "the visible";
+  if (explanation.text_term != "none")
+    terms.push_back("its cosine with the mean of " + words + " words" +
+                    (self == "attention" ? ", standardised" : ""));
+  return fmt::format("{}", fmt::join(terms, " plus "));
 }
 
 std::string notes_section(const SelectionExplanation& explanation, const std::string& code) {

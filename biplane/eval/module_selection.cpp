@@ -9,7 +9,6 @@
 namespace biplane {
 namespace {
 
-constexpr double kStdFloor = 1e-6;
 constexpr std::uint64_t kSeed = 0;  // the protocol's, not a run's
 
 std::vector<Region> view_regions(const EvaluationInput& input, const Study& study, bool lateral,
@@ -27,10 +26,9 @@ std::vector<Region> view_regions(const EvaluationInput& input, const Study& stud
   return regions;
 }
 
-torch::Tensor standardised(const torch::Tensor& x) {
-  if (!x.defined()) return x;
-  const torch::Tensor centred = x - x.mean(1, true);
-  return centred / (centred.square().mean(1, true).sqrt() + kStdFloor);
+// Undefined where the model was not trained with the view, or its global feature reads no patches.
+torch::Tensor attention_score(bool trained, const torch::Tensor& attention) {
+  return trained && attention.defined() ? standardised(attention) : torch::Tensor();
 }
 
 // Scores of both views, without the one that the model was not trained with.
@@ -116,6 +114,8 @@ Scores selection_scores(const StudySide& images, const ReportSide& report,
   candidates.has_lateral = torch::full({count}, trained.lateral, torch::kBool);
   candidates.frontal_global = images.frontal.global;
   candidates.lateral_global = images.lateral.global;
+  candidates.frontal_attention = images.frontal.global_attention;
+  candidates.lateral_attention = images.lateral.global_attention;
   const bool full = selection.text == "full";
   candidates.tokens = full ? report.whole : report.masked;
   candidates.score_words = full ? report.words : report.visible;
@@ -152,10 +152,9 @@ std::vector<PatchScore> patch_scores(const ModuleBatch& batch, const SelectionCo
   scores.push_back(split_score("sum", sum.standard, frontals, trained));
   scores.push_back(split_score("random", random_scores(sum, batch.batch.study_index).standard,
                                frontals, trained));
-  scores.push_back(
-      {"global_attention",
-       trained.frontal ? standardised(own.frontal.global_attention) : torch::Tensor(),
-       trained.lateral ? standardised(own.lateral.global_attention) : torch::Tensor()});
+  scores.push_back({"global_attention",
+                    attention_score(trained.frontal, own.frontal.global_attention),
+                    attention_score(trained.lateral, own.lateral.global_attention)});
   return scores;
 }
 

@@ -72,6 +72,15 @@ Scale scale_of(Values score) {
 
 }  // namespace
 
+std::vector<std::string> operating_point_names(Values at_sensitivity, Values at_specificity) {
+  std::vector<std::string> names{"youden"};
+  for (const double share : at_sensitivity)
+    names.push_back(fmt::format("sensitivity>={:g}", share));
+  for (const double share : at_specificity)
+    names.push_back(fmt::format("specificity>={:g}", share));
+  return names;
+}
+
 std::vector<OperatingPoint> choose_operating_points(Values score, Flags positive,
                                                     Values at_sensitivity, Values at_specificity) {
   for (const double share : at_sensitivity) check_share(share);
@@ -81,14 +90,14 @@ std::vector<OperatingPoint> choose_operating_points(Values score, Flags positive
   const std::vector<Step> steps = steps_of(ranked, score);
   const double above_all =
       std::nextafter(steps.front().threshold, std::numeric_limits<double>::max());
-  std::vector<OperatingPoint> points;
-  points.push_back({"youden", youden(score, positive)->threshold.value_or(above_all)});
+  std::vector<double> thresholds{youden(score, positive)->threshold.value_or(above_all)};
   for (const double share : at_sensitivity)
-    points.push_back(
-        {fmt::format("sensitivity>={:g}", share), highest_with_sensitivity(steps, share)});
+    thresholds.push_back(highest_with_sensitivity(steps, share));
   for (const double share : at_specificity)
-    points.push_back(
-        {fmt::format("specificity>={:g}", share), lowest_with_specificity(steps, share)});
+    thresholds.push_back(lowest_with_specificity(steps, share));
+  const std::vector<std::string> names = operating_point_names(at_sensitivity, at_specificity);
+  std::vector<OperatingPoint> points;
+  for (std::size_t i = 0; i < names.size(); ++i) points.push_back({names[i], thresholds[i]});
   return points;
 }
 

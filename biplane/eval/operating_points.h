@@ -16,6 +16,9 @@ struct OperatingPoint {
   double threshold = 0;
 };
 
+// Of the points below, in their order.
+std::vector<std::string> operating_point_names(Values at_sensitivity, Values at_specificity);
+
 // Youden's point; the highest threshold that reaches each sensitivity; the lowest that reaches each
 // specificity (just above all scores where none of them does). Thresholds are scores that occur.
 // Empty with one class only. Throws Error kUsage for a share outside (0, 1].

@@ -9,11 +9,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "biplane/eval/report_calibration.h"
 #include "biplane/eval/report_html.h"
 #include "biplane/eval/report_modules.h"
 #include "biplane/eval/report_plots.h"
 #include "biplane/eval/report_tables.h"
+#include "biplane/eval/report_task_sections.h"
 
 namespace biplane {
 namespace {

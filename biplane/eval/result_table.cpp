@@ -127,7 +127,8 @@ std::string places_table(std::span<const ResultRow> rows, const std::string& tas
 std::string retrieval_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) {
     return row.task == "retrieval" &&
-           (row.metric.starts_with("recall") || row.metric == "median_rank");
+           ((row.metric.starts_with("recall") && row.against.empty()) ||
+            row.metric == "recall_at_10_difference" || row.metric == "median_rank");
   });
   if (all.empty()) return {};
   const std::int64_t pool = all.front()->pool;
@@ -137,6 +138,7 @@ std::string retrieval_table(std::span<const ResultRow> rows) {
   };
   const auto column = [](const ResultRow& row) {
     if (row.metric == "median_rank") return std::string("median rank");
+    if (!row.against.empty()) return "R@10 less " + row.against;
     return "R@" + row.metric.substr(std::string_view("recall_at_").size());
   };
   const auto cell = [](const ResultRow& row) {

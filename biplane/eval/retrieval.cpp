@@ -110,10 +110,17 @@ ResultRow make_row(const ViewColumn& column, const Pools& pools, const std::stri
   return row;
 }
 
-// One metric in both directions and their mean. statistic(ranks, weights) -> value.
+// A value and its repeats, which differences are made of.
+struct Measured {
+  double value = 0;
+  Replicates repeats;
+};
+
+// One metric in both directions and their mean, which it returns. statistic(ranks, weights) ->
+// value.
 template <class Statistic>
-void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap& bootstrap,
-              const Statistic& statistic, std::vector<ResultRow>& rows) {
+Measured add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap& bootstrap,
+                  const Statistic& statistic, std::vector<ResultRow>& rows) {
   std::vector<Replicates> repeats;
   double sum = 0;
   for (const bool forward : {true, false}) {
@@ -125,14 +132,18 @@ void add_rows(const ResultRow& model, const Ranks& ranks, const PatientBootstrap
     set_repeats(rows.back(), repeats.back());
     sum += *rows.back().value;
   }
+  const Measured mean{sum / 2, mean_of(repeats)};
   rows.push_back(model);
   rows.back().direction = "mean";
-  rows.back().value = sum / 2;
-  set_repeats(rows.back(), mean_of(repeats));
+  rows.back().value = mean.value;
+  set_repeats(rows.back(), mean.repeats);
+  return mean;
 }
 
-void measure_column(const EvaluationInput& input, const ViewColumn& column, const Pools& pools,
-                    std::vector<ResultRow>& rows) {
+// Adds the rows of a column; returns the mean recall of both directions by depth.
+std::vector<Measured> measure_column(const EvaluationInput& input, const ViewColumn& column,
+                                     const Pools& pools, std::vector<ResultRow>& rows) {
+  std::vector<Measured> recalls;
   const Ranks ranks = rank_all(input, column, pools);
   const std::vector<std::string> all = patients_of(column, input);
   std::vector<std::string> patients;
@@ -141,13 +152,26 @@ void measure_column(const EvaluationInput& input, const ViewColumn& column, cons
   const PatientBootstrap bootstrap(patients, input.bootstrap);
   for (const std::int64_t depth : kDepths) {
     const ResultRow model = make_row(column, pools, "recall_at_" + std::to_string(depth), {});
-    add_rows(
+    recalls.push_back(add_rows(
         model, ranks, bootstrap,
-        [depth](const auto& own, Values weight) { return recall_at_k(own, depth, weight); }, rows);
+        [depth](const auto& own, Values weight) { return recall_at_k(own, depth, weight); }, rows));
   }
   add_rows(
       make_row(column, pools, "median_rank", {}), ranks, bootstrap,
       [](const auto& own, Values weight) { return median_rank(own, weight); }, rows);
+  return recalls;
+}
+
+// Mean recall of a column less that of the frontal alone, on the same studies, pools and draws.
+void add_differences(const ViewColumn& column, const Pools& pools, const std::vector<Measured>& own,
+                     const std::vector<Measured>& frontal, std::vector<ResultRow>& rows) {
+  for (std::size_t i = 0; i < kDepths.size(); ++i) {
+    rows.push_back(
+        make_row(column, pools, "recall_at_" + std::to_string(kDepths[i]) + "_difference", "mean"));
+    rows.back().against = "frontal";
+    rows.back().value = own[i].value - frontal[i].value;
+    set_repeats(rows.back(), difference_of(own[i].repeats, frontal[i].repeats));
+  }
 }
 
 RetrievalExample make_example(const EvaluationInput& input, const PoolTable& table,
@@ -206,6 +230,7 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
   const std::vector<std::uint8_t> has_report(flags.data_ptr<std::uint8_t>(),
                                              flags.data_ptr<std::uint8_t>() + flags.numel());
   bool shown = false;
+  std::vector<Measured> frontal;  // over the studies with both views
   for (const ViewColumn& whole : view_columns(input)) {
     const ViewColumn column = filter_column(whole, has_report);
     const Pools pools = draw_pools(static_cast<std::int64_t>(column.rows.size()), input.pool);
@@ -219,7 +244,14 @@ void RetrievalEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
       output.rows.back().note = column.note;
       continue;
     }
-    measure_column(input, column, pools, output.rows);
+    std::vector<Measured> recalls = measure_column(input, column, pools, output.rows);
+    if (column.population.empty()) {
+      if (column.views == "frontal") {
+        frontal = std::move(recalls);
+      } else if (!frontal.empty()) {
+        add_differences(column, pools, recalls, frontal, output.rows);
+      }
+    }
     if (column.views != "both" || shown) continue;
     shown = true;
     add_examples(input, column, pools, output.report);

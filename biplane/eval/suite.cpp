@@ -148,7 +148,7 @@ class Suite {
                             (manifest.corpus + "-" + task + "-" + part_key(terms, task) + ".jsonl");
       std::optional<Part> part = read_part(file);
       (part ? result_.kept : result_.measured) += 1;
-      const char* done = part ? " was done" : " done";
+      const bool before = part.has_value();
       if (!part) {
         if (!evaluation) evaluation.emplace(manifest, progress_);
         part = measure_part(*evaluation, task);
@@ -156,7 +156,11 @@ class Suite {
       }
       append_missing(result_.results_file, part->lines);
       take(*part, manifest.corpus);
-      if (options_.log) options_.log(manifest.corpus + ", " + task + done);
+      if (options_.log)
+        options_.log(manifest.corpus + ", " + task +
+                     (part->lines.empty() ? ": nothing to measure"
+                      : before            ? " was done"
+                                          : " done"));
     }
   }
 

@@ -88,6 +88,16 @@ const ResultRow* in_column(const FigureLine& line, const std::string& views) {
   return found == line.of_views.end() ? nullptr : found->second;
 }
 
+// Columns of views may stand on different studies.
+std::string studies_text(const FigureLine& line) {
+  std::int64_t least = line.first->n, most = line.first->n;
+  for (const auto& [views, row] : line.of_views) {
+    least = std::min(least, row->n);
+    most = std::max(most, row->n);
+  }
+  return least == most ? std::to_string(least) : fmt::format("{} to {}", least, most);
+}
+
 std::string own_line(const FigureLine& line, const std::vector<std::string>& views) {
   const ResultRow& row = *line.first;
   std::string html = fmt::format("<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td>",
@@ -96,8 +106,8 @@ std::string own_line(const FigureLine& line, const std::vector<std::string>& vie
     const ResultRow* own = in_column(line, column);
     html += own == nullptr ? "<td></td>" : value_cell(own);
   }
-  return html +
-         fmt::format("<td>{}</td><td class=\"text\">{}</td></tr>", row.n, html_escape(row.exposed));
+  return html + fmt::format("<td>{}</td><td class=\"text\">{}</td></tr>", studies_text(line),
+                            html_escape(row.exposed));
 }
 
 std::string published_line(const ReferenceFigure& figure, std::size_t views) {

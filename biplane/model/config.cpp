@@ -47,6 +47,10 @@ void check_text(const TextTowerConfig& text, std::int64_t max_tokens, const std:
               std::to_string(text.bert.max_positions));
 }
 
+bool has_class_token(const TowerConfig& tower) {
+  return tower.kind == "vit" && tower.vit.pooling == "class";
+}
+
 void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
   const KeySemanticsConfig& keys = config.key_semantics;
   const std::string key = prefix + "key_semantics.";
@@ -54,7 +58,11 @@ void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
   require(keys.alpha > 0.0 && keys.alpha < 1.0, key + "alpha", "must be in (0, 1)");
   require(keys.scale_init > 0.0, key + "scale_init", "must be positive");
   require_one_of(keys.selection.text, key + "selection.text", {"visible", "full", "none"});
-  require_one_of(keys.selection.self, key + "selection.self", {"mean", "global", "none"});
+  require_one_of(keys.selection.self, key + "selection.self",
+                 {"mean", "global", "attention", "none"});
+  require(keys.selection.self != "attention" || has_class_token(config.frontal),
+          key + "selection.self",
+          "attention needs a frontal tower whose global feature is its class token");
   require(keys.selection.text != "none" || keys.selection.self != "none", key + "selection",
           "text and self are both none: nothing ranks the patches");
   require(config.width >= 5, prefix + "width",

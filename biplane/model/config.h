@@ -56,8 +56,9 @@ struct TextTowerConfig {
 struct SelectionConfig {
   std::string text =
       "visible";  // visible: words left in the masked copy; full: the whole report; none
-  std::string self =
-      "mean";  // mean: mean patch of the view; global: the view's global feature; none
+  std::string self = "mean";  // cosine with the mean patch of the view (mean) or its global feature
+                              // (global); how much that feature reads of the patch (attention; both
+                              // terms are standardised before they are added); none
 
   template <class V>
   void visit(V& v) {

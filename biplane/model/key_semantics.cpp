@@ -50,7 +50,7 @@ struct ViewScores {
 };
 
 struct ViewCandidates {
-  torch::Tensor patches, has, global;
+  torch::Tensor patches, has, global, attention;
 };
 
 ViewScores score_view(const ViewCandidates& view, const WordMean& words,
@@ -60,23 +60,30 @@ ViewScores score_view(const ViewCandidates& view, const WordMean& words,
   torch::Tensor raw;
   if (selection.self == "mean") raw = cosines(patches, lengths, patches.mean(1));
   if (selection.self == "global") raw = cosines(patches, lengths, detached(view.global));
+  // An attention and a cosine have no scale in common.
+  const bool attention = selection.self == "attention";
+  if (attention) {
+    TORCH_CHECK(view.attention.defined(), "selection.self: attention needs a class token");
+    raw = standardised(detached(view.attention));
+  }
   if (selection.text != "none") {
-    const torch::Tensor text = cosines(patches, lengths, words.mean) * words.exist;
+    const torch::Tensor cosine = cosines(patches, lengths, words.mean);
+    const torch::Tensor text = (attention ? standardised(cosine) : cosine) * words.exist;
     raw = raw.defined() ? raw + text : text;
   }
-  const torch::Tensor centred = raw - raw.mean(1, true);
-  const torch::Tensor std = centred.square().mean(1, true).sqrt();
   const torch::Tensor missing = view.has.logical_not().unsqueeze(1);
-  return {raw.masked_fill(missing, 0.0), (centred / (std + kStdFloor)).masked_fill(missing, 0.0)};
+  return {raw.masked_fill(missing, 0.0), standardised(raw).masked_fill(missing, 0.0)};
 }
 
 std::vector<ViewCandidates> present_views(const KeyCandidates& candidates) {
   std::vector<ViewCandidates> views;
   if (candidates.frontal.defined()) {
-    views.push_back({candidates.frontal, candidates.has_frontal, candidates.frontal_global});
+    views.push_back({candidates.frontal, candidates.has_frontal, candidates.frontal_global,
+                     candidates.frontal_attention});
   }
   if (candidates.lateral.defined()) {
-    views.push_back({candidates.lateral, candidates.has_lateral, candidates.lateral_global});
+    views.push_back({candidates.lateral, candidates.has_lateral, candidates.lateral_global,
+                     candidates.lateral_attention});
   }
   TORCH_CHECK(!views.empty(), "key semantics needs the patches of at least one view");
   for (const ViewCandidates& view : views) {
@@ -107,6 +114,11 @@ torch::Tensor masked_softmax(const torch::Tensor& logits, const torch::Tensor& m
 }
 
 }  // namespace
+
+torch::Tensor standardised(const torch::Tensor& x) {
+  const torch::Tensor centred = x - x.mean(1, true);
+  return centred / (centred.square().mean(1, true).sqrt() + kStdFloor);
+}
 
 Scores score_candidates(const KeyCandidates& candidates, const SelectionConfig& selection) {
   const torch::NoGradGuard no_grad;

@@ -17,14 +17,19 @@ struct KeyCandidates {
       lateral;  // (B,N_f,D), (B,N_l,D) patches; either may be undefined if no study has the view
   torch::Tensor has_frontal, has_lateral;            // (B) bool
   torch::Tensor frontal_global{}, lateral_global{};  // (B,D), only read for selection.self: global
+  torch::Tensor frontal_attention{},
+      lateral_attention{};  // (B,N_f), (B,N_l) ViewFeatures::global_attention, for self: attention
   torch::Tensor
       tokens;  // (B,T,D) encoded report that scores (the masked copy for selection.text: visible)
   torch::Tensor score_words{};  // (B,T) bool, the words to average: visible, without punctuation;
                                 // may be all false
 };
 
+// Rows (B,N) of mean 0 and (population) standard deviation 1; a row of equal numbers is 0.
+torch::Tensor standardised(const torch::Tensor& x);
+
 struct Scores {
-  torch::Tensor raw;       // (B,N) sum of the cosines, 0 at invalid places
+  torch::Tensor raw;       // (B,N) sum of the terms, 0 at invalid places
   torch::Tensor standard;  // (B,N) standardised per view and study, 0 at invalid places
   torch::Tensor valid;     // (B,N) bool
 };

@@ -35,6 +35,10 @@ torch::Tensor scatter_rows(const torch::Tensor& rows, const torch::Tensor& index
   return rows.new_zeros(shape).index_copy(0, index, rows);
 }
 
+bool selects_by_attention(const ModelConfig& config) {
+  return config.key_semantics.enabled && config.key_semantics.selection.self == "attention";
+}
+
 using Encoder = std::function<ViewFeatures(const torch::Tensor&)>;
 
 // Runs the encoder on the studies that have the view only, so what stands in the others' pixels
@@ -147,14 +151,14 @@ ViewFeatures MultiviewModel::run_lateral(const torch::Tensor& pixels, bool globa
 ViewFeatures MultiviewModel::encode_frontal(const torch::Tensor& pixels, const torch::Tensor& has,
                                             bool global_attention) const {
   return encode_present(pixels, has, [&](const torch::Tensor& present) {
-    return run_frontal(present, global_attention);
+    return run_frontal(present, global_attention || selects_by_attention(config_));
   });
 }
 
 ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has,
                                             bool global_attention) const {
   return encode_present(pixels, has, [&](const torch::Tensor& present) {
-    return run_lateral(present, global_attention);
+    return run_lateral(present, global_attention || selects_by_attention(config_));
   });
 }
 
@@ -205,6 +209,8 @@ KeySet MultiviewModel::select_keys(const MlmInput& input, const torch::Tensor& m
   candidates.has_lateral = input.has_lateral;
   candidates.frontal_global = input.frontal.global;
   candidates.lateral_global = input.lateral.global;
+  candidates.frontal_attention = input.frontal.global_attention;
+  candidates.lateral_attention = input.lateral.global_attention;
   candidates.tokens = full ? input.report_tokens : masked;
   candidates.score_words = input.score_words;
   return key_semantics_->forward(candidates, input.scores);

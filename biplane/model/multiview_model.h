@@ -20,7 +20,8 @@ struct ViewFeatures {
   torch::Tensor patches;  // (B,N,D), row by row of the patch grid
   torch::Tensor pooled;   // (B,W) the encoder's own global feature, before projection or adapter
   std::int64_t grid_rows = 0, grid_columns = 0;
-  // (B,N) how much the global feature reads of each patch, if asked for: frontal, the last layer's
+  // (B,N) how much the global feature reads of each patch, if asked for (for selection.self
+  // "attention" always): frontal, the last layer's
   // attention of the class token (undefined where the tower's global feature is a mean); lateral,
   // the adapter's pooling weights.
   torch::Tensor global_attention{};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "biplane/eval/report_html.h"
@@ -30,6 +31,24 @@ std::optional<double> finding_mean(const Lines& lines, const std::string& run,
   return count > 0 ? std::optional<double>(sum / count) : std::nullopt;
 }
 
+// The smallest true difference that is found stands behind.
+std::string difference_text(const std::optional<Estimate>& estimate) {
+  const std::string text = effect_text(estimate);
+  return estimate && estimate->detectable ? text + " (" + number_text(estimate->detectable) + ")"
+                                          : text;
+}
+
+// Student's t of few runs reaches beyond what an AUROC can be.
+std::optional<Estimate> mean_auroc(const Lines& lines, const std::string& run,
+                                   const std::string& metric) {
+  std::optional<Estimate> mean = mean_of_runs(lines, run, metric);
+  if (mean) {
+    mean->low = std::max(mean->low, 0.0);
+    mean->high = std::min(mean->high, 1.0);
+  }
+  return mean;
+}
+
 }  // namespace
 
 std::string supervised_run(const Lines& lines) {
@@ -48,31 +67,26 @@ AblationSection comparison_section(const AblationDesign& design, const Lines& li
                       ? "As many minutes of training as " + reference + " takes in " + design.of +
                             "; runs that take as long within 5 % are those of that design. "
                       : "As many steps each. ") +
-      "First line: " + reference + ". Others: " + reference + " less the other, above 0 where " +
+      "First column: " + reference + ". Others: " + reference + " less the other, above 0 where " +
       reference +
       " is better; in round brackets the smallest true difference found in 80 % of cases.";
   const std::set<std::string> devices = devices_of(lines);
   if (design.kind == "equal_minutes" && devices.size() > 1)
     section.lead += " **Not the same minutes**: the runs are of " + listed(devices) + ".";
-  section.table.push_back({"run"});
-  std::vector<Row> rows;
-  std::vector<std::string> runs{reference};
+  section.table.push_back({"figure", reference});
+  std::vector<std::string> others;
   for (const std::string& run : runs_of(lines)) {
-    if (run != reference) runs.push_back(run);
+    if (run == reference) continue;
+    others.push_back(run);
+    section.table.front().push_back("less " + run);
   }
-  for (const std::string& run : runs) rows.push_back({run});
   for (const std::string& metric : headline_metrics()) {
     if (!has_metric(lines, metric)) continue;
-    section.table.front().push_back(metric_title(metric));
-    rows.front().push_back(value_text(mean_of_runs(lines, reference, metric)));
-    for (std::size_t i = 1; i < runs.size(); ++i) {
-      const std::optional<Estimate> estimate = difference(lines, reference, runs[i], metric);
-      std::string cell = effect_text(estimate);
-      if (estimate && estimate->detectable) cell += " (" + number_text(estimate->detectable) + ")";
-      rows[i].push_back(cell);
-    }
+    Row& row = section.table.emplace_back(
+        Row{metric_title(metric), value_text(mean_of_runs(lines, reference, metric))});
+    for (const std::string& other : others)
+      row.push_back(difference_text(difference(lines, reference, other, metric)));
   }
-  section.table.insert(section.table.end(), rows.begin(), rows.end());
   return section;
 }
 
@@ -87,10 +101,10 @@ AblationSection ceiling_section(const Lines& lines, const std::string& reference
   for (const char* group : {"all", "in_frontal", "both_views", "lateral_only"}) {
     const std::string own = std::string("zero_shot/both/") + group,
                       ceiling = std::string("supervised/both/") + group;
-    const auto top = mean_of_runs(lines, supervised, ceiling);
+    const auto top = mean_auroc(lines, supervised, ceiling);
     if (!top) continue;
     section.table.push_back(
-        {metric_title(own), value_text(top), value_text(mean_of_runs(lines, reference, own)),
+        {metric_title(own), value_text(top), value_text(mean_auroc(lines, reference, own)),
          value_text(share_of_ceiling(lines, {reference, own, supervised, ceiling}))});
   }
   std::set<std::string> findings;

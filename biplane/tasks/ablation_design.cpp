@@ -152,19 +152,10 @@ std::vector<PlannedRun> plan_minutes(const AblationConfig& config, const Ablatio
     return {
         waiting(design, fmt::format("{} on one device instead of {}", design.of, listed(devices)))};
   }
-  const auto seconds_per_step = [&](const std::string& run) {
-    double seconds = 0, steps = 0;
-    for (const AblationRecord& line : lines) {
-      if (line.run != run) continue;
-      seconds += line.train_seconds;
-      steps += static_cast<double>(line.steps);
-    }
-    return seconds / steps;
-  };
-  const double slow = seconds_per_step(before.front().run);
+  const double slow = fastest_step(lines, before.front().run);
   std::vector<PlannedRun> runs;
   for (const PlannedRun& run : before) {
-    const double factor = slow / seconds_per_step(run.run);
+    const double factor = slow / fastest_step(lines, run.run);
     if (run.seed >= design.seeds || std::abs(factor - 1) <= kSameMinutes) continue;
     runs.push_back(run);
     runs.back().design = design.name;

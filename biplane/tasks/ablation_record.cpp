@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "biplane/core/error.h"
@@ -155,6 +156,15 @@ std::set<std::string> devices_of(std::span<const AblationRecord> records) {
   std::set<std::string> devices;
   for (const AblationRecord& line : records) devices.insert(line.device);
   return devices;
+}
+
+double fastest_step(std::span<const AblationRecord> records, const std::string& run) {
+  double fastest = std::numeric_limits<double>::infinity();
+  for (const AblationRecord& line : records) {
+    if (line.run == run)
+      fastest = std::min(fastest, line.train_seconds / static_cast<double>(line.steps));
+  }
+  return fastest;
 }
 
 std::string listed(const std::set<std::string>& values) {

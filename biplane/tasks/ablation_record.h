@@ -62,6 +62,10 @@ std::vector<AblationRecord> lines_of(std::span<const AblationRecord> records,
 // Devices that the lines were made on.
 std::set<std::string> devices_of(std::span<const AblationRecord> records);
 
+// Seconds a step of the fastest of these lines of `run`, of which there must be one: other work on
+// the machine only slows runs.
+double fastest_step(std::span<const AblationRecord> records, const std::string& run);
+
 // "cpu, cuda"
 std::string listed(const std::set<std::string>& values);
 

@@ -32,18 +32,17 @@ const std::vector<std::string>& main_metrics() {
 void add_times(const std::string& design, const Lines& lines, AblationSection& section) {
   for (const std::string& run : runs_of(lines)) {
     for (const std::string& device : devices_of(lines)) {
-      double seconds = 0, steps = 0, count = 0;
+      Lines own;
       for (const AblationRecord& line : lines) {
-        if (line.run != run || line.device != device) continue;
-        seconds += line.train_seconds;
-        steps += static_cast<double>(line.steps);
-        ++count;
+        if (line.run == run && line.device == device) own.push_back(line);
       }
-      if (count == 0) continue;
-      section.table.push_back({design, run, device, fmt::format("{:.0f}", count),
-                               fmt::format("{:.0f}", steps / count),
-                               fmt::format("{:.1f}", seconds / count / 60),
-                               fmt::format("{:.2f}", seconds > 0 ? steps / seconds : 0)});
+      if (own.empty()) continue;
+      const double step = fastest_step(own, run);
+      const std::int64_t steps = own.front().steps;
+      section.table.push_back({design, run, device, std::to_string(own.size()),
+                               std::to_string(steps),
+                               fmt::format("{:.1f}", step * static_cast<double>(steps) / 60),
+                               fmt::format("{:.2f}", 1 / step)});
     }
   }
 }
@@ -59,7 +58,9 @@ AblationSection overview(const AblationConfig& config, std::span<const AblationR
   section.lead = fmt::format(
       "{} runs on {}; {}. Tested on {} studies of {} patients. Intervals are 95 %, over runs and "
       "then patients: how they are made and what \"used\" means stands in docs/evaluation.md. "
-      "**Bold**: the interval does not hold 0. (p): it is over patients alone, for want of runs.",
+      "Minutes and steps/s are those of a configuration's fastest run: other work on the machine "
+      "slows runs. **Bold**: the interval does not hold 0. (p): it is over patients alone, for "
+      "want of runs.",
       records.size(), listed(data), listed(codes), records.front().test_studies,
       records.front().test_patients);
   for (const std::string& line : missing_runs(config, records))

@@ -133,8 +133,11 @@ class Finetuning {
     };
     if (several && fs::exists(options_.out / "state"))
       refuse(": is the run of a single seed; use another --out for --seeds");
-    if (!several && fs::exists(options_.out / fmt::format("seed-{}", config_.seed)))
-      refuse(": holds the runs of several seeds; use another --out, or the same --seeds");
+    if (several || !fs::is_directory(options_.out)) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator(options_.out)) {
+      if (entry.path().filename().string().starts_with("seed-"))
+        refuse(": holds the runs of several seeds; use another --out, or the same --seeds");
+    }
   }
 
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
@@ -174,7 +177,7 @@ class Finetuning {
     try {
       if (!task_.train(job)) {
         folder.log("stopped on request; the same command does this seed again");
-        folder.set_state("checkpointed");
+        folder.set_state("stopped");
         return std::nullopt;
       }
       SeedRows rows = complete(run, config.seed, task_.measure(job, bootstrap_));

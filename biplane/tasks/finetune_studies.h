@@ -32,7 +32,8 @@ std::vector<std::int64_t> fraction_of(const std::vector<std::int64_t>& ordered,
 TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& config);
 
 // Leaves out the training and selection studies of which no class of `labels` is known, with a
-// note. Throws Error kUsage where none is left.
+// note; a note for each class that all training studies say the same of. Throws Error kUsage where
+// no study is left.
 void keep_labelled(TaskStudies& chosen, const Manifest& manifest, const TaskLabels& labels);
 
 // SHA-256 over the ids of studies in this order, one a line.

@@ -39,7 +39,7 @@ class RunFolder {
 
   // One line of out.log, with the time in UTC before it; `quiet`: not for on_log.
   void log(const std::string& line, bool quiet = false);
-  // RUN/state: running, checkpointed, done or failed.
+  // RUN/state: running, checkpointed, stopped (without a checkpoint), done or failed.
   void set_state(const std::string& state);
   // One line of metrics.jsonl and the same as TensorBoard scalars. Values that are not finite
   // become null.

@@ -158,6 +158,15 @@ class MoreTasks(EvaluateTest):
         self.expect_error(2, "--reference", *self.command("--reference", reference))
         self.expect_error(66, "nowhere", *self.command("--suite", "--manifest", self.folder / "nowhere"))
 
+    def test_a_suite_that_can_measure_nothing_fails_and_says_why(self):
+        command = self.command("--suite", "--tasks", "detection")
+        result = self.run_program(*command)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("phantom, detection: nothing to measure", result.stderr)
+        self.assertIn("the notes say why", result.stderr)
+        self.assertIn("note: ", result.stdout)
+        self.expect_error(2, "no head of", *command, "--json")
+
     def test_a_suite_measures_again_where_a_file_of_the_program_or_the_root_is_another(self):
         share = self.folder / "share"
         shutil.copytree("share", share)

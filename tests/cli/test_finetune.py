@@ -53,6 +53,15 @@ class Linear(FinetuneTest):
         self.expect_error(2, "run of a single seed", *self.command(LINEAR, "--seeds", "42,0"))
         self.expect_error(2, "nothing that was asked for", "evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", "detection")
 
+    def test_a_configuration_by_its_name_and_that_of_another_verb(self):
+        by_name = self.expect_ok("finetune", "--config", "linear", "--print-config")
+        self.assertEqual(by_name, self.expect_ok("finetune", "--config", LINEAR, "--print-config"))
+        self.expect_error(66, "did you mean linear?", *self.command("linaer"))
+        self.expect_error(66, "nowhere/linear: no such file", *self.command("nowhere/linear"))
+        self.expect_error(2, "demo.yaml: is a configuration of biplane pretrain (it has the key model), not of biplane finetune", *self.command("demo"))
+        self.expect_error(2, "of biplane finetune (it has the key task)", "pretrain", "--config", "mgca_linear_rsna", "--out", self.out)
+        self.expect_error(2, "of biplane ablate (it has the key designs)", "pretrain", "--config", "ablation", "--out", self.out)
+
     def test_seeds_by_one_command_and_not_done_again(self):
         self.expect_ok(*self.command(LINEAR, "--seeds", "42,0"))
         seed = (self.out / "seed-42" / "results.jsonl").read_text()
@@ -66,6 +75,7 @@ class Linear(FinetuneTest):
         self.assertEqual((self.out / "seed-42" / "results.jsonl").read_text(), seed)
         both = self.rows(self.out / "results.jsonl")
         self.assertEqual(both[:len(means)], means)
+        self.expect_error(2, "holds the runs of several seeds", *self.command(LINEAR, "--seed", 7))
         macro = [row for row in both if row["seeds"] == [42, 0, 1] and row["class"] == "macro" and row["metric"] == "auroc"]
         self.assertTrue(macro and all(row["low"] <= row["value"] <= row["high"] for row in macro))
 

@@ -333,6 +333,34 @@ TEST(Retrieval, PoolsAreDisjointAndTheRestIsNoted) {
             output.report.retrieval[0].best[1].similarity);
 }
 
+TEST(Retrieval, DifferencesToTheFrontalArePairedOverTheSameStudies) {
+  const SmallEvaluation small(24);
+  const Fixture setup(small);
+  EvaluationOutput output;
+  RetrievalEvaluator().run(setup.input(), output);
+  const auto find = [&](const std::string& metric, const std::string& views) -> const ResultRow& {
+    const auto row = std::find_if(output.rows.begin(), output.rows.end(), [&](const ResultRow& r) {
+      return r.metric == metric && r.views == views && r.direction == "mean" &&
+             r.population.empty();
+    });
+    EXPECT_NE(row, output.rows.end()) << metric << ' ' << views;
+    return *row;
+  };
+  for (const char* views : {"lateral", "both"}) {
+    const ResultRow& own = find("recall_at_1", views);
+    const ResultRow& base = find("recall_at_1", "frontal");
+    const ResultRow& difference = find("recall_at_1_difference", views);
+    EXPECT_EQ(difference.against, "frontal");
+    EXPECT_DOUBLE_EQ(*difference.value, *own.value - *base.value);
+    ASSERT_EQ(difference.repeats.size(), own.repeats.size());
+    for (std::size_t i = 0; i < own.repeats.size(); ++i)
+      EXPECT_DOUBLE_EQ(*difference.repeats[i], *own.repeats[i] - *base.repeats[i]);
+  }
+  EXPECT_TRUE(std::none_of(output.rows.begin(), output.rows.end(), [](const ResultRow& r) {
+    return r.views == "frontal" && !r.against.empty();
+  }));
+}
+
 TEST(Retrieval, ReportsAreTheSameUpToCaseAndBlanks) {
   EXPECT_EQ(normalised_report("  No\n effusion.\t Heart "), "no effusion. heart");
   EXPECT_NE(normalised_report("no effusion"), normalised_report("effusion"));

@@ -149,9 +149,20 @@ TEST(CalibrationRows, AClassThatIsUndefinedIsNotedInTheMeanAndEveryColumnHasItsC
   const ResultRow& mean = row_of(result, "ece", "", "macro");
   EXPECT_THAT(mean.note, HasSubstr("1 classes are undefined"));
   EXPECT_EQ(mean.n, 8);
+  EXPECT_THAT(row_of(result, "sensitivity", "youden", "macro").note, HasSubstr("undefined"));
   ASSERT_EQ(result.reliability.size(), 2U);
   EXPECT_EQ(result.reliability[1].views, "frontal");
   EXPECT_EQ(result.reliability[1].population, "all");
+}
+
+TEST(CalibrationRows, WithoutAPositiveThereIsNoPrecision) {
+  const HeadPredictions measured = predictions_of({0.1, 0.9}, {0, 0});
+  const HeadPredictions choosing = predictions_of(kScore, {kPositive.begin(), kPositive.end()});
+  const CalibrationResult result =
+      calibration_rows({measured, choosing, {}, {}}, {.repeats = 20}, 1);
+  EXPECT_FALSE(row_of(result, "precision", "youden").value);
+  EXPECT_FALSE(row_of(result, "sensitivity", "youden").value);
+  EXPECT_DOUBLE_EQ(*row_of(result, "specificity", "youden").value, 0.5);
 }
 
 TEST(CalibrationRows, WithoutBothKindsThereIsNoFigureButANote) {
@@ -162,6 +173,10 @@ TEST(CalibrationRows, WithoutBothKindsThereIsNoFigureButANote) {
   EXPECT_FALSE(row_of(result, "ece", "").value);
   EXPECT_FALSE(row_of(result, "brier", "").value);
   EXPECT_THAT(row_of(result, "ece", "").note, HasSubstr("not both kinds"));
+  for (const char* point : {"youden", "sensitivity>=0.9", "specificity>=0.9"}) {
+    EXPECT_FALSE(row_of(result, "accuracy", point).value);
+    EXPECT_THAT(row_of(result, "accuracy", point).note, HasSubstr("not both kinds"));
+  }
   EXPECT_TRUE(result.reliability.empty());
 }
 

@@ -114,6 +114,28 @@ TEST(KeySemantics, WordsThatAreNotVisibleDoNotScore) {
               "study without visible word");
 }
 
+TEST(KeySemantics, AttentionAndWordsAreStandardisedBeforeTheyAreAdded) {
+  KeyCandidates candidates = make_candidates(16, 14);
+  SelectionConfig selection;
+  selection.self = "attention";
+  EXPECT_ANY_THROW(score_candidates(candidates, selection)) << "no attention is given";
+  candidates.frontal_attention = noise({4, 16}, 6).softmax(1);
+  candidates.lateral_attention = noise({4, 14}, 7).softmax(1);
+  const torch::Tensor both = score_candidates(candidates, selection).raw;
+  SelectionConfig words = selection, attention = selection;
+  words.self = "none";
+  attention.text = "none";
+  // Study 0 has both views and words.
+  const torch::Tensor expected = score_candidates(candidates, words).standard[0] +
+                                 score_candidates(candidates, attention).standard[0];
+  expect_near(both[0], expected, 1e-4, "sum");
+  // The order of the patches is that of the attention alone where no word is visible (study 2).
+  const torch::Tensor alone = score_candidates(candidates, selection).raw[2].narrow(0, 16, 14);
+  EXPECT_TRUE(alone.argsort().equal(candidates.lateral_attention[2].argsort()));
+  candidates.frontal_attention = candidates.frontal_attention * 1000.0;
+  expect_near(score_candidates(candidates, selection).raw, both, 1e-3, "the scale does not matter");
+}
+
 TEST(KeySemantics, SelectionTermsCanBeChosen) {
   const KeyCandidates candidates = make_candidates(16, 16);
   const auto raw = [&](const char* text, const char* self) {

@@ -191,6 +191,23 @@ TEST(MultiviewModel, HiddenWordsDoNotChooseTheKeys) {
   expect_near(after.mlm.logits, before.mlm.logits, 0.0, "logits");
 }
 
+TEST(MultiviewModel, KeysAreChosenByAttentionWhereTheConfigurationSaysSo) {
+  ModelConfig config = tiny_config();
+  config.key_semantics.selection.text = "none";
+  config.key_semantics.selection.self = "attention";
+  const Outputs out = run(MultiviewModel(config, 1), Batch());
+  ASSERT_TRUE(out.frontal.global_attention.defined());
+  EXPECT_FALSE(run(MultiviewModel(tiny_config(), 1), Batch()).frontal.global_attention.defined());
+  // Study 1 has the frontal alone: 80 % of its patches, those that its class token reads most.
+  const std::int64_t patches = out.frontal.patches.size(1);
+  const torch::Tensor kept = out.mlm.keys.kept[1].narrow(0, 0, patches);
+  const torch::Tensor least = out.frontal.global_attention[1].masked_select(kept).min();
+  const torch::Tensor most =
+      out.frontal.global_attention[1].masked_select(kept.logical_not()).max();
+  EXPECT_EQ(kept.sum().item<std::int64_t>(), 13);  // of 16
+  EXPECT_GE(least.item<float>(), most.item<float>());
+}
+
 TEST(MultiviewModel, Property2PaddingTheReportsFurtherChangesNothing) {
   const MultiviewModel model(tiny_config(), 1);
   Batch batch;
@@ -323,6 +340,19 @@ TEST(MultiviewModel, SaysWhichParametersDecay) {
   EXPECT_EQ(tower_of("frontal_projection.weight"), "");
 }
 
+TEST(ModelConfig, SelectionByAttentionNeedsAClassToken) {
+  ModelConfig config = tiny_config();
+  config.key_semantics.selection.self = "attention";
+  check_config(config);
+  config.frontal.vit.pooling = "mean";
+  try {
+    check_config(config);
+    FAIL() << "the mean of all patches reads all alike";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("model.key_semantics.selection.self"));
+  }
+}
+
 TEST(ModelConfig, NamesTheKeyOfABadValue) {
   const auto message = [](const std::string& assignment) -> std::string {
     ModelConfig config = tiny_config();
@@ -342,6 +372,7 @@ TEST(ModelConfig, NamesTheKeyOfABadValue) {
   EXPECT_THAT(message("image_size=33"), ::testing::HasSubstr("model.frontal.vit.patch"));
   EXPECT_THAT(message("key_semantics.selection.text=all"),
               ::testing::HasSubstr("model.key_semantics.selection.text"));
+  EXPECT_EQ(message("key_semantics.selection.self=attention"), "");
   EXPECT_THAT(message("decoder.heads=7"), ::testing::HasSubstr("model.decoder.heads"));
   EXPECT_THAT(message("max_tokens=64"), ::testing::HasSubstr("model.max_tokens"));
   EXPECT_THAT(message("text.pooling=max"), ::testing::HasSubstr("model.text.pooling"));

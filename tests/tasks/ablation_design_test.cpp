@@ -180,6 +180,17 @@ TEST(AblationDesign, EqualMinutesGivesFasterRunsMoreSteps) {
   EXPECT_EQ(plan.back().set.back(), "train.steps=250");
 }
 
+TEST(AblationDesign, EqualMinutesGoesByTheFastestRunOfEachConfiguration) {
+  AblationConfig config = with_equal_minutes({"full", "fast"});
+  config.designs[0].seeds = 2;
+  std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8), line("list", "full", 1, 0.8),
+                                       line("list", "fast", 0, 0.7), line("list", "fast", 1, 0.7)};
+  lines[1].train_seconds = 100;  // slowed by other work; the other one takes 50
+  lines[2].train_seconds = 90;
+  lines[3].train_seconds = 25;
+  EXPECT_EQ(plan_runs(config, lines).back().set.back(), "train.steps=200");
+}
+
 TEST(AblationDesign, EqualMinutesWaitsForItsOwnRunsAndNotForOthersLines) {
   const AblationConfig config = with_equal_minutes({"full", "fast"});
   const std::vector<AblationRecord> lines = {line("list", "full", 0, 0.8),

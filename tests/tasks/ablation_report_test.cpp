@@ -64,9 +64,12 @@ TEST(AblationReport, TablesNameEffectsDifferencesAndTheShareOfTheCeiling) {
               HasSubstr("| **+0.030** [+0.030, +0.030] | "));
   EXPECT_THAT(markdown, HasSubstr("## Compared with full: list"));
   const std::string list = markdown.substr(markdown.find("## Compared with full: list"));
-  EXPECT_THAT(row_of(list, "clip<"), HasSubstr("**+0.100** [+0.100, +0.100] (p)"));
+  EXPECT_THAT(list, HasSubstr("| figure | full | less clip< | less labels |"));
+  EXPECT_THAT(row_of(list, "AUROC, all findings (both)"),
+              HasSubstr("**+0.100** [+0.100, +0.100] (p)"));
   const std::string minutes = markdown.substr(markdown.find("## Compared with full: minutes"));
-  EXPECT_THAT(row_of(minutes, "clip<"), HasSubstr("**+0.050** [+0.050, +0.050] (p)"));
+  EXPECT_THAT(row_of(minutes, "AUROC, all findings (both)"),
+              HasSubstr("**+0.050** [+0.050, +0.050] (p)"));
   EXPECT_THAT(row_of(markdown, "nodule"), HasSubstr("| 0.900 | 0.700 | 0.50 |"));
   EXPECT_THAT(markdown, Not(HasSubstr("Not done yet")));
 }

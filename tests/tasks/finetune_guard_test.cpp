@@ -223,7 +223,7 @@ TEST_F(FinetuneGuard, AStoppedRunGoesOnAsIfItHadNotBeenStopped) {
     stop_after_ = asked_ + 12;  // in the second seed: an epoch has three steps
     FinetuneResult stopped = run(config, config.task + "-stopped", {1, 2});
     EXPECT_EQ(stopped.outcome, TrainOutcome::kCheckpointed);
-    EXPECT_EQ(read_file(small_.root() / (config.task + "-stopped/seed-2/state")), "checkpointed\n");
+    EXPECT_EQ(read_file(small_.root() / (config.task + "-stopped/seed-2/state")), "stopped\n");
     EXPECT_FALSE(fs::exists(small_.root() / (config.task + "-stopped/results.jsonl")));
     stop_after_.reset();
     const FinetuneResult done = run(config, config.task + "-stopped", {1, 2});

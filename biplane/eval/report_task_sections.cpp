@@ -1,4 +1,4 @@
-#include "biplane/eval/report_calibration.h"
+#include "biplane/eval/report_task_sections.h"
 
 #include <fmt/format.h>
 
