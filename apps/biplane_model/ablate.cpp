@@ -1,7 +1,9 @@
 #include "biplane/tasks/ablate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -85,8 +87,20 @@ AblateOptions ablate_options(const Options& options, const DesignFile& file) {
   return ablate;
 }
 
+// The settings of a run that the others do not have; its steps and seed are said elsewhere.
+std::string own_settings(const PlannedRun& run, const std::vector<std::string>& common) {
+  std::string text = run.config.empty() ? "" : "  " + run.config;
+  for (const std::string& assignment : run.set) {
+    const bool said = assignment.starts_with("train.steps=") || assignment.starts_with("seed=") ||
+                      std::find(common.begin(), common.end(), assignment) != common.end();
+    if (!said) text += "  " + assignment;
+  }
+  return text;
+}
+
 int print_plan(const DesignFile& file, const AblateOptions& options) {
-  std::string text;
+  const std::vector<std::string>& common = file.ablation.set;
+  std::string text = common.empty() ? "" : fmt::format("every run: {}\n", fmt::join(common, " "));
   double seconds = 0;
   bool known = true;
   for (const AblationStatus& one : ablation_status(file.ablation, options)) {
@@ -96,9 +110,7 @@ int print_plan(const DesignFile& file, const AblateOptions& options) {
     text += fmt::format("{:<34} {:<10} {:>6} steps", one.run.name(), one.state, one.steps);
     if (one.checkpoint > 0) text += fmt::format(", {} done", one.checkpoint);
     if (one.seconds) text += fmt::format(", about {:.1f} min", *one.seconds / 60);
-    text += one.run.config.empty() ? "" : "  " + one.run.config;
-    for (const std::string& assignment : one.run.set) text += "  " + assignment;
-    text += "\n";
+    text += own_settings(one.run, common) + "\n";
   }
   text += known ? fmt::format("to do: about {:.0f} min\n", seconds / 60)
                 : "to do: no estimate before a run is finished on the same device\n";

@@ -67,11 +67,14 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   if (row.threshold) json["threshold"] = *row.threshold;
   put_text(json, "subgroup", row.subgroup);
   put_text(json, "exposed", row.exposed);
+  put_text(json, "protocol", row.protocol);
+  if (row.fraction) json["fraction"] = *row.fraction;
   json["value"] = number(row.value);
   json["low"] = number(row.interval.low);
   json["high"] = number(row.interval.high);
   json["n"] = row.n;
   if (row.positives) json["positives"] = *row.positives;
+  if (row.p) json["p"] = *row.p;
   put_text(json, "note", row.note);
   json["seed"] = origin.seed;
   json["run"] = origin.run;
@@ -80,6 +83,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
       origin.prompts_sha256.empty() ? Json(nullptr) : Json(origin.prompts_sha256);
   json["preprocess_sha256"] = origin.preprocess_sha256;
   json["split_sha256"] = origin.split_sha256;
+  put_text(json, "train_sha256", row.train_sha256);
   json["code"] = origin.code;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -108,11 +112,14 @@ ResultRow result_from_json(const std::string& line) {
         std::pair{"direction", &row.direction}, std::pair{"candidates", &row.candidates},
         std::pair{"map", &row.map}, std::pair{"condition", &row.condition},
         std::pair{"operating_point", &row.operating_point}, std::pair{"subgroup", &row.subgroup},
-        std::pair{"exposed", &row.exposed}, std::pair{"note", &row.note}})
+        std::pair{"exposed", &row.exposed}, std::pair{"note", &row.note},
+        std::pair{"protocol", &row.protocol}, std::pair{"train_sha256", &row.train_sha256}})
     *value = text(key);
   row.value = number("value");
   row.interval = {number("low"), number("high"), 0};
   row.threshold = number("threshold");
+  row.fraction = number("fraction");
+  row.p = number("p");
   row.pool = whole("pool");
   row.k = whole("k");
   row.n = whole("n");

@@ -48,6 +48,12 @@ struct ResultRow {
   std::string subgroup;             // sex=F, age=60-79, view=AP ...; empty: all studies
   std::string
       exposed;  // full, part, train: what pre-training saw of the corpus (corpus/exposure.h)
+  // Of heads that `biplane finetune` made: its configuration's name, the part of the labels, and
+  // the hash of the studies that it was trained on (TaskStart).
+  std::string protocol;
+  std::optional<double> fraction;
+  std::string train_sha256;
+  std::optional<double> p;  // of a difference of two models: two-sided, DeLong
   std::string note;
 };
 

@@ -138,7 +138,7 @@ const std::vector<std::string>& csv_columns() {
       "high",       "n",      "exposed",   "subgroup", "map",
       "pool",       "k",      "direction", "against",  "candidates",
       "condition",  "method", "source",    "fraction", "operating_point",
-      "note"};
+      "protocol",   "p",      "note"};
   return kColumns;
 }
 
@@ -166,8 +166,10 @@ std::vector<std::string> own_fields(const ResultRow& row, const std::string& mod
           row.condition,
           model,
           "",
-          "",
+          row.fraction ? number_field(100 * *row.fraction) : std::string(),
           row.operating_point,
+          row.protocol,
+          number_field(row.p),
           row.note};
 }
 

@@ -215,6 +215,12 @@ class Refused(AblateTest):
         self.results.write_text(self.results.read_text().replace('"device":"cpu"', '"device":"cuda"'))
         self.assertIn("no estimate before a run is finished on the same device", self.expect_ok(*plan))
 
+    def test_the_plan_says_the_settings_of_every_run_once(self):
+        plan = self.expect_ok(*self.command("--plan", "--only", "list/no_keys/seed-0", "--only", "list/full/seed-0"))
+        self.assertTrue(plan.startswith("every run: train.checkpoint_every=2 train.log_every=2\n"), plan)
+        self.assertRegex(plan, r"\nlist/no_keys/seed-0 +to do +4 steps  model.key_semantics.enabled=false\n")
+        self.assertRegex(plan, r"\nlist/full/seed-0 +to do +4 steps\n")
+
     def test_a_manifest_takes_the_place_of_the_phantom(self):
         self.expect_ok(*self.command("--only", "list/full/seed-0"))
         shutil.copytree(self.out / "phantom", self.folder / "studies")
