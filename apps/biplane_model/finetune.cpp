@@ -62,6 +62,7 @@ int run(Options options) {
   require_given(finetune.manifest, "--manifest", "the studies");
   require_given(finetune.out, "--out", "the folder of the run");
   finetune.code = cli::code_version();
+  finetune.protocol = find_config(options.config).stem().string();
   catch_stop_signals();
   const FinetuneResult result = biplane::finetune(config, finetune, terminal_hooks(options.quiet));
   if (result.outcome != TrainOutcome::kDone) return kExitCheckpointed;

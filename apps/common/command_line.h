@@ -12,7 +12,7 @@ namespace biplane::cli {
 
 using Arguments = std::vector<std::string>;  // after the verb
 
-// Exit code of run(): its own, or that of the error it throws (house rules, section 4), of which
+// Exit code of run(): its own, or that of the error it throws (docs/configuration.md), of which
 // one line goes to standard error whatever its message holds. Results that cannot be written are an
 // error too.
 int guarded(const std::function<int()>& run);

@@ -17,6 +17,7 @@ using Finding = ClassifiedFinding;
 struct Measured {
   std::optional<double> value;
   Replicates repeats;
+  std::size_t left_out = 0;  // of a mean: undefined parts
 };
 
 // Labels and scores of one finding in one column.
@@ -167,7 +168,7 @@ Measured macro(const std::vector<Measured>& parts) {
   for (const Measured& part : parts) {
     if (part.value) repeats.push_back(part.repeats);
   }
-  return {mean(parts), mean_of(repeats)};
+  return {mean(parts), mean_of(repeats), parts.size() - repeats.size()};
 }
 
 // Results of one column: metrics of every finding, then of the macro averages.
@@ -255,6 +256,8 @@ void add_rows(const ViewColumn& column, const std::vector<Finding>& findings,
     for (const auto& [metric, measured] : metrics) {
       rows.push_back(make_row(column, metric, label));
       set_value(rows.back(), measured, "no finding is defined");
+      if (measured.value && measured.left_out > 0)
+        rows.back().note = left_out_note(measured.left_out);
     }
   }
   for (std::size_t i = 0; i < findings.size(); ++i) {

@@ -128,6 +128,13 @@ void write_all(const EvaluateOptions& options, const EvaluationOutput& output,
                         render_report({output.report, result.rows, result.notes, result.origin}));
 }
 
+std::string exposed_note(const std::string& exposed) {
+  if (exposed == "full") return "exposed: training has seen all images of this corpus or split";
+  if (exposed == "part") return "exposed: training may have seen some images of this corpus";
+  if (exposed == "train") return "exposed: training has seen the training split of this corpus";
+  return {};
+}
+
 }  // namespace
 
 struct Evaluation::State {
@@ -154,8 +161,11 @@ struct Evaluation::State {
     input.group_table = options.group_table;
     input.smallest_subgroup = options.smallest_subgroup;
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
-    exposed = exposure_of(relations, counted_corpus(options.corpus, manifest.path(), relations),
-                          split_text(options.studies), engine.description().provenance.corpora);
+    const std::string corpus = counted_corpus(options.corpus, manifest.path(), relations),
+                      split = split_text(options.studies);
+    exposed = exposure_of(relations, corpus, split, engine.description().provenance.corpora);
+    task = read_task(engine.package().folder);
+    if (task) head_exposed = exposure_of(relations, corpus, split, task->start.corpora);
   }
 
   static std::vector<std::int64_t> choose(const EvaluateOptions& options, const Manifest& manifest,
@@ -210,7 +220,9 @@ struct Evaluation::State {
   std::vector<Study> studies;
   EvaluationInput input;
   std::optional<EvaluationInput> choosing_input;
-  std::string exposed;
+  std::string exposed;  // of the model, its fine-tuning too
+  std::optional<TaskDescription> task;
+  std::string head_exposed;  // of what the fine-tuning began with
 };
 
 Evaluation::Evaluation(const EvaluateOptions& options, Progress* progress)
@@ -235,6 +247,8 @@ void Evaluation::run(const std::string& task, EvaluationOutput& output) {
     output.rows[i].corpus = corpus_name(state.options);
     output.rows[i].split = split_text(state.options.studies);
     output.rows[i].exposed = state.exposed;
+    if (state.task && is_of_head(output.rows[i], state.task->task))
+      say_training(state.task->start, state.head_exposed, output.rows[i]);
   }
 }
 
@@ -243,6 +257,7 @@ ResultOrigin Evaluation::origin() const { return make_origin(state_->options, st
 std::vector<std::string> Evaluation::notes() const {
   std::vector<std::string> notes = state_->exclusion.lines();
   note_broken(state_->features, notes);
+  if (const std::string note = exposed_note(state_->exposed); !note.empty()) notes.push_back(note);
   return notes;
 }
 

@@ -36,6 +36,16 @@ struct Item {
   std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
 };
 
+struct Items {
+  std::vector<Item> items;
+  std::int64_t cut_off = 0;  // marks outside of what the model is shown
+
+  void take(Items more) {
+    std::move(more.items.begin(), more.items.end(), std::back_inserter(items));
+    cut_off += more.cut_off;
+  }
+};
+
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> its prompts
 using Maps = std::array<FloatImage, kMaps.size()>;
 
@@ -94,45 +104,45 @@ PhraseFeatures query_of(const EvaluationInput& input, const Phrases& phrases, co
 }
 
 // The marks of one view that have a query.
-std::vector<Item> measure_view(const EvaluationInput& input, const Phrases& phrases,
-                               const StudyView& of) {
+Items measure_view(const EvaluationInput& input, const Phrases& phrases, const StudyView& of) {
+  Items result;
   const auto& [study, lateral, gradient] = of;
   const PreprocessOptions& options = input.engine.description().preprocess;
   const std::optional<std::int64_t> view = first_view(study, lateral);
-  if (!view) return {};
+  if (!view) return result;
   std::vector<Mark> marks;
   std::vector<std::vector<std::uint8_t>> truths;
   std::vector<PhraseFeatures> queries;
   for (Mark& mark : marks_of(study, *view)) {
     if (mark.phrase.empty() && !phrases.contains(mark.finding)) continue;
     std::vector<std::uint8_t> truth = mark_mask(study, *view, mark, options);
-    if (std::count(truth.begin(), truth.end(), 1) == 0) continue;  // cut off by the crop
+    if (std::count(truth.begin(), truth.end(), 1) == 0) {
+      ++result.cut_off;
+      continue;
+    }
     queries.push_back(query_of(input, phrases, mark));
     marks.push_back(std::move(mark));
     truths.push_back(std::move(truth));
   }
-  if (marks.empty()) return {};
+  if (marks.empty()) return result;
   const std::vector<Maps> maps = draw_maps(input, of, queries);
-  std::vector<Item> items;
   for (std::size_t i = 0; i < marks.size(); ++i) {
-    items.push_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
-    items.back().mark = std::move(marks[i]);
-    items.back().lateral = lateral;
-    items.back().gradient = gradient;
+    Item& item =
+        result.items.emplace_back(measure(maps[i], truths[i], static_cast<int>(options.crop)));
+    item.mark = std::move(marks[i]);
+    item.lateral = lateral;
+    item.gradient = gradient;
   }
-  return items;
+  return result;
 }
 
-std::vector<Item> measure_study(const EvaluationInput& input, const Phrases& phrases,
-                                std::int64_t row, bool gradient) {
-  std::vector<Item> items;
-  for (const bool lateral : {false, true}) {
-    for (Item& item : measure_view(input, phrases, {study_of(input, row), lateral, gradient})) {
-      items.push_back(std::move(item));
-      items.back().row = row;
-    }
-  }
-  return items;
+Items measure_study(const EvaluationInput& input, const Phrases& phrases, std::int64_t row,
+                    bool gradient) {
+  Items result;
+  for (const bool lateral : {false, true})
+    result.take(measure_view(input, phrases, {study_of(input, row), lateral, gradient}));
+  for (Item& item : result.items) item.row = row;
+  return result;
 }
 
 // Per row: whether its gradient maps are drawn.
@@ -145,17 +155,16 @@ std::vector<std::uint8_t> gradient_rows(const EvaluationInput& input) {
   return drawn;
 }
 
-std::vector<Item> measure_all(const EvaluationInput& input, const Phrases& phrases) {
+Items measure_all(const EvaluationInput& input, const Phrases& phrases) {
   const std::vector<std::uint8_t> drawn = gradient_rows(input);
-  std::vector<std::vector<Item>> parts(static_cast<std::size_t>(input.features.size()));
+  std::vector<Items> parts(static_cast<std::size_t>(input.features.size()));
   input.engine.for_each(input.features.size(), [&](std::int64_t row) {
     const auto place = static_cast<std::size_t>(row);
     parts[place] = measure_study(input, phrases, row, drawn[place] != 0);
   });
-  std::vector<Item> items;
-  for (std::vector<Item>& part : parts)
-    std::move(part.begin(), part.end(), std::back_inserter(items));
-  return items;
+  Items all;
+  for (Items& part : parts) all.take(std::move(part));
+  return all;
 }
 
 // Values of one metric over items, undefined ones left out of the (weighted) mean.
@@ -192,13 +201,17 @@ class ViewTable {
     for (const auto& [finding, extent] : findings_) {
       std::vector<std::optional<double>> values;
       ResultRow row = make_row(metric, map, finding);
+      std::int64_t drawn = 0;
       for (const Item& item : items_) {
         const bool own = item.mark.finding == finding && (map != kMaps[kGradient] || item.gradient);
         values.push_back(own ? value(item) : std::nullopt);
-        row.n += own;
+        drawn += own;
+        row.n += values.back().has_value();
       }
-      if (row.n == 0) continue;  // no gradient map of this finding
+      if (drawn == 0) continue;  // no gradient map of this finding
       row.value = mean(values, {});
+      if (row.n < drawn)
+        row.note = fmt::format("{} of {} maps do not vary and are left out", drawn - row.n, drawn);
       if (row.value) {
         set_repeats(row, bootstrap_.replicate([&](Values weight) { return mean(values, weight); }));
       } else {
@@ -323,7 +336,14 @@ void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
   if (input.prompts != nullptr)
     for (const PromptClass& one : input.prompts->classes)
       phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
-  const std::vector<Item> items = measure_all(input, phrases);
+  const Items measured = measure_all(input, phrases);
+  const std::vector<Item>& items = measured.items;
+  if (measured.cut_off > 0) {
+    output.notes.push_back(fmt::format(
+        "grounding: {} masks or boxes lie outside of what the model is shown (it crops) "
+        "and are left out",
+        measured.cut_off));
+  }
   if (items.empty()) {
     output.notes.emplace_back(
         input.prompts == nullptr

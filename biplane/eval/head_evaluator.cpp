@@ -130,6 +130,17 @@ void measure_head(
   output.rows.insert(output.rows.end(), rows.begin(), rows.end());
 }
 
+bool is_of_head(const ResultRow& row, const std::string& task) {
+  return row.task == task || row.condition == task;
+}
+
+void say_training(const TaskStart& start, const std::string& exposed, ResultRow& row) {
+  row.protocol = start.protocol;
+  row.fraction = start.fraction;
+  row.train_sha256 = start.train_sha256;
+  row.exposed = exposed;
+}
+
 void HeadEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   measure_head(input, output, task_, "has the view that the head reads",
                [&](const TaskDescription& described) {

@@ -31,6 +31,13 @@ void measure_head(
     const std::string& needed,
     const std::function<std::vector<ResultRow>(const TaskDescription& task)>& measure);
 
+// Whether a row is of the head of `task`: its own rows, and those that are made of its predictions
+// (calibration, subgroups).
+bool is_of_head(const ResultRow& row, const std::string& task);
+
+// Gives a row of a head how it was trained, and `exposed`: what its start had seen of the corpus.
+void say_training(const TaskStart& start, const std::string& exposed, ResultRow& row);
+
 // Classification by the head that `biplane finetune` trained: the rows of head_rows().
 class HeadEvaluator : public Evaluator {
  public:

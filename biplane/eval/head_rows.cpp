@@ -102,7 +102,7 @@ std::vector<Figure> exclusive_figures(const PredictedColumn& column, std::size_t
   };
   add("accuracy", on([](const auto& scores, const auto& w) { return scores.accuracy(w); }));
   add("f1_macro", on([](const auto& scores, const auto& w) {
-        return std::optional<double>(scores.macro_f1(true, w));
+        return std::optional<double>(scores.macro_f1(/*all_classes=*/false, w));
       }));
   add("ece", on([](const auto& scores, const auto& w) { return scores.ece15(w); }));
   add("brier", on([](const auto& scores, const auto& w) { return scores.brier(w); }));

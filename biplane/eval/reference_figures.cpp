@@ -26,6 +26,7 @@ std::vector<ReferenceFigure> read_reference_figures(const std::filesystem::path&
                     protocol = csv.column("protocol"), metric = csv.column("metric"),
                     fraction = csv.column("fraction"), method = csv.column("method"),
                     value = csv.column("value"), source = csv.column("source");
+  const std::optional<std::size_t> pool = csv.find_column("pool");
   std::vector<ReferenceFigure> figures;
   for (CsvRow row; csv.next(row);) {
     const auto fail = [&](const std::string& message) {
@@ -39,6 +40,10 @@ std::vector<ReferenceFigure> read_reference_figures(const std::filesystem::path&
     if (f[method].empty() || f[source].empty()) fail("method and source must not be empty");
     figures.push_back({f[corpus], f[split], f[protocol], f[metric], f[fraction], f[method],
                        *percent / 100, f[source]});
+    if (!pool || f[*pool].empty()) continue;
+    const auto size = number_of(f[*pool]);
+    if (!size || *size < 1) fail("pool '" + f[*pool] + "' is no number of candidates");
+    figures.back().pool = static_cast<std::int64_t>(*size);
   }
   return figures;
 }

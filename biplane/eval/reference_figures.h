@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -15,11 +16,12 @@ struct ReferenceFigure {
   std::string method;
   double value = 0;  // share, 0 to 1
   std::string source;
+  std::int64_t pool = 0;  // candidates of a retrieval; 0: not said
 };
 
-// Columns corpus, split, protocol, metric, fraction, method, value (percent), source. Throws Error
-// as CsvReader; kBadContent naming file and row for a row that cannot be trusted, a value that is
-// no number or one without a method or source.
+// Columns corpus, split, protocol, metric, fraction, method, value (percent), source, and pool
+// where there is one. Throws Error as CsvReader; kBadContent naming file and row for a row that
+// cannot be trusted, a value that is no number or one without a method or source.
 std::vector<ReferenceFigure> read_reference_figures(const std::filesystem::path& file);
 
 // Whether the figure is of this corpus: its name, or the name with more behind it in parentheses.

@@ -25,6 +25,10 @@ void set_repeats(ResultRow& row, Replicates repeats) {
   row.repeats = std::move(repeats);
 }
 
+std::string left_out_note(std::size_t classes) {
+  return std::to_string(classes) + " classes are undefined and left out of the mean";
+}
+
 ResultRow mean_row(ResultRow row, std::span<const ResultRow> classes) {
   std::vector<Replicates> repeats;
   double sum = 0;
@@ -41,9 +45,7 @@ ResultRow mean_row(ResultRow row, std::span<const ResultRow> classes) {
   }
   row.value = sum / static_cast<double>(repeats.size());
   set_repeats(row, mean_of(repeats));
-  if (repeats.size() < classes.size())
-    row.note = std::to_string(classes.size() - repeats.size()) +
-               " classes are undefined and left out of the mean";
+  if (repeats.size() < classes.size()) row.note = left_out_note(classes.size() - repeats.size());
   return row;
 }
 
@@ -72,6 +74,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   json["value"] = number(row.value);
   json["low"] = number(row.interval.low);
   json["high"] = number(row.interval.high);
+  if (row.value && row.interval.undefined > 0) json["undefined_repeats"] = row.interval.undefined;
   json["n"] = row.n;
   if (row.positives) json["positives"] = *row.positives;
   if (row.p) json["p"] = *row.p;
@@ -116,7 +119,7 @@ ResultRow result_from_json(const std::string& line) {
         std::pair{"protocol", &row.protocol}, std::pair{"train_sha256", &row.train_sha256}})
     *value = text(key);
   row.value = number("value");
-  row.interval = {number("low"), number("high"), 0};
+  row.interval = {number("low"), number("high"), whole("undefined_repeats")};
   row.threshold = number("threshold");
   row.fraction = number("fraction");
   row.p = number("p");

@@ -22,7 +22,8 @@ struct ResultOrigin {
 };
 
 // One figure: a line of results.jsonl. Empty strings and absent numbers are left out of the line;
-// `value` and its interval are always there, null where undefined, and then `note` says why.
+// `value` and its interval are always there, null where undefined, and then `note` says why;
+// `undefined_repeats` where the interval leaves out repeats of the bootstrap.
 struct ResultRow {
   std::string task;  // zero_shot, supervised, retrieval, grounding, modules/...
   std::string corpus, split;
@@ -59,6 +60,9 @@ struct ResultRow {
 
 // Gives a row its repeats and the interval that follows from them.
 void set_repeats(ResultRow& row, Replicates repeats);
+
+// Of a mean from which that many undefined classes are left out.
+std::string left_out_note(std::size_t classes);
 
 // `row` with the mean of those of these figures of single classes that are defined, repeat by
 // repeat too, and a note of how many are not. n becomes the most studies that one of them rests on:

@@ -166,8 +166,10 @@ class Suite {
 
   SuiteResult finish(const std::vector<ReferenceFigure>& references) {
     const ResultOrigin origin = common_origin();
-    const SuiteContent content{run_of(options_.evaluate.model).filename().string(), result_.rows,
-                               references, result_.notes, origin};
+    SuiteContent content{run_of(options_.evaluate.model).filename().string(), result_.rows,
+                         references, result_.notes, origin};
+    for (std::string& note : reference_notes(content)) result_.notes.push_back(std::move(note));
+    content.notes = result_.notes;
     write_file_atomically(result_.report_file, suite_page(content));
     write_file_atomically(result_.csv_file, suite_csv(content));
     write_file_atomically(result_.latex_file, suite_latex(content));

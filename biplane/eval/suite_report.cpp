@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "biplane/eval/report_html.h"
 #include "biplane/eval/report_tables.h"
@@ -41,12 +42,23 @@ std::vector<std::string> corpora_of(std::span<const ResultRow> rows) {
   return names;
 }
 
+// Whether a published retrieval is among as many candidates as one of ours; other figures have
+// none.
+bool has_pool(const ReferenceFigure& figure, std::span<const ResultRow> rows,
+              const std::string& corpus) {
+  if (figure.protocol != "retrieval") return true;
+  return std::any_of(rows.begin(), rows.end(), [&](const ResultRow& row) {
+    return row.corpus == corpus && row.task == figure.protocol && row.pool == figure.pool;
+  });
+}
+
 // Published figures that belong below a corpus's rows.
 std::vector<const ReferenceFigure*> references_of(const SuiteContent& content,
                                                   const std::string& corpus) {
   std::vector<const ReferenceFigure*> found;
   for (const ReferenceFigure& figure : content.references)
-    if (is_of_corpus(figure, corpus)) found.push_back(&figure);
+    if (is_of_corpus(figure, corpus) && has_pool(figure, content.rows, corpus))
+      found.push_back(&figure);
   return found;
 }
 
@@ -121,6 +133,10 @@ std::string published_line(const ReferenceFigure& figure, std::size_t views) {
       label_text(figure.protocol), html_escape(figure.metric), html_escape(fraction), views,
       html_escape(figure.method), number_text(figure.value, 3, false), html_escape(figure.corpus),
       html_escape(figure.split), html_escape(figure.source));
+}
+
+std::string exposed_mark(const std::string& exposed) {
+  return exposed.empty() ? "" : " (exposed: " + exposed + ")";
 }
 
 std::string number_field(const std::optional<double>& value) {
@@ -259,6 +275,31 @@ std::string suite_page(const SuiteContent& content) {
   return html_page({"biplane suite", content.model, {{"Model", content.model}}}, html);
 }
 
+std::vector<std::string> reference_notes(const SuiteContent& content) {
+  std::set<const ReferenceFigure*> shown;
+  const std::vector<std::string> corpora = corpora_of(content.rows);
+  for (const std::string& corpus : corpora)
+    for (const ReferenceFigure* figure : references_of(content, corpus)) shown.insert(figure);
+  std::int64_t elsewhere = 0, pools = 0;
+  for (const ReferenceFigure& figure : content.references) {
+    if (shown.contains(&figure)) continue;
+    const bool measured = std::any_of(corpora.begin(), corpora.end(), [&](const auto& corpus) {
+      return is_of_corpus(figure, corpus);
+    });
+    ++(measured ? pools : elsewhere);
+  }
+  std::vector<std::string> notes;
+  if (elsewhere > 0)
+    notes.push_back(
+        fmt::format("{} published figures are of corpora that are not measured here", elsewhere));
+  if (pools > 0)
+    notes.push_back(
+        fmt::format("{} published retrievals are left out: none here is among as many "
+                    "candidates (column pool)",
+                    pools));
+  return notes;
+}
+
 std::string suite_csv(const SuiteContent& content) {
   std::string text = csv_line(csv_columns()) + "\n";
   for (const ResultRow& row : content.rows) text += csv_line(own_fields(row, content.model)) + "\n";
@@ -280,7 +321,7 @@ std::string suite_latex(const SuiteContent& content) {
   for (const std::string& corpus : corpora_of(content.rows)) {
     for (const FigureLine& line : figure_lines(content.rows, corpus)) {
       text += fmt::format("{} & {} & {}", tex(corpus), tex(line.first->task),
-                          tex(figure_name(*line.first)));
+                          tex(figure_name(*line.first) + exposed_mark(line.first->exposed)));
       for (const std::string& column : views) {
         const ResultRow* own = in_column(line, column);
         text += own == nullptr ? " &" : " & " + tex_value(*own);

@@ -18,6 +18,9 @@ struct SuiteContent {
   const ResultOrigin& origin;  // without the parts that differ by corpus
 };
 
+// How many published figures are not shown, and why; a line each.
+std::vector<std::string> reference_notes(const SuiteContent& content);
+
 // A self-contained page: for each corpus the main figures, and published ones below them, marked,
 // with split and source. Throws Error kMissingInput where the style sheet is missing.
 std::string suite_page(const SuiteContent& content);

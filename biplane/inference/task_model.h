@@ -23,11 +23,13 @@ constexpr const char* kTaskHead = "objective.task.";
 
 // Where a task's training began.
 struct TaskStart {
-  std::string model;           // as the user named it, last path part only
-  std::string weights_sha256;  // of the file it was read from
-  std::string init;            // pretrained, random
-  std::int64_t seed = 0;       // of the pre-training
-  double fraction = 1.0;       // of the labels
+  std::string model;                 // as the user named it, last path part only
+  std::string weights_sha256;        // of the file it was read from
+  std::string init;                  // pretrained, random
+  std::vector<std::string> corpora;  // that the weights had seen, none for random ones
+  std::string protocol;              // name of the configuration; may be empty
+  std::int64_t seed = 0;             // of the pre-training
+  double fraction = 1.0;             // of the labels
   // Over the ids of the studies that were trained on and that chose, a line each, in their order.
   std::string train_sha256, select_sha256;
 
@@ -36,6 +38,8 @@ struct TaskStart {
     v.field("model", model);
     v.field("weights_sha256", weights_sha256);
     v.field("init", init);
+    v.field("corpora", corpora);
+    v.field("protocol", protocol);
     v.field("seed", seed);
     v.field("fraction", fraction);
     v.field("train_sha256", train_sha256);

@@ -52,7 +52,7 @@ struct TextTowerConfig {
   }
 };
 
-// What ranks the patches (method section 3 step 2). The keys are selection.text and selection.self.
+// What ranks the patches (docs/method.md, section 3). The keys are selection.text and selection.self.
 struct SelectionConfig {
   std::string text =
       "visible";  // visible: words left in the masked copy; full: the whole report; none
@@ -85,7 +85,7 @@ struct KeySemanticsConfig {
 };
 
 struct DecoderConfig {
-  std::string style = "figure";  // figure | reference (method section 3 step 7)
+  std::string style = "figure";  // figure | reference (docs/method.md, section 3)
   std::int64_t layers = 4;
   std::int64_t heads = 8;
 

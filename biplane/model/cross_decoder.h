@@ -33,7 +33,7 @@ struct DecoderRequest {
   const TokenSubset* wanted = nullptr;
 };
 
-// Cross-modal decoder (method section 3 step 7; section 4 uses figure style with
+// Cross-modal decoder (docs/method.md, section 3; section 4 uses figure style with
 // first_cross_residual false).
 class CrossDecoder : public torch::nn::Module {
  public:

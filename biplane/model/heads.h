@@ -43,7 +43,7 @@ class Fusion : public torch::nn::Module {
   torch::Tensor absent_frontal, absent_lateral;  // (D)
 };
 
-// Masked-word head: decoder(LN(QuickGELU(dense x))) (method section 3 step 8).
+// Masked-word head: decoder(LN(QuickGELU(dense x))) (docs/method.md, section 3).
 class MlmHead : public torch::nn::Module {
  public:
   MlmHead(std::int64_t width, std::int64_t vocabulary);

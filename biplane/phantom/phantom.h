@@ -13,7 +13,7 @@
 
 namespace biplane {
 
-// What `biplane phantom` makes (data.md section 5). The order of studies is train, validate, test;
+// What `biplane phantom` makes (docs/phantom.md). The order of studies is train, validate, test;
 // a study is a pure function of (seed, size, split, position in its split), so that other counts
 // change no study that stays.
 struct PhantomOptions {

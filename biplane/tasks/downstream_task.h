@@ -20,8 +20,9 @@ namespace biplane {
 struct TaskData {
   std::shared_ptr<const Manifest> manifest;
   TaskStudies studies;
-  TaskLabels labels;   // with their names
-  std::string corpus;  // name in the rows
+  TaskLabels labels;     // with their names
+  std::string corpus;    // name in the rows
+  std::string protocol;  // name of the configuration; may be empty
 };
 
 // One seed of a task.

@@ -14,6 +14,7 @@
 #include "biplane/core/share.h"
 #include "biplane/corpus/exposure.h"
 #include "biplane/corpus/named_manifest.h"
+#include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/json_lines.h"
 #include "biplane/eval/origin.h"
 #include "biplane/inference/task_model.h"
@@ -42,6 +43,7 @@ TaskData read_data(const FinetuneConfig& config, const FinetuneOptions& options,
   TaskData data;
   data.manifest = std::make_shared<const Manifest>(Manifest::read(options.manifest, options.root));
   data.studies = choose_task_studies(*data.manifest, config.data);
+  data.protocol = options.protocol;
   data.corpus = options.corpus.empty() ? corpus_of(options.manifest) : options.corpus;
   task.prepare(config, data);
   return data;
@@ -143,13 +145,14 @@ class Finetuning {
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
     const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
+    const TaskStart start = read_task(run / "model").value().start;
     const std::string exposed =
         exposure_of(relations, counted_corpus(options_.corpus, data_.manifest->path(), relations),
-                    "test", engine.description().provenance.corpora);
+                    "test", start.corpora);
     for (ResultRow& row : rows) {
       row.corpus = data_.corpus;
       row.split = "test";
-      row.exposed = exposed;
+      say_training(start, exposed, row);
     }
     origin_ = model_origin(engine, run, *data_.manifest, data_.studies.test);
     origin_.code = options_.code;

@@ -23,6 +23,7 @@ struct FinetuneOptions {
   int threads = 0;                // 0: one per core
   std::string code;               // program and version, for the rows
   std::string corpus;             // name in the rows; empty: the manifest's folder
+  std::string protocol;           // name of the configuration, for the rows; may be empty
 };
 
 struct FinetuneResult {

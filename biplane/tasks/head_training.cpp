@@ -71,6 +71,16 @@ std::vector<torch::Tensor> values_of(const std::vector<OptimizedParameter>& para
   return values;
 }
 
+namespace {
+
+// Corpora that the weights had seen before.
+std::vector<std::string> corpora_before(const SeedJob& job) {
+  if (job.config.init == "random") return {};
+  return job.start.description.provenance.corpora;
+}
+
+}  // namespace
+
 TaskDescription task_description(const SeedJob& job) {
   const StartModel& start = job.start;
   TaskDescription task;
@@ -78,6 +88,8 @@ TaskDescription task_description(const SeedJob& job) {
   task.start = {start.name,
                 start.weights_sha256,
                 job.config.init,
+                corpora_before(job),
+                job.data.protocol,
                 start.description.provenance.seed,
                 job.config.data.fraction,
                 ordered_ids_sha256(*job.data.manifest, job.data.studies.train),
@@ -91,6 +103,7 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
   ModelDescription description = job.start.description;
   description.preprocess = image;
   description.provenance.seed = job.config.seed;
+  description.provenance.corpora = corpora_before(job);
   description.provenance.corpora.push_back(job.data.corpus);
   description.provenance.labels.clear();  // its label head stays behind
   save_task_package(job.folder.path() / "model", description, task, module_state(model),

@@ -36,6 +36,46 @@ TEST(ReferenceFigures, ArePercentWithASource) {
   EXPECT_FALSE(is_of_corpus(figure, "pad"));
 }
 
+TEST(ReferenceFigures, OfARetrievalStandWhereOneIsAmongAsManyCandidates) {
+  const testing::TemporaryFolder folder;
+  write_file_atomically(folder / "r.csv",
+                        "corpus,split,protocol,metric,fraction,method,value,source,pool\n"
+                        "openi,x,retrieval,recall_at_1,,A,10,P,200\n"
+                        "openi,x,retrieval,recall_at_1,,B,20,P,1000\n"
+                        "openi,x,retrieval,recall_at_1,,C,30,P,\n"
+                        "nowhere,x,zero_shot,auroc,,D,40,P,\n");
+  const std::vector<ReferenceFigure> figures = read_reference_figures(folder / "r.csv");
+  EXPECT_EQ(figures[0].pool, 200);
+  EXPECT_EQ(figures[2].pool, 0);
+  ResultRow row;
+  row.task = "retrieval";
+  row.corpus = "openi";
+  row.metric = "recall_at_1";
+  row.views = "both";
+  row.value = 0.5;
+  row.pool = 200;
+  const std::vector<ResultRow> rows{row};
+  const ResultOrigin origin;
+  const SuiteContent content{"m", rows, figures, {}, origin};
+  const std::string csv = suite_csv(content);
+  EXPECT_THAT(csv, HasSubstr(",A,P,"));
+  EXPECT_THAT(csv, Not(HasSubstr(",B,P,")));
+  EXPECT_THAT(csv, Not(HasSubstr(",C,P,")));
+  EXPECT_THAT(reference_notes(content),
+              ::testing::ElementsAre(HasSubstr("1 published figures are of corpora"),
+                                     HasSubstr("2 published retrievals")));
+}
+
+TEST(ReferenceFigures, TheFileOfTheDesignIsRead) {
+  BIPLANE_NEEDS_TEST_DATA("published.csv");
+  const auto figures = read_reference_figures(testing::test_data("published.csv"));
+  EXPECT_FALSE(figures.empty());
+  for (const ReferenceFigure& figure : figures) {
+    EXPECT_GT(figure.value, 0.0) << figure.method;
+    EXPECT_LT(figure.value, 1.0) << figure.method;
+  }
+}
+
 struct Content {
   Content() {
     ResultRow row;

@@ -1,4 +1,4 @@
-// Guards of the phantom on the image side (data.md section 5): the lateral-only findings cannot be
+// Guards of the phantom on the image side (docs/phantom.md): the lateral-only findings cannot be
 // read from the frontal.
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Guards of the phantom on the image side (data.md section 5): what an image shows outside the
+// Guards of the phantom on the image side (docs/phantom.md): what an image shows outside the
 // anatomy, how it was taken and of whom says nothing about the findings.
 //
 // All studies are scored by a model that was fitted on the other half, so the standard error of an

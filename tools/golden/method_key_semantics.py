@@ -98,7 +98,7 @@ def compute_case(case, inputs, weights):
 
 
 def compute_key_semantics(folder, dtype):
-    """Method section 3 steps 1 to 6. Own code. Studies counted from 0: 1 has no frontal, 2 and 4 have
+    """Method section 3. Own code. Studies counted from 0: 1 has no frontal, 2 and 4 have
     no lateral (the patches there are random on purpose and must not matter).
 
     * candidates: frontal patches, then lateral patches; valid where the study has the view; n =

@@ -106,7 +106,7 @@ def draw_decoder(folder):
 
 
 def compute_decoder(folder, dtype):
-    """Method section 3 item 7 and section 4. Own plain torch code; attention has the arithmetic and
+    """Method section 3 and section 4. Own plain torch code; attention has the arithmetic and
     names of `torch.nn.MultiheadAttention` (`in_proj_weight` = q, k, v rows). LN = layer norm, eps
     1e-5. mlp(x) = c_proj(QuickGELU(c_fc(x))), four times as wide. Masks: true = valid; an invalid key
     gets -inf before the softmax.
@@ -157,7 +157,7 @@ def draw_heads(folder):
 
 
 def compute_heads(folder, dtype):
-    """Method section 2 (adapter and fusion) and section 3 item 8. Own plain torch code.
+    """Method section 2 (adapter and fusion) and section 3. Own plain torch code.
 
     * head: logits = decoder(LN(QuickGELU(dense(hidden)))), LN eps 1e-5; `mlm_loss` = mean
       cross-entropy over all places of the batch whose label is not -100; `logits` at all places

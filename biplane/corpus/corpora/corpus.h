@@ -78,7 +78,7 @@ struct PreparedCorpus {
   Funnel funnel;
 };
 
-// A public corpus (data.md section 2): how it lies on disk, and how its tables are read.
+// A public corpus (docs/data.md): how it lies on disk, and how its tables are read.
 struct Corpus {
   const char* name = "";
   const char* summary = "";  // for --help

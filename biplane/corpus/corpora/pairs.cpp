@@ -1,4 +1,4 @@
-// A table with a frontal image and, perhaps, a lateral and a report in a row (data.md section 2,
+// A table with a frontal image and, perhaps, a lateral and a report in a row (docs/data.md,
 // "pairs"). Rows of one study id are one study, and its distinct images become its views. An image
 // of the frontal column is PA unless the column `<frontal>_view` ("frontal_view") holds the word
 // AP. Labels are split at ';', ',' and '|' and mean 1 (present). Studies whose image paths hold

@@ -37,7 +37,7 @@ struct LayoutEntry {
   std::vector<std::pair<std::string, std::string>> links = {};  // (path, of this written file)
 };
 
-// The layout of a corpus on disk (data.md section 2). Both functions are pure and are called from
+// The layout of a corpus on disk (docs/data.md). Both functions are pure and are called from
 // many threads.
 struct Layout {
   const char* name = "";
