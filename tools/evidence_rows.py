@@ -108,7 +108,7 @@ def scores(corpus, tasks, *figures, **options):
 
 ZERO_SHOT = [Figure("auroc")]
 ZERO_SHOT_BOTH = [Figure("auroc"), Figure("auroc", views="both"), Figure("auroc_difference", 0, views="both", more={"against": "frontal"})]
-RETRIEVAL = [Figure("recall_at_10", label="all", views=views, more={"direction": "mean"}) for views in ("frontal", "lateral", "both")]
+RETRIEVAL = [Figure("recall_at_10", label="all", views=views, more={"direction": "mean", "candidates": "all"}) for views in ("frontal", "lateral", "both")]
 RETRIEVAL.append(Figure("recall_at_10_difference", 0, "all", "both", {"direction": "mean", "against": "frontal"}))
 # The mean over findings whose masks cover at most 15 % of the image.
 POINTING = [Figure("pointing_game", TIMES_CHANCE, "macro_small", views, {"map": "gradient"}) for views in ("frontal", "lateral")]
