@@ -138,7 +138,7 @@ ROWS = [
     *(shortened(f"ecamp_linear_{corpus}", corpus) for corpus in ("chexpert", "rsna", "covidx", "nih")),
     *(shortened(f"ecamp_ft_{corpus}", corpus) for corpus in ("chexpert", "rsna", "covidx", "nih")),
     shortened("mrm_ft_nih", "nih", **{"data.fraction": 1}),
-    *(shortened(f"benchx_cls_{corpus}", corpus, **{"data.fraction": 1}) for corpus in ("chexpert", "rsna", "siim", "nih")),
+    *(shortened(f"benchx_cls_{corpus}", corpus, **{"data.fraction": 1, "train.schedule_steps": 0}) for corpus in ("chexpert", "rsna", "siim", "nih")),
     places("segmentation", "segmentation", "siim", "dice_positives", DICE, **OWN_MASKS, **BALANCED),
     places("segmentation", "segmentation", "rsna", "dice_positives", DICE, **OWN_MASKS, **BALANCED),
     places("segmentation", "mgca_seg_siim", "siim", "dice_with_empty_rule_by_batch", **SMALL_PLACES),

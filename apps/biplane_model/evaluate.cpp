@@ -33,6 +33,7 @@ struct Options {
 constexpr const char* kExamples = R"(Examples:
   biplane evaluate --model runs/demo --manifest phantom/manifest.jsonl --out runs/demo/evaluation
   biplane evaluate --model runs/pairs --manifest pairs --split all --exclude views=both,report=required,limit=16 --out evaluation
+  biplane evaluate --model runs/both --against runs/frontal --manifest openi --tasks zero_shot --out comparison
   biplane evaluate --suite --model runs/demo --manifest openi --manifest chexpert-5x200 --reference published.csv --out suite
 --exclude leaves out the studies that the same --select would take: what a run was trained on.)";
 
@@ -112,6 +113,8 @@ int run_all(const Options& options) {
 // What one evaluation and a suite do not have in common.
 void check_mode(const Options& options) {
   if (options.suite) {
+    if (!options.evaluate.against.empty())
+      throw Error(ErrorKind::kUsage, "--against: a suite measures one model; leave out --suite");
     if (!options.evaluate.corpus.empty())
       throw Error(ErrorKind::kUsage, "--corpus: a suite names each corpus by its folder");
     return;
@@ -173,6 +176,8 @@ VerbRun define_evaluate(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   EvaluateOptions& evaluate = options->evaluate;
   app.add_option("--model", evaluate.model, "model directory, run or checkpoint")->required();
+  app.add_option("--against", evaluate.against,
+                 "another model: AUROC of --model less its on the same studies, with p");
   app.add_option("--manifest", options->manifests,
                  "manifest.jsonl or its folder; several with --suite")
       ->required()

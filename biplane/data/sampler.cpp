@@ -17,8 +17,8 @@ BatchSampler::BatchSampler(const SamplerOptions& options) : options_(options) {
                                        "; a batch holds at least one study");
   }
   const std::int64_t global = options.batch * options.world;
-  per_epoch_ =
-      options.training ? options.studies / global : (options.studies + global - 1) / global;
+  const bool full = options.training && !options.keep_last;
+  per_epoch_ = full ? options.studies / global : (options.studies + global - 1) / global;
   if (per_epoch_ < 1) {
     throw Error(ErrorKind::kUsage, "a batch of " + std::to_string(global) +
                                        " cannot be filled: there are only " +

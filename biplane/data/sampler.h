@@ -19,8 +19,11 @@ struct SamplerOptions {
   std::int64_t studies = 0;  // in the data set
   std::int64_t batch = 0;    // of one rank
   std::uint64_t seed = 0;
-  bool training = true;  // shuffled and endless, the last incomplete batch of an epoch dropped;
-                         // false: one pass, in order, the last batch may be smaller
+  bool training = true;  // shuffled and endless; false: one pass, in order, the last batch may be
+                         // smaller
+  // In training the last incomplete batch of an epoch is a batch; false: is dropped. Of several
+  // ranks the last ones may then have none of it.
+  bool keep_last = false;
   std::int64_t rank = 0,
                world =
                    1;  // the global batch of batch * world studies is cut into consecutive parts
@@ -31,7 +34,8 @@ struct SamplerOptions {
 // without replaying.
 class BatchSampler {
  public:
-  // Throws Error kUsage when training would never fill a batch (fewer studies than batch * world).
+  // Throws Error kUsage when training would never fill a batch (fewer studies than batch * world)
+  // that must be full.
   explicit BatchSampler(const SamplerOptions& options);
 
   std::int64_t batches_per_epoch() const { return per_epoch_; }

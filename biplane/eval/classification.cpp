@@ -305,6 +305,7 @@ void add_curves(const ViewColumn& column, const std::vector<Finding>& findings,
                                  result.data[i].n,
                                  findings[i].visible_frontal,
                                  findings[i].visible_lateral,
+                                 {},
                                  {}});
     }
   }
@@ -317,7 +318,9 @@ void add_curves(const ViewColumn& column, const std::vector<Finding>& findings,
       score.push_back(data.score[k]);
       positive.push_back(data.positive[k]);
     }
-    report.findings[i].roc.push_back({column.views, RankedScores(score, positive).roc()});
+    const RankedScores ranked(score, positive);
+    report.findings[i].roc.push_back({column.views, ranked.roc()});
+    report.findings[i].precision_recall.push_back({column.views, ranked.precision_recall()});
   }
 }
 

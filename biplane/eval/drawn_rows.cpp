@@ -1,5 +1,7 @@
 #include "biplane/eval/drawn_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -20,6 +22,11 @@ std::vector<std::int64_t> drawn_places(const EvaluationInput& input,
   for (const auto& [hash, place] : order) places.push_back(place);
   std::sort(places.begin(), places.end());
   return places;
+}
+
+std::string drawn_note(std::size_t drawn, std::size_t all) {
+  if (drawn == all) return {};
+  return fmt::format("{} of {} studies search, drawn by a hash of their names", drawn, all);
 }
 
 }  // namespace biplane

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "biplane/eval/evaluator.h"
@@ -12,5 +14,8 @@ namespace biplane {
 // measured.
 std::vector<std::int64_t> drawn_places(const EvaluationInput& input,
                                        const std::vector<std::int64_t>& rows, std::int64_t most);
+
+// What a row says of studies of which not all were drawn to search; else empty.
+std::string drawn_note(std::size_t drawn, std::size_t all);
 
 }  // namespace biplane

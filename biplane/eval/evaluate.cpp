@@ -18,6 +18,7 @@
 #include "biplane/eval/grounding.h"
 #include "biplane/eval/head_evaluator.h"
 #include "biplane/eval/minimal_pairs.h"
+#include "biplane/eval/model_comparison.h"
 #include "biplane/eval/modules.h"
 #include "biplane/eval/origin.h"
 #include "biplane/eval/prompt_choice.h"
@@ -102,6 +103,8 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
     report.facts.emplace_back(
         "Prompts", input.prompts->name + ", version " + std::to_string(input.prompts->version));
   }
+  if (!options.against.empty())
+    report.facts.emplace_back("Compared with", run_of(options.against).filename().string());
   report.learning = read_learning_curves(run_of(options.model));
 }
 
@@ -145,8 +148,8 @@ struct Evaluation::State {
         chosen(choose(options, manifest, exclusion)),
         choosing(select_choosing(options, manifest, chosen)),
         engine(Engine::open(options.model, {.threads = options.threads})),
-        prompts(choose_prompts(
-            {options.prompts, engine.description().prompts, corpus_name(options)}, manifest)),
+        prompts(prompts_of(engine, options, manifest)),
+        against(open_against(options, manifest)),
         features(engine.encode(manifest, chosen, progress)),
         studies(manifest.studies(features.studies)),
         input{.engine = engine, .manifest = manifest, .features = features, .studies = studies} {
@@ -164,6 +167,9 @@ struct Evaluation::State {
     const std::string corpus = counted_corpus(options.corpus, manifest.path(), relations),
                       split = split_text(options.studies);
     exposed = exposure_of(relations, corpus, split, engine.description().provenance.corpora);
+    if (against)
+      against_exposed =
+          exposure_of(relations, corpus, split, against->engine.description().provenance.corpora);
     task = read_task(engine.package().folder);
     if (task) head_exposed = exposure_of(relations, corpus, split, task->start.corpora);
   }
@@ -178,6 +184,22 @@ struct Evaluation::State {
                                          "' is left to evaluate; --split all takes every one");
     }
     return chosen;
+  }
+
+  static std::optional<PromptSet> prompts_of(const Engine& engine, const EvaluateOptions& options,
+                                             const Manifest& manifest) {
+    return choose_prompts({options.prompts, engine.description().prompts, corpus_name(options)},
+                          manifest);
+  }
+
+  // Now: that the other model is missing or damaged must not cost minutes.
+  static std::optional<ComparedModel> open_against(const EvaluateOptions& options,
+                                                   const Manifest& manifest) {
+    if (options.against.empty()) return std::nullopt;
+    Engine engine = Engine::open(options.against, {.threads = options.threads});
+    std::optional<PromptSet> prompts = prompts_of(engine, options, manifest);
+    return ComparedModel{run_of(options.against).filename().string(), std::move(engine),
+                         std::move(prompts)};
   }
 
   // Now: that patients cannot be told apart must not cost minutes.
@@ -216,11 +238,13 @@ struct Evaluation::State {
   std::optional<ChoosingStudies> choosing;
   Engine engine;
   std::optional<PromptSet> prompts;
+  std::optional<ComparedModel> against;
   StudyFeatures features;
   std::vector<Study> studies;
   EvaluationInput input;
   std::optional<EvaluationInput> choosing_input;
   std::string exposed;  // of the model, its fine-tuning too
+  std::string against_exposed;
   std::optional<TaskDescription> task;
   std::string head_exposed;  // of what the fine-tuning began with
 };
@@ -239,10 +263,21 @@ void Evaluation::check(const EvaluateOptions& options) {
 }
 
 void Evaluation::run(const std::string& task, EvaluationOutput& output) {
-  State& state = *state_;
-  if (task == "calibration") state.add_choosing(output.notes);
+  if (task == "calibration") state_->add_choosing(output.notes);
+  run(*make_evaluator(task), output);
+}
+
+void Evaluation::compare(EvaluationOutput& output, Progress* progress) {
+  if (!state_->against) return;
+  if (const std::string note = exposed_note(state_->against_exposed); !note.empty())
+    output.notes.push_back("comparison: of " + state_->against->name + ", " + note);
+  run(ModelComparison(*state_->against, progress), output);
+}
+
+void Evaluation::run(const Evaluator& evaluator, EvaluationOutput& output) {
+  const State& state = *state_;
   const std::size_t before = output.rows.size();
-  make_evaluator(task)->run(state.input, output);
+  evaluator.run(state.input, output);
   for (std::size_t i = before; i < output.rows.size(); ++i) {
     output.rows[i].corpus = corpus_name(state.options);
     output.rows[i].split = split_text(state.options.studies);
@@ -278,6 +313,7 @@ EvaluateResult evaluate(const EvaluateOptions& options, Progress* progress) {
   EvaluationOutput output;
   output.notes = evaluation.notes();
   for (const std::string& task : options.tasks) evaluation.run(task, output);
+  evaluation.compare(output, progress);
   evaluation.describe(output.report);
   EvaluateResult result;
   result.origin = evaluation.origin();

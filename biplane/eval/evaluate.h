@@ -14,6 +14,7 @@ namespace biplane {
 
 struct EvaluateOptions {
   std::filesystem::path model;     // model directory, run or checkpoint
+  std::filesystem::path against;   // another model, compared on the same studies; may be empty
   std::filesystem::path manifest;  // manifest.jsonl or its folder
   std::filesystem::path root;      // of the images; empty: the manifest's folder
   std::filesystem::path out;       // results.jsonl and report.html are written here

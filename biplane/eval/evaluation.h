@@ -24,6 +24,9 @@ class Evaluation {
 
   // Adds the rows (with corpus, split and exposure), notes and report data of one task.
   void run(const std::string& task, EvaluationOutput& output);
+  // Adds the same of options.against: what this model's AUROC has more (eval/model_comparison.h).
+  // Nothing where it is empty.
+  void compare(EvaluationOutput& output, Progress* progress = nullptr);
   ResultOrigin origin() const;
   std::vector<std::string> notes() const;   // about the studies
   std::int64_t studies() const;             // selected
@@ -31,6 +34,8 @@ class Evaluation {
   void describe(ReportData& report) const;  // its head
 
  private:
+  void run(const Evaluator& evaluator, EvaluationOutput& output);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -46,6 +46,10 @@ void add_exclusive_accuracy(const EvaluationInput& input, EvaluationOutput& outp
       row.value = statistic(Values{});
       set_repeats(row, bootstrap.replicate(statistic));
     };
+    std::vector<std::string> names;
+    for (const PromptClass& one : input.prompts->classes) names.push_back(one.finding);
+    output.report.confusions.push_back(
+        {"zero_shot", column.views, column.population, names, scores.confusion()});
     measure("accuracy", [&](Values weight) { return scores.accuracy(weight); });
     measure("f1_macro", [&](Values weight) {
       return std::optional<double>(scores.macro_f1(/*all_classes=*/false, weight));

@@ -36,11 +36,11 @@ struct Item {
   std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
 };
 
-struct Items {
+struct MeasuredMarks {
   std::vector<Item> items;
   std::int64_t cut_off = 0;  // marks outside of what the model is shown
 
-  void take(Items more) {
+  void take(MeasuredMarks more) {
     std::move(more.items.begin(), more.items.end(), std::back_inserter(items));
     cut_off += more.cut_off;
   }
@@ -104,8 +104,9 @@ PhraseFeatures query_of(const EvaluationInput& input, const Phrases& phrases, co
 }
 
 // The marks of one view that have a query.
-Items measure_view(const EvaluationInput& input, const Phrases& phrases, const StudyView& of) {
-  Items result;
+MeasuredMarks measure_view(const EvaluationInput& input, const Phrases& phrases,
+                           const StudyView& of) {
+  MeasuredMarks result;
   const auto& [study, lateral, gradient] = of;
   const PreprocessOptions& options = input.engine.description().preprocess;
   const std::optional<std::int64_t> view = first_view(study, lateral);
@@ -136,9 +137,9 @@ Items measure_view(const EvaluationInput& input, const Phrases& phrases, const S
   return result;
 }
 
-Items measure_study(const EvaluationInput& input, const Phrases& phrases, std::int64_t row,
-                    bool gradient) {
-  Items result;
+MeasuredMarks measure_study(const EvaluationInput& input, const Phrases& phrases, std::int64_t row,
+                            bool gradient) {
+  MeasuredMarks result;
   for (const bool lateral : {false, true})
     result.take(measure_view(input, phrases, {study_of(input, row), lateral, gradient}));
   for (Item& item : result.items) item.row = row;
@@ -155,15 +156,15 @@ std::vector<std::uint8_t> gradient_rows(const EvaluationInput& input) {
   return drawn;
 }
 
-Items measure_all(const EvaluationInput& input, const Phrases& phrases) {
+MeasuredMarks measure_all(const EvaluationInput& input, const Phrases& phrases) {
   const std::vector<std::uint8_t> drawn = gradient_rows(input);
-  std::vector<Items> parts(static_cast<std::size_t>(input.features.size()));
+  std::vector<MeasuredMarks> parts(static_cast<std::size_t>(input.features.size()));
   input.engine.for_each(input.features.size(), [&](std::int64_t row) {
     const auto place = static_cast<std::size_t>(row);
     parts[place] = measure_study(input, phrases, row, drawn[place] != 0);
   });
-  Items all;
-  for (Items& part : parts) all.take(std::move(part));
+  MeasuredMarks all;
+  for (MeasuredMarks& part : parts) all.take(std::move(part));
   return all;
 }
 
@@ -336,7 +337,7 @@ void GroundingEvaluator::run(const EvaluationInput& input, EvaluationOutput& out
   if (input.prompts != nullptr)
     for (const PromptClass& one : input.prompts->classes)
       phrases.emplace(one.finding, input.engine.encode_phrase(one.positive));
-  const Items measured = measure_all(input, phrases);
+  const MeasuredMarks measured = measure_all(input, phrases);
   const std::vector<Item>& items = measured.items;
   if (measured.cut_off > 0) {
     output.notes.push_back(fmt::format(

@@ -4,6 +4,7 @@
 
 #include "biplane/corpus/selection.h"
 #include "biplane/eval/columns.h"
+#include "biplane/eval/head_curves.h"
 
 namespace biplane {
 namespace {
@@ -144,10 +145,13 @@ void say_training(const TaskStart& start, const std::string& exposed, ResultRow&
 void HeadEvaluator::run(const EvaluationInput& input, EvaluationOutput& output) const {
   measure_head(input, output, task_, "has the view that the head reads",
                [&](const TaskDescription& described) {
-                 return head_rows(
+                 const HeadPredictions told =
                      predict_head(input.engine, described, input.manifest, input.features.studies,
-                                  {.threads = input.engine.threads()}),
-                     input.bootstrap, input.engine.threads());
+                                  {.threads = input.engine.threads()});
+                 output.report.heads.push_back(head_curves(told));
+                 for (ConfusionTable& table : head_confusions(told))
+                   output.report.confusions.push_back(std::move(table));
+                 return head_rows(told, input.bootstrap, input.engine.threads());
                });
 }
 

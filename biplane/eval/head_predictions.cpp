@@ -1,5 +1,6 @@
 #include "biplane/eval/head_predictions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -76,6 +77,26 @@ void add_study(const Json& json, HeadPredictions& predictions) {
 
 }  // namespace
 
+MulticlassRows multiclass_rows(const PredictedColumn& column, std::size_t classes) {
+  MulticlassRows result;
+  std::vector<std::int64_t> truth;
+  std::vector<double> probability;
+  for (std::size_t row = 0; row < column.patients.size(); ++row) {
+    const auto begin = column.truth.begin() + static_cast<std::ptrdiff_t>(row * classes),
+               end = begin + static_cast<std::ptrdiff_t>(classes);
+    const auto of = std::find(begin, end, 1.0);
+    if (of == end) continue;
+    truth.push_back(of - begin);
+    const auto first = column.probability.begin() + static_cast<std::ptrdiff_t>(row * classes);
+    probability.insert(probability.end(), first, first + static_cast<std::ptrdiff_t>(classes));
+    result.rows.push_back(static_cast<std::int64_t>(row));
+  }
+  if (!truth.empty())
+    result.scores =
+        std::make_unique<MulticlassScores>(truth, probability, static_cast<std::int64_t>(classes));
+  return result;
+}
+
 ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes) {
   ClassRows known;
   for (std::size_t row = 0; row < column.patients.size(); ++row) {
@@ -87,6 +108,20 @@ ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t 
     known.positives += truth == 1;
   }
   return known;
+}
+
+std::string undefined_note(const ClassRows& known) {
+  if (known.n() == 0) return "no study of this column has a known label";
+  if (known.positives == 0) return "no positive study";
+  return known.positives == known.n() ? "no negative study" : "";
+}
+
+std::vector<double> weights_of(std::span<const double> column,
+                               const std::vector<std::int64_t>& rows) {
+  std::vector<double> weights;
+  weights.reserve(rows.size());
+  for (const std::int64_t row : rows) weights.push_back(column[static_cast<std::size_t>(row)]);
+  return weights;
 }
 
 void write_predictions(const std::filesystem::path& file, const HeadPredictions& predictions) {

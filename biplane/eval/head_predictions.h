@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "biplane/eval/bootstrap.h"
+#include "biplane/eval/multiclass_metrics.h"
 #include "biplane/eval/results.h"
 
 namespace biplane {
@@ -36,6 +38,20 @@ struct ClassRows {
 
 // `of`: the class.
 ClassRows class_rows(const PredictedColumn& column, std::size_t of, std::size_t classes);
+
+// Why what ranks these rows is undefined; empty where it is defined.
+std::string undefined_note(const ClassRows& known);
+
+// Of the weights of a column's rows those of these rows.
+std::vector<double> weights_of(std::span<const double> column,
+                               const std::vector<std::int64_t>& rows);
+
+// Rows of a column that are of one class, with all their probabilities.
+struct MulticlassRows {
+  std::vector<std::int64_t> rows;
+  std::unique_ptr<MulticlassScores> scores;  // null without rows
+};
+MulticlassRows multiclass_rows(const PredictedColumn& column, std::size_t classes);
 
 struct HeadPredictions {
   std::string task;  // linear, finetune

@@ -12,26 +12,13 @@ namespace {
 
 constexpr double kDefaultThreshold = 0.5;
 
-// Weights of a column's rows as those of a class.
-std::vector<double> pick(Values weight, const std::vector<std::int64_t>& rows) {
-  std::vector<double> picked;
-  for (const std::int64_t row : rows) picked.push_back(weight[static_cast<std::size_t>(row)]);
-  return picked;
-}
-
-std::string undefined_note(const ClassRows& known) {
-  if (known.n() == 0) return "no study of this column has a known label";
-  if (known.positives == 0) return "no positive study";
-  return known.positives == known.n() ? "no negative study" : "";
-}
-
 // The figures of one class; `threshold`: null for classes that exclude each other.
 std::vector<Figure> class_figures(std::shared_ptr<const ClassRows> known, const std::string& name,
                                   const double* threshold) {
   const auto ranked = std::make_shared<RankedScores>(known->probability, known->positive);
   const auto on = [known](auto statistic) -> Statistic {
     return [known, statistic](Values weight) -> std::optional<double> {
-      return statistic(pick(weight, known->rows));
+      return statistic(weights_of(weight, known->rows));
     };
   };
   std::vector<std::pair<std::string, Statistic>> wanted = {
@@ -61,38 +48,12 @@ std::vector<Figure> class_figures(std::shared_ptr<const ClassRows> known, const 
   return figures;
 }
 
-// Rows of a column that are of one class, with all their probabilities.
-struct MulticlassRows {
-  std::vector<std::int64_t> rows;
-  std::unique_ptr<MulticlassScores> scores;  // null without rows
-};
-
-MulticlassRows multiclass_rows(const PredictedColumn& column, std::size_t classes) {
-  MulticlassRows result;
-  std::vector<std::int64_t> truth;
-  std::vector<double> probability;
-  for (std::size_t row = 0; row < column.patients.size(); ++row) {
-    const auto begin = column.truth.begin() + static_cast<std::ptrdiff_t>(row * classes),
-               end = begin + static_cast<std::ptrdiff_t>(classes);
-    const auto of = std::find(begin, end, 1.0);
-    if (of == end) continue;
-    truth.push_back(of - begin);
-    const auto first = column.probability.begin() + static_cast<std::ptrdiff_t>(row * classes);
-    probability.insert(probability.end(), first, first + static_cast<std::ptrdiff_t>(classes));
-    result.rows.push_back(static_cast<std::int64_t>(row));
-  }
-  if (!truth.empty())
-    result.scores =
-        std::make_unique<MulticlassScores>(truth, probability, static_cast<std::int64_t>(classes));
-  return result;
-}
-
 std::vector<Figure> exclusive_figures(const PredictedColumn& column, std::size_t classes) {
   const auto data = std::make_shared<const MulticlassRows>(multiclass_rows(column, classes));
   const std::string note = data->scores ? "" : "no study of this column has a known label";
   const auto on = [data](auto statistic) -> Statistic {
     return [data, statistic](Values weight) -> std::optional<double> {
-      return statistic(*data->scores, pick(weight, data->rows));
+      return statistic(*data->scores, weights_of(weight, data->rows));
     };
   };
   const auto n = static_cast<std::int64_t>(data->rows.size());

@@ -29,22 +29,6 @@ void check_masks(std::size_t a, std::size_t b) {
                                      " pixels and a mask of " + std::to_string(b));
 }
 
-// Sizes of intersection and of both sets together, for dice and iou.
-struct Overlap {
-  double both = 0, first = 0, second = 0;
-};
-
-Overlap overlap(Flags a, Flags b) {
-  check_masks(a.size(), b.size());
-  Overlap counts;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    counts.first += a[i] != 0;
-    counts.second += b[i] != 0;
-    counts.both += a[i] != 0 && b[i] != 0;
-  }
-  return counts;
-}
-
 struct Moments {
   double count = 0, mean = 0, variance = 0;
 };
@@ -139,18 +123,6 @@ std::optional<double> median_rank(std::span<const std::int64_t> ranks, Values we
   const double upper = static_cast<double>(*middle);
   if (repeated.size() % 2 == 1) return upper;
   return (upper + static_cast<double>(*std::max_element(repeated.begin(), middle))) / 2;
-}
-
-double dice(Flags a, Flags b) {
-  const Overlap counts = overlap(a, b);
-  const double sizes = counts.first + counts.second;
-  return sizes > 0 ? 2 * counts.both / sizes : 1.0;
-}
-
-double iou(Flags a, Flags b) {
-  const Overlap counts = overlap(a, b);
-  const double united = counts.first + counts.second - counts.both;
-  return united > 0 ? counts.both / united : 1.0;
 }
 
 bool pointing_hit(Values heat, Flags inside) {

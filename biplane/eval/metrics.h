@@ -35,6 +35,9 @@ class RankedScores {
   // ROC curve from (0,0) to (1,1), x = false positive rate, y = true positive rate; points inside a
   // straight piece are left out. Empty where auroc() is undefined.
   std::vector<CurvePoint> roc() const;
+  // x = recall, y = precision at each distinct score by which a positive is found, before them the
+  // first precision at recall 0. Empty where average_precision() is undefined.
+  std::vector<CurvePoint> precision_recall() const;
   std::int64_t positives() const { return positives_; }
   std::int64_t size() const { return static_cast<std::int64_t>(order_.size()); }
 
@@ -106,10 +109,6 @@ std::optional<double> recall_at_k(std::span<const std::int64_t> ranks, std::int6
 std::optional<double> median_rank(std::span<const std::int64_t> ranks, Values weight = {});
 
 // ---- Masks and maps, row-major, of equal size ----
-
-// 2|A&B| / (|A|+|B|) and |A&B| / |A|B|; 1 where both are empty.
-double dice(Flags a, Flags b);
-double iou(Flags a, Flags b);
 
 // Whether the first maximum of `heat` lies inside.
 bool pointing_hit(Values heat, Flags inside);

@@ -100,6 +100,21 @@ std::vector<CurvePoint> RankedScores::roc() const {
   return points;
 }
 
+std::vector<CurvePoint> RankedScores::precision_recall() const {
+  if (positives_ == 0 || positives_ == size()) return {};
+  std::vector<CurvePoint> points;
+  double found = 0, seen = 0, before = 0;
+  for (const Entry& entry : order_) {
+    seen += 1;
+    found += entry.positive;
+    if (entry.last_of_tie == 0 || found == before) continue;
+    if (points.empty()) points.push_back({0, found / seen});
+    points.push_back({found / static_cast<double>(positives_), found / seen});
+    before = found;
+  }
+  return points;
+}
+
 std::optional<double> auroc(Values score, Flags positive, Values weight) {
   check_sizes(score.size(), positive.size(), weight.size());
   return RankedScores(score, positive).auroc(weight);

@@ -27,21 +27,33 @@ std::string legend(std::span<const ResultRow> rows) {
   return html + "</p>";
 }
 
-std::string roc_section(const ReportContent& content) {
+// `id` and `of`: of the section, and whose curves these are.
+std::string curves_section(const std::string& id, const std::string& of,
+                           std::span<const FindingCurves> findings,
+                           std::span<const ResultRow> rows) {
   std::string plots;
-  for (const FindingCurves& finding : content.data.findings) {
+  for (const FindingCurves& finding : findings) {
     const bool defined = std::any_of(finding.roc.begin(), finding.roc.end(),
                                      [](const CurveSeries& s) { return !s.points.empty(); });
     if (!defined) continue;
     plots += fmt::format(
-        "<figure><figcaption>{}<small>{} of {} studies</small></figcaption>{}</figure>",
-        label_text(finding.finding), finding.positives, finding.studies, roc_plot(finding));
+        "<figure><figcaption>{}<small>{} of {} studies</small></figcaption>{}{}</figure>",
+        label_text(finding.finding), finding.positives, finding.studies, roc_plot(finding),
+        precision_recall_plot(finding));
   }
   if (plots.empty()) return {};
-  return html_section("roc", "ROC curves",
-                      "True positive rate (up) against false positive rate (across). The dotted "
-                      "diagonal is chance.",
-                      legend(content.rows) + "<div class=\"grid4\">" + plots + "</div>");
+  return html_section(id, "Curves: " + of,
+                      "First true positive rate (up) against false positive rate (across), then "
+                      "precision (up) against recall (across). The dotted lines are chance.",
+                      legend(rows) + "<div class=\"grid4\">" + plots + "</div>");
+}
+
+std::string all_curves(const ReportContent& content) {
+  std::string html = curves_section("curves", "zero-shot", content.data.findings, content.rows);
+  for (const HeadCurves& head : content.data.heads)
+    html += curves_section("curves-" + html_escape(head.task), label_text(head.task), head.classes,
+                           content.rows);
+  return html;
 }
 
 std::string image_or_gap(const GreyImage& image, const char* view) {
@@ -192,7 +204,8 @@ std::string render_report(const ReportContent& content) {
                        "AUROC with its 95 % interval. \"Seen\" is the share of positive studies in "
                        "which the finding can be seen in that view at all.",
                        finding_table(content.rows, content.data.findings));
-  html += roc_section(content) + head_sections(content.rows) +
+  html += all_curves(content) + head_sections(content.rows) +
+          confusion_section(content.data.confusions) + comparison_section(content.rows) +
           calibration_section(content.rows, content.data.reliability) +
           subgroup_section(content.rows) + retrieval_section(content) +
           minimal_pair_section(content.rows) + grounding_section(content) +

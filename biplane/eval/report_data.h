@@ -18,14 +18,28 @@ struct CurveSeries {
   std::vector<CurvePoint> points;
 };
 
-// ROC curves of one finding, one series a column ("frontal", "both", ...).
+// ROC and precision-recall curves of one finding, one series a column ("frontal", "both", ...).
 struct FindingCurves {
   std::string finding;
   std::int64_t positives = 0, studies = 0;
   // Share of the positives that an ideal observer sees in each view; nothing where the corpus does
   // not say.
   std::optional<double> visible_frontal, visible_lateral;
-  std::vector<CurveSeries> roc;
+  std::vector<CurveSeries> roc, precision_recall;
+};
+
+// The curves of a head that `biplane finetune` made.
+struct HeadCurves {
+  std::string task;
+  std::vector<FindingCurves> classes;
+};
+
+// Of classes that exclude each other, in one column: studies by true class (rows) and by the class
+// that is told.
+struct ConfusionTable {
+  std::string task, views, population;  // as in ResultRow
+  std::vector<std::string> classes;
+  std::vector<std::vector<double>> studies;
 };
 
 // Reliability curves of one finding in one column, one series a kind of probability: x = mean
@@ -67,9 +81,11 @@ struct GroundingExample {
 struct ReportData {
   std::string title;
   std::vector<std::pair<std::string, std::string>>
-      facts;                          // name -> value, for the head of the report
-  std::vector<CurveSeries> learning;  // x = step; from metrics.jsonl of the run
-  std::vector<FindingCurves> findings;
+      facts;                            // name -> value, for the head of the report
+  std::vector<CurveSeries> learning;    // x = step; from metrics.jsonl of the run
+  std::vector<FindingCurves> findings;  // zero-shot
+  std::vector<HeadCurves> heads;
+  std::vector<ConfusionTable> confusions;
   std::vector<FindingReliability> reliability;
   std::vector<RetrievalExample> retrieval;
   std::vector<GroundingExample> grounding;

@@ -10,7 +10,7 @@
 namespace biplane {
 namespace {
 
-constexpr std::size_t kMostPoints = 160;  // of a learning curve
+constexpr std::size_t kMostPoints = 160;  // of a curve
 
 // Maps data to pixels of a drawing.
 struct Frame {
@@ -83,6 +83,15 @@ std::vector<CurvePoint> reduced(const std::vector<CurvePoint>& points) {
   return means;
 }
 
+// Points of a curve whose ends count: every so many, and the last one.
+std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points) {
+  const std::size_t step = points.size() / kMostPoints + 1;
+  std::vector<CurvePoint> some;
+  for (std::size_t i = 0; i < points.size(); i += step) some.push_back(points[i]);
+  if ((points.size() - 1) % step != 0) some.push_back(points.back());
+  return some;
+}
+
 }  // namespace
 
 std::vector<double> round_ticks(double low, double high, int count) {
@@ -111,9 +120,22 @@ std::string roc_plot(const FindingCurves& finding) {
   const std::vector<CurvePoint> chance{{0, 0}, {1, 1}};
   svg += polyline(frame, chance, "chance");
   for (const CurveSeries& series : finding.roc) {
-    if (!series.points.empty()) svg += polyline(frame, series.points, "s-" + series.name);
+    if (!series.points.empty()) svg += polyline(frame, thinned(series.points), "s-" + series.name);
   }
   return drawing(212, 206, "ROC curve of " + finding.finding, svg);
+}
+
+std::string precision_recall_plot(const FindingCurves& finding) {
+  const Frame frame{34, 8, 170, 170, 0, 1, 0, 1};
+  const std::vector<double> ticks{0, 0.5, 1};
+  const double share = finding.studies > 0 ? static_cast<double>(finding.positives) /
+                                                 static_cast<double>(finding.studies)
+                                           : 0;
+  const std::vector<CurvePoint> chance{{0, share}, {1, share}};
+  std::string svg = grid(frame, ticks, ticks) + polyline(frame, chance, "chance");
+  for (const CurveSeries& series : finding.precision_recall)
+    if (!series.points.empty()) svg += polyline(frame, thinned(series.points), "s-" + series.name);
+  return drawing(212, 206, "Precision and recall of " + finding.finding, svg);
 }
 
 std::string reliability_plot(const FindingReliability& finding) {

@@ -15,6 +15,9 @@ namespace biplane {
 // ROC curves in the unit square with the diagonal of chance.
 std::string roc_plot(const FindingCurves& finding);
 
+// Precision (up) against recall (across), with the share of positives as the line of chance.
+std::string precision_recall_plot(const FindingCurves& finding);
+
 // Reliability curves of one finding in the unit square with the diagonal.
 std::string reliability_plot(const FindingReliability& finding);
 

@@ -102,7 +102,8 @@ const ResultRow* find_row(std::span<const ResultRow> rows, const RowKey& key) {
   const auto found = std::find_if(rows.begin(), rows.end(), [&](const ResultRow& row) {
     return row.task == key.task && row.metric == key.metric && row.views == key.views &&
            row.label == key.label && row.population == key.population &&
-           row.direction == key.direction && row.map == key.map && row.subgroup.empty();
+           row.direction == key.direction && row.map == key.map && row.subgroup.empty() &&
+           !compares_models(row) && is_unconditional(row);
   });
   return found == rows.end() ? nullptr : &*found;
 }
@@ -285,7 +286,8 @@ std::string population_table(std::span<const ResultRow> rows) {
     const bool main =
         (row.task == "zero_shot" && row.metric == "auroc" && row.label == "macro") ||
         (row.task == "retrieval" && row.metric == "recall_at_10" && row.direction == "mean");
-    if (row.population != "all" || !row.subgroup.empty() || !main) continue;
+    if (row.population != "all" || !row.subgroup.empty() || !is_unconditional(row) || !main)
+      continue;
     body +=
         "<tr><th scope=\"row\">" + column_heading(row.views) + "</th><td class=\"text\">" +
         (row.task == "zero_shot" ? "AUROC, all findings" : fmt::format("R@10 among {}", row.pool)) +

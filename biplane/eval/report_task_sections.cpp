@@ -108,7 +108,7 @@ std::string head_sections(std::span<const ResultRow> rows) {
   std::string html;
   for (const auto& [task, title] : kHeads) {
     const auto figures = chosen(rows, [&, &task = task](const ResultRow& row) {
-      return row.task == task && row.subgroup.empty();
+      return row.task == task && row.subgroup.empty() && !compares_models(row);
     });
     if (figures.empty()) continue;
     html += html_section(
@@ -119,6 +119,48 @@ std::string head_sections(std::span<const ResultRow> rows) {
             [](const ResultRow& row) { return row.metric; }));
   }
   return html;
+}
+
+std::string confusion_section(std::span<const ConfusionTable> tables) {
+  std::string html;
+  for (const ConfusionTable& table : tables) {
+    std::vector<std::string> head{"True class, told as"};
+    for (const std::string& name : table.classes) head.push_back(label_text(name));
+    std::string body;
+    for (std::size_t of = 0; of < table.classes.size(); ++of) {
+      body += "<tr><th scope=\"row\">" + label_text(table.classes[of]) + "</th>";
+      for (const double studies : table.studies[of])
+        body += fmt::format("<td>{:.0f}</td>", studies);
+      body += "</tr>";
+    }
+    html += fmt::format("<h3>{}, {}</h3>", label_text(table.task), html_escape(views_name(table))) +
+            html_table(head, body);
+  }
+  return html.empty()
+             ? html
+             : html_section("confusion", "Confusion of classes",
+                            "Studies by their true class and by the class that is told.", html);
+}
+
+std::string comparison_section(std::span<const ResultRow> rows) {
+  const auto differences = chosen(rows, compares_models);
+  if (differences.empty()) return {};
+  std::string body;
+  for (const ResultRow* row : differences) {
+    body +=
+        fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td>",
+                    html_escape(row->task + ", " + row->label + ", " + views_name(*row)), row->n);
+    body += value_cell(row, 3, /*sign=*/true);
+    body += row->p ? "<td>" + html_escape(p_text(*row)) + "</td>"
+                   : "<td class=\"none\" title=\"" + html_escape(row->note) + "\">-</td>";
+    body += "</tr>";
+  }
+  return html_section(
+      "comparison", "Compared with " + html_escape(differences.front()->against),
+      "AUROC of this model less that of the other one on the same studies. Intervals come from the "
+      "same draws of patients for both; p, two-sided, from DeLong's test where no patient has two "
+      "studies. A p is of one class: nothing is corrected for how many there are.",
+      html_table({"Scores, class, views", "Studies", "Difference", "p"}, body));
 }
 
 std::string minimal_pair_section(std::span<const ResultRow> rows) {

@@ -104,6 +104,23 @@ std::string auroc_table(std::span<const ResultRow> rows, const std::string& task
       });
 }
 
+// Two models on the same studies, a table a way of classification.
+std::string comparison_tables(std::span<const ResultRow> rows) {
+  const auto all = select(rows, compares_models);
+  std::string text;
+  for (const std::string& task : distinct(all, [](const ResultRow& row) { return row.task; })) {
+    text += cross_table(
+        task + ", AUROC less that of " + all.front()->against,
+        select(rows,
+               [&](const ResultRow& row) { return compares_models(row) && row.task == task; }),
+        [](const ResultRow& row) { return row.label; }, column_name,
+        [](const ResultRow& row) {
+          return interval_text(row) + (row.p ? " " + p_text(row) : std::string());
+        });
+  }
+  return text;
+}
+
 // Of heads that tell classes which exclude each other.
 std::string accuracy_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) {
@@ -126,15 +143,17 @@ std::string places_table(std::span<const ResultRow> rows, const std::string& tas
 
 std::string retrieval_table(std::span<const ResultRow> rows) {
   const auto all = select(rows, [](const ResultRow& row) {
-    return row.task == "retrieval" &&
+    return row.task == "retrieval" && row.condition.empty() &&
            ((row.metric.starts_with("recall") && row.against.empty()) ||
             row.metric == "recall_at_10_difference" || row.metric == "median_rank");
   });
   if (all.empty()) return {};
   const std::int64_t pool = all.front()->pool;
   const auto line = [pool](const ResultRow& row) {
-    return column_name(row) + ", " + row.direction +
-           (row.pool == pool ? "" : fmt::format(", pools of {}", row.pool));
+    const std::string name = column_name(row) + ", " + row.direction;
+    if (row.candidates == "distinct_texts")
+      return fmt::format("{}, {} distinct texts", name, row.pool);
+    return row.pool == pool ? name : fmt::format("{}, pools of {}", name, row.pool);
   };
   const auto column = [](const ResultRow& row) {
     if (row.metric == "median_rank") return std::string("median rank");
@@ -153,8 +172,9 @@ std::string class_retrieval_table(std::span<const ResultRow> rows) {
     return row.task == "retrieval" && (row.metric == "precision_at_k" || row.metric == "map");
   });
   const auto line = [](const ResultRow& row) {
-    return fmt::format("{}, {}{}, among {}", column_name(row), row.direction,
-                       row.candidates == "class_prompts" ? ", prompts" : "", row.pool);
+    return fmt::format("{}, {}{}{}, among {}", column_name(row), row.direction,
+                       row.candidates == "class_prompts" ? ", prompts" : "",
+                       row.condition.empty() ? "" : ", " + row.condition, row.pool);
   };
   const auto column = [](const ResultRow& row) {
     return row.k > 0 ? fmt::format("P@{}", row.k) : std::string("mAP");
@@ -248,7 +268,9 @@ std::string undefined_lines(std::span<const ResultRow> rows) {
   for (const ResultRow& row : rows) {
     const bool shown = row.label == "macro" || row.label == "all" || row.label.empty();
     if (row.value || row.note.empty() || !shown || !row.subgroup.empty()) continue;
-    const std::string line = fmt::format("  {}, {}: {}\n", row.task, column_name(row), row.note);
+    const std::string less = compares_models(row) ? " less " + row.against : "";
+    const std::string line =
+        fmt::format("  {}, {}{}: {}\n", row.task, column_name(row), less, row.note);
     if (lines.insert(line).second) text += line;
   }
   return text.empty() ? text : "Without a value\n" + text + "\n";
@@ -263,9 +285,9 @@ std::string result_table(std::span<const ResultRow> rows) {
          places_table(rows, "detection", "Detection") +
          auroc_table(rows, "zero_shot", "Zero-shot classification") +
          auroc_table(rows, "supervised", "Classification by the label head") +
-         retrieval_table(rows) + class_retrieval_table(rows) + grounding_table(rows) +
-         minimal_pair_table(rows) + operating_table(rows) + subgroup_table(rows) +
-         modules_table(rows) + undefined_lines(rows);
+         comparison_tables(rows) + retrieval_table(rows) + class_retrieval_table(rows) +
+         grounding_table(rows) + minimal_pair_table(rows) + operating_table(rows) +
+         subgroup_table(rows) + modules_table(rows) + undefined_lines(rows);
 }
 
 }  // namespace biplane

@@ -1,5 +1,7 @@
 #include "biplane/eval/results.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -19,6 +21,11 @@ void put_text(Json& json, const char* key, const std::string& value) {
 }
 
 }  // namespace
+
+std::string p_text(const ResultRow& row) {
+  if (!row.p) return {};
+  return *row.p < 0.001 ? "p < 0.001" : fmt::format("p = {:.3f}", *row.p);
+}
 
 void set_repeats(ResultRow& row, Replicates repeats) {
   row.interval = percentile_interval(repeats);
@@ -86,6 +93,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
       origin.prompts_sha256.empty() ? Json(nullptr) : Json(origin.prompts_sha256);
   json["preprocess_sha256"] = origin.preprocess_sha256;
   json["split_sha256"] = origin.split_sha256;
+  put_text(json, "against_sha256", row.against_sha256);
   put_text(json, "train_sha256", row.train_sha256);
   json["code"] = origin.code;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -111,12 +119,13 @@ ResultRow result_from_json(const std::string& line) {
        {std::pair{"task", &row.task}, std::pair{"corpus", &row.corpus},
         std::pair{"split", &row.split}, std::pair{"views", &row.views},
         std::pair{"population", &row.population}, std::pair{"metric", &row.metric},
-        std::pair{"against", &row.against}, std::pair{"class", &row.label},
-        std::pair{"direction", &row.direction}, std::pair{"candidates", &row.candidates},
-        std::pair{"map", &row.map}, std::pair{"condition", &row.condition},
-        std::pair{"operating_point", &row.operating_point}, std::pair{"subgroup", &row.subgroup},
-        std::pair{"exposed", &row.exposed}, std::pair{"note", &row.note},
-        std::pair{"protocol", &row.protocol}, std::pair{"train_sha256", &row.train_sha256}})
+        std::pair{"against", &row.against}, std::pair{"against_sha256", &row.against_sha256},
+        std::pair{"class", &row.label}, std::pair{"direction", &row.direction},
+        std::pair{"candidates", &row.candidates}, std::pair{"map", &row.map},
+        std::pair{"condition", &row.condition}, std::pair{"operating_point", &row.operating_point},
+        std::pair{"subgroup", &row.subgroup}, std::pair{"exposed", &row.exposed},
+        std::pair{"note", &row.note}, std::pair{"protocol", &row.protocol},
+        std::pair{"train_sha256", &row.train_sha256}})
     *value = text(key);
   row.value = number("value");
   row.interval = {number("low"), number("high"), whole("undefined_repeats")};

@@ -37,14 +37,17 @@ struct ResultRow {
   std::int64_t n = 0;  // studies (grounding: masks) the figure rests on
   std::optional<std::int64_t> positives;
   std::string population;  // "all" where not only studies with both views were used
-  std::string against;     // of a difference: the column that was subtracted
+  // Of a difference: the column that was subtracted; of one of two models the run of the other
+  // one, and then the hash of its weights.
+  std::string against, against_sha256;
   std::string direction;   // retrieval: image_to_text, text_to_image, mean, image_to_image
-  std::string candidates;  // retrieval: all, class_prompts; minimal_pairs: truth, rules
+  std::string candidates;  // retrieval: all, distinct_texts, class_prompts; minimal_pairs: truth,
+                           // rules
   std::int64_t pool = 0;   // retrieval: candidates of one query; of that with the fewest
   std::int64_t k = 0;      // of precision_at_k
   std::string map;  // grounding, modules/alignment: attention, cosine, gradient; selection: score
-  std::string condition;        // modules: what the figure was measured under (docs/evaluation.md)
-  std::string operating_point;  // youden, sensitivity>=0.9, ...: where a score decides
+  std::string condition;            // what the figure was measured under (docs/evaluation.md)
+  std::string operating_point;      // youden, sensitivity>=0.9, ...: where a score decides
   std::optional<double> threshold;  // that it stands for; chosen on other studies
   std::string subgroup;             // sex=F, age=60-79, view=AP ...; empty: all studies
   std::string
@@ -57,6 +60,18 @@ struct ResultRow {
   std::optional<double> p;  // of a difference of two models: two-sided, DeLong
   std::string note;
 };
+
+// Whether a row is the difference of two models, not of columns or conditions of one.
+inline bool compares_models(const ResultRow& row) { return !row.against_sha256.empty(); }
+
+// Whether a row is of all that there is as it is: under no condition, among all candidates where it
+// has any. The main figures are.
+inline bool is_unconditional(const ResultRow& row) {
+  return row.condition.empty() && (row.candidates.empty() || row.candidates == "all");
+}
+
+// "p = 0.031", "p < 0.001"; empty where a row has none.
+std::string p_text(const ResultRow& row);
 
 // Gives a row its repeats and the interval that follows from them.
 void set_repeats(ResultRow& row, Replicates repeats);

@@ -62,7 +62,7 @@ void add(const BatchCounts& batch, ThresholdCounts& all) {
                               batch.counts[t][c].end());
   }
   if (batch.terms.defined())
-    all.terms = all.terms.defined() ? all.terms + batch.terms : batch.terms;
+    all.terms = all.terms.defined() ? at::cat({all.terms, batch.terms}) : batch.terms;
 }
 
 }  // namespace

@@ -34,13 +34,14 @@ struct ThresholdCounts {
   std::vector<std::int64_t> studies;  // indices into the manifest
   // [threshold][finding][study]
   std::vector<std::vector<std::vector<MaskCounts>>> counts;
-  torch::Tensor terms;  // sum of terms(logits, truth) over all batches, if asked for
+  torch::Tensor terms;  // (N,K) terms(logits, truth), a row a study, if asked for
   std::vector<BrokenStudy> broken;
 };
 
 struct ThresholdOptions {
   // Of each finding in turn; the same number for all.
   std::vector<std::vector<double>> thresholds;
+  // (B,K) of the images of a batch.
   std::function<torch::Tensor(const SegmentationLogits& logits, const torch::Tensor& truth)> terms;
 };
 

@@ -8,12 +8,14 @@
 #include <utility>
 
 #include "biplane/eval/columns.h"
+#include "biplane/eval/study_findings.h"
 
 namespace biplane {
 namespace {
 
 constexpr double kFew = 0.05;        // of the studies may show none or several of the classes
 constexpr double kNeverMeant = 0.5;  // where so many do, the findings are no classes
+constexpr double kMostTell = 0.5;    // of the studies must tell on which sides their findings are
 
 // The only finding of the prompts that a study shows; nothing where it is not one, or uncertain.
 std::optional<std::int64_t> only_class(const Study& study, const PromptSet& prompts) {
@@ -25,6 +27,35 @@ std::optional<std::int64_t> only_class(const Study& study, const PromptSet& prom
     only = static_cast<std::int64_t>(i);
   }
   return only;
+}
+
+// Numbers equal texts; nothing gets -1.
+class TextNumbers {
+ public:
+  std::int64_t of(const std::optional<std::string>& text) {
+    if (!text) return -1;
+    return numbers_.emplace(*text, static_cast<std::int64_t>(numbers_.size())).first->second;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> numbers_;
+};
+
+std::string side_text(FindingSide side) {
+  if (side == FindingSide::kUntold) return {};
+  return side == FindingSide::kRight ? " right" : " left";
+}
+
+// The findings, one a line, and their sides where those count.
+std::string findings_text(const StudyFindings& findings, bool sides) {
+  std::string text;
+  for (const auto& [name, side] : findings) text += name + (sides ? side_text(side) : "") + "\n";
+  return text;
+}
+
+bool tells_a_side(const StudyFindings& findings) {
+  return std::any_of(findings.begin(), findings.end(),
+                     [](const auto& finding) { return finding.second != FindingSide::kUntold; });
 }
 
 }  // namespace
@@ -47,22 +78,37 @@ ExclusiveClasses exclusive_classes(const EvaluationInput& input) {
 }
 
 std::vector<std::int64_t> finding_sets(const EvaluationInput& input) {
-  std::map<std::string, std::int64_t> numbers;
+  TextNumbers numbers;
   std::vector<std::int64_t> sets;
-  for (std::int64_t row = 0; row < input.features.size(); ++row) {
-    const auto& labels = study_of(input, row).labels;
-    const bool uncertain =
-        std::any_of(labels.begin(), labels.end(), [](const auto& one) { return one.second < 0; });
-    if (uncertain || labels.empty()) {
-      sets.push_back(-1);
-      continue;
-    }
-    std::string present;
-    for (const auto& [label, value] : labels) present += value == 1 ? label + "\n" : "";
+  for (const Study& study : input.studies) {
+    const std::optional<StudyFindings> findings = true_findings(study);
     sets.push_back(
-        numbers.emplace(present, static_cast<std::int64_t>(numbers.size())).first->second);
+        numbers.of(findings ? std::optional(findings_text(*findings, false)) : std::nullopt));
   }
   return sets;
+}
+
+std::vector<std::int64_t> sided_finding_sets(const EvaluationInput& input) {
+  TextNumbers numbers;
+  std::vector<std::int64_t> sets;
+  std::int64_t known = 0, told = 0;
+  bool any_side = false;
+  for (const Study& study : input.studies) {
+    const std::optional<StudyFindings> findings = true_findings(study);
+    const bool tells = findings && sides_told(study, *findings);
+    known += findings ? 1 : 0;
+    told += tells ? 1 : 0;
+    any_side = any_side || (tells && tells_a_side(*findings));
+    sets.push_back(
+        numbers.of(tells ? std::optional(findings_text(*findings, true)) : std::nullopt));
+  }
+  const bool most = static_cast<double>(told) >= kMostTell * static_cast<double>(known);
+  return any_side && most ? sets : std::vector<std::int64_t>{};
+}
+
+std::vector<std::uint8_t> flags_of(const torch::Tensor& flags) {
+  const torch::Tensor bytes = flags.to(torch::kUInt8).contiguous();
+  return {bytes.data_ptr<std::uint8_t>(), bytes.data_ptr<std::uint8_t>() + bytes.numel()};
 }
 
 std::vector<std::int64_t> picked(const std::vector<std::int64_t>& of_row,

@@ -27,9 +27,16 @@ ExclusiveClasses exclusive_classes(const EvaluationInput& input);
 // known.
 std::vector<std::int64_t> finding_sets(const EvaluationInput& input);
 
+// The same where every finding is also on the same side (study_findings.h); -1 also where masks and
+// boxes do not tell where all findings are. Empty where they tell it of less than half of the
+// studies whose findings are known, or of no finding a side.
+std::vector<std::int64_t> sided_finding_sets(const EvaluationInput& input);
+
 // The numbers of these rows.
 std::vector<std::int64_t> picked(const std::vector<std::int64_t>& of_row,
                                  const std::vector<std::int64_t>& rows);
+// One entry a row of the features: whether its flag is set.
+std::vector<std::uint8_t> flags_of(const torch::Tensor& flags);
 // 1 for the studies whose number is known.
 std::vector<std::uint8_t> known_groups(const std::vector<std::int64_t>& of_row);
 // Why a column says nothing, also where it has fewer than `least` studies; empty where it does.

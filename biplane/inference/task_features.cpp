@@ -1,10 +1,19 @@
 #include "biplane/inference/task_features.h"
 
+#include <string>
+
 namespace biplane {
 namespace {
 
-torch::Tensor part_of(const ViewFeatures& view, const ClassifierConfig& config) {
-  return config.features == "tower" ? view.pooled : view.global;
+// What the head reads of one view of a batch.
+torch::Tensor encode_part(const MultiviewModel& model, const StudyBatch& batch, bool lateral,
+                          const std::string& features) {
+  const torch::Tensor& pixels = lateral ? batch.lateral : batch.frontal;
+  const torch::Tensor& has = lateral ? batch.has_lateral : batch.has_frontal;
+  if (features == "mean_patch") return model.mean_patch(pixels, has, lateral);
+  const ViewFeatures view =
+      lateral ? model.encode_lateral(pixels, has) : model.encode_frontal(pixels, has);
+  return features == "tower" ? view.pooled : view.global;
 }
 
 struct BatchParts {
@@ -32,9 +41,9 @@ ViewParts view_parts(const MultiviewModel& model, const StudyBatch& batch,
   parts.has_frontal = batch.has_frontal;
   parts.has_lateral = batch.has_lateral;
   if (config.views != "lateral")
-    parts.frontal = part_of(model.encode_frontal(batch.frontal, batch.has_frontal), config);
+    parts.frontal = encode_part(model, batch, /*lateral=*/false, config.features);
   if (config.views != "frontal")
-    parts.lateral = part_of(model.encode_lateral(batch.lateral, batch.has_lateral), config);
+    parts.lateral = encode_part(model, batch, /*lateral=*/true, config.features);
   return parts;
 }
 
@@ -42,7 +51,7 @@ torch::Tensor join_parts(const MultiviewModel& model, const ViewParts& parts,
                          const ClassifierConfig& config) {
   if (config.views == "frontal") return parts.frontal;
   if (config.views == "lateral") return parts.lateral;
-  if (config.features == "tower") return at::cat({parts.frontal, parts.lateral}, 1);
+  if (config.features != "projected") return at::cat({parts.frontal, parts.lateral}, 1);
   ViewFeatures frontal, lateral;
   frontal.global = parts.frontal;
   lateral.global = parts.lateral;

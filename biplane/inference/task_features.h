@@ -13,8 +13,8 @@
 
 namespace biplane {
 
-// Global features of each view that a head reads, of N studies. Rows of a missing view are zeros;
-// of a view that the head does not read nothing is computed (undefined).
+// Features of each view that a head reads, one vector each, of N studies. Rows of a missing view
+// are zeros; of a view that the head does not read nothing is computed (undefined).
 struct ViewParts {
   torch::Tensor frontal, lateral;          // (N,W), or (N,D) for features projected
   torch::Tensor has_frontal, has_lateral;  // (N) bool

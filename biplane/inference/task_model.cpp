@@ -3,6 +3,7 @@
 #include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
 #include "biplane/core/folder.h"
+#include "biplane/core/one_of.h"
 #include "biplane/model/image_tower.h"
 #include "biplane/model/json_config.h"
 #include "biplane/nn/weights.h"
@@ -31,6 +32,7 @@ void check_names(const std::vector<std::string>& names, const std::vector<double
 void check_classifier(const ClassifierConfig& head, const fs::path& file) {
   try {
     check_task_labels(head.labels);
+    require_one_of("classifier.features", head.features, {"tower", "mean_patch", "projected"});
   } catch (const Error& error) {
     throw Error(ErrorKind::kBadContent, file.string() + ": " + error.what());
   }

@@ -51,7 +51,7 @@ struct TaskStart {
 struct ClassifierConfig {
   TaskLabels labels;               // with its names
   std::string views = "frontal";   // frontal, lateral, both
-  std::string features = "tower";  // tower, projected (tasks/finetune_config.h)
+  std::string features = "tower";  // tower, mean_patch, projected (tasks/finetune_config.h)
   std::string norm = "none";       // none, layer, standard
   // Of views both: some training study lacked that view, so its absence means something.
   bool absent_frontal_trained = false, absent_lateral_trained = false;

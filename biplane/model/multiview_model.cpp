@@ -162,6 +162,16 @@ ViewFeatures MultiviewModel::encode_lateral(const torch::Tensor& pixels, const t
   });
 }
 
+torch::Tensor MultiviewModel::mean_patch(const torch::Tensor& pixels, const torch::Tensor& has,
+                                         bool lateral) const {
+  const auto encode = [&](const torch::Tensor& present) {
+    ViewFeatures view;
+    view.pooled = (lateral ? lateral_ : frontal_).forward(present).mean_patch();
+    return view;
+  };
+  return encode_present(pixels, has, encode).pooled;
+}
+
 std::vector<torch::Tensor> MultiviewModel::feature_maps(
     const torch::Tensor& pixels, bool lateral, const std::vector<std::int64_t>& layers) const {
   return (lateral ? lateral_ : frontal_).maps(pixels, layers);

@@ -80,6 +80,10 @@ class MultiviewModel : public torch::nn::Module {
                               bool global_attention = false) const;
   ViewFeatures encode_lateral(const torch::Tensor& pixels, const torch::Tensor& has = {},
                               bool global_attention = false) const;
+  // (B,W) of one tower the mean of its patches as its last block leaves them, before the final
+  // norm; pixels and has as above.
+  torch::Tensor mean_patch(const torch::Tensor& pixels, const torch::Tensor& has,
+                           bool lateral) const;
   // Maps of one tower's layers, for heads that tell of places in the image (ImageTower::maps).
   std::vector<torch::Tensor> feature_maps(const torch::Tensor& pixels, bool lateral,
                                           const std::vector<std::int64_t>& layers) const;

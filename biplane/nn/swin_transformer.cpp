@@ -156,6 +156,7 @@ VisionTokens SwinTransformer::forward(const torch::Tensor& pixels,
     if (hidden_states != nullptr) hidden_states->push_back(by_image(x, grid.batch));
   }
   VisionTokens out;
+  out.last_block = by_image(x, grid.batch);
   out.tokens = by_image(ln_post->forward(x), grid.batch);
   out.pooled = out.tokens.mean(1);
   out.grid_rows = grid.rows;

@@ -164,7 +164,8 @@ VisionTokens VisionTransformer::forward(const torch::Tensor& pixels, torch::Tens
   out.grid_rows = pixels.size(2) / config_.patch;
   out.grid_columns = pixels.size(3) / config_.patch;
   const bool mean = config_.pooling == "mean";
-  out.tokens = layout.unflatten(mean ? x : ln_post->forward(x));
+  out.last_block = layout.unflatten(x);
+  out.tokens = mean ? out.last_block : layout.unflatten(ln_post->forward(x));
   out.pooled = mean ? ln_post->forward(out.patches().mean(1)) : out.tokens.select(1, 0);
   return out;
 }

@@ -87,6 +87,7 @@ struct PhantomStudy {
   GreyImage frontal, lateral;  // (size, size); empty if that view was not taken
   bool has_frontal = false, has_lateral = false;
   std::vector<PhantomImage> images;  // one a view of the study
+  std::string style;                 // how it was acquired
   std::vector<ReportFlip> flips;     // of its report, where options.minimal_pairs asks for them
   Study study;
 };

@@ -343,7 +343,10 @@ PhantomStudy make_phantom_study(const PhantomOptions& options, std::int64_t inde
   check_phantom(options);
   const StudyPlace place = place_study(options, index);
   const DrawnStudy drawn = draw_study(options, place);
-  return assemble_study(options, place, nullptr, drawn.taken, render_drawn(options, place, drawn));
+  PhantomStudy made =
+      assemble_study(options, place, nullptr, drawn.taken, render_drawn(options, place, drawn));
+  made.style = drawn.acquisition.style.name;
+  return made;
 }
 
 std::vector<PhantomStudy> make_counterfactuals(const PhantomOptions& options, std::int64_t index) {

@@ -112,7 +112,8 @@ class PhantomWriter {
     PhantomStudy made = make_phantom_study(options_, index);
     write_images(options_, out_, made);
     const StudyPlace place = place_study(options_, index);
-    LayoutEntry entry = layout_.describe({made.study, place, made.images, options_.seed, noise_});
+    LayoutEntry entry =
+        layout_.describe({made.study, place, made.images, made.style, options_.seed, noise_});
     for (const auto& [path, content] : entry.files) write_part(out_ / path, content);
     for (const auto& [path, written] : entry.links) link_part(out_ / path, out_ / written);
     WrittenStudy written{std::move(made.study), std::move(made.flips), {}, std::move(entry.rows)};

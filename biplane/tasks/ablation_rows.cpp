@@ -52,7 +52,7 @@ void add_result_row(const ResultRow& row, const ModelProvenance& provenance,
     return;
   }
   if (row.metric == "auroc") add_auroc(row, record);
-  if (row.metric == "recall_at_10" && row.direction == "mean")
+  if (row.metric == "recall_at_10" && row.direction == "mean" && is_unconditional(row))
     record.metrics["retrieval/" + row.views] = {*row.value, row.repeats};
   const bool trained =
       row.views == "frontal" ? provenance.frontal_trained : provenance.lateral_trained;

@@ -43,7 +43,7 @@ void check_data(const TaskDataConfig& data) {
 
 void check_head(const FinetuneConfig& config) {
   const TaskHeadConfig& head = config.head;
-  require_one_of("head.features", head.features, {"tower", "projected"});
+  require_one_of("head.features", head.features, {"tower", "mean_patch", "projected"});
   require_one_of("head.norm", head.norm, {"none", "layer", "standard"});
   require_one_of("head.init", head.init, {"zero", "uniform", "normal"});
   require_between("head.init_std", head.init_std, 0.0, kMuch);
@@ -66,7 +66,11 @@ void check_fit(const FitConfig& fit) {
   require_between<std::int64_t>("train.epochs", fit.epochs, 1, kMost);
   require_between<std::int64_t>("train.batch", fit.batch, 1, kMost);
   require_one_of("train.schedule", fit.schedule, {"constant", "linear", "cosine"});
+  require_between<std::int64_t>("train.schedule_steps", fit.schedule_steps, 0, kMost);
+  require(fit.schedule_steps == 0 || fit.schedule != "constant",
+          "train.schedule_steps: train.schedule = constant has no length; use linear or cosine");
   require_between<std::int64_t>("train.warmup", fit.warmup, 0, kMost);
+  require_between("train.warmup_from", fit.warmup_from, 0.0, 1.0);
   require_between("train.clip", fit.clip, 0.0, kMuch);
   require_one_of("train.stop_on", fit.stop_on, {"loss", "metric"});
   require_between<std::int64_t>("train.patience", fit.patience, 0, kMost);

@@ -45,7 +45,8 @@ struct TaskDataConfig {
 // What stands on the encoder; the keys `head.<name>`.
 struct TaskHeadConfig {
   // tower: the towers' own global features, before projection or adapter; of both views side by
-  // side. projected: the shared width D; of both views the model's fusion.
+  // side. mean_patch: in their place the mean of the tower's patches as its last block leaves them,
+  // before the final norm. projected: the shared width D; of both views the model's fusion.
   std::string features = "tower";
   // none; layer: a learned layer norm; standard: less the mean and over the standard deviation of
   // the training features (linear only)
@@ -68,13 +69,17 @@ struct FitConfig {
   double lr = 5e-4;
   double momentum = 0.9;  // of sgd
   double weight_decay = 1e-6;
+  bool decay_all = false;    // of biases, norms, positions, ... too, not of matrices alone
   double layer_decay = 1.0;  // factor of the learning rate from one layer to the one below it
   double encoder_lr = 1.0;   // factor of the encoder's learning rate
   std::int64_t steps = 0;    // optimizer steps; 0: epochs decides
   std::int64_t epochs = 50;  // passes over the training studies, where steps is 0
   std::int64_t batch = 48;   // studies; a smaller training set is one batch
+  bool keep_last = false;    // what is left of an epoch is a smaller batch; false: is left out
   std::string schedule = "constant";  // constant; linear, cosine (to 0); after the warm-up
+  std::int64_t schedule_steps = 0;    // its length, with the warm-up; 0: that of the run
   std::int64_t warmup = 0;            // steps
+  double warmup_from = 0.1;           // factor of the rate in the first of them
   double clip = 0.0;                  // bound of the global gradient norm; 0: off
   std::string stop_on = "loss";       // loss, metric (macro AUROC; multiclass: accuracy)
   std::int64_t patience = 10;         // selections without a better one that end the run; 0: never
@@ -94,13 +99,17 @@ struct FitConfig {
     v.field("lr", lr);
     v.field("momentum", momentum);
     v.field("weight_decay", weight_decay);
+    v.field("decay_all", decay_all);
     if (encoder) v.field("layer_decay", layer_decay);
     if (encoder) v.field("encoder_lr", encoder_lr);
     v.field("steps", steps);
     v.field("epochs", epochs);
     v.field("batch", batch);
+    v.field("keep_last", keep_last);
     v.field("schedule", schedule);
+    v.field("schedule_steps", schedule_steps);
     v.field("warmup", warmup);
+    v.field("warmup_from", warmup_from);
     v.field("clip", clip);
     v.field("stop_on", stop_on);
     v.field("patience", patience);

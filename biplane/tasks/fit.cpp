@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <torch/optim/sgd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -109,14 +108,10 @@ class Fit {
 
  private:
   double rate() const {
-    const auto warmup = static_cast<double>(std::min(job_.config.warmup, total_));
-    const auto total = static_cast<double>(total_);
-    const double fraction = warmup / total;
-    const bool cosine = job_.config.schedule == "cosine";
-    const double factor = schedule_factor(result_.steps, total_, fraction, cosine ? 0.0 : 1.0);
-    const double left = static_cast<double>(total_ - result_.steps);
-    const bool falls = job_.config.schedule == "linear" && left < total - warmup;
-    return job_.config.lr * (falls ? factor * left / (total - warmup) : factor);
+    const FitConfig& config = job_.config;
+    const std::int64_t steps = config.schedule_steps > 0 ? config.schedule_steps : total_;
+    return config.lr *
+           fit_factor({config.schedule, steps, config.warmup, config.warmup_from}, result_.steps);
   }
 
   double gradient_norm() const {

@@ -33,16 +33,23 @@ std::vector<std::int64_t> learning_studies(const SeedJob& job) {
 BatchSampler task_sampler(std::int64_t studies, const FinetuneConfig& config) {
   return BatchSampler({.studies = studies,
                        .batch = std::min(config.train.batch, studies),
-                       .seed = static_cast<std::uint64_t>(config.seed)});
+                       .seed = static_cast<std::uint64_t>(config.seed),
+                       .keep_last = config.train.keep_last});
+}
+
+void add_head_parameters(const FitConfig& config, const torch::nn::Module& head,
+                         std::vector<OptimizedParameter>& parameters) {
+  for (const auto& item : head.named_parameters()) {
+    const bool decays = config.decay_all || item.value().dim() > 1;
+    parameters.push_back(
+        {kTaskHead + item.key(), item.value(), 1.0, decays ? config.weight_decay : 0.0});
+  }
 }
 
 FitJob head_fit_job(const SeedJob& job, const torch::nn::Module& head) {
   FitJob fit;
   fit.config = job.config.train;
-  for (const auto& item : head.named_parameters()) {
-    const double decay = item.value().dim() > 1 ? job.config.train.weight_decay : 0.0;
-    fit.parameters.push_back({kTaskHead + item.key(), item.value(), 1.0, decay});
-  }
+  add_head_parameters(fit.config, head, fit.parameters);
   fit.record = [&job](std::int64_t steps, const StepValues& values) {
     job.folder.metrics(steps, values);
     std::string line = fmt::format("step {}", steps);
@@ -60,8 +67,8 @@ void add_encoder_parameters(const FitConfig& config, const MultiviewModel& model
     if (!is_read(item.key())) continue;
     const double rate =
         layer_rate(item.key(), model.config(), config.layer_decay) * config.encoder_lr;
-    const double decay = takes_weight_decay(item.key(), item.value()) ? config.weight_decay : 0.0;
-    parameters.push_back({item.key(), item.value(), rate, decay});
+    const bool decays = config.decay_all || takes_weight_decay(item.key(), item.value());
+    parameters.push_back({item.key(), item.value(), rate, decays ? config.weight_decay : 0.0});
   }
 }
 

@@ -29,8 +29,13 @@ std::unique_ptr<StudyDataset> task_dataset(const SeedJob& job,
 // The studies that are trained on and those that select.
 std::vector<std::int64_t> learning_studies(const SeedJob& job);
 
-// Shuffled batches of train.batch studies, or of all where there are fewer.
+// Shuffled batches of train.batch studies, or of all where there are fewer; with train.keep_last
+// the last of an epoch may be smaller.
 BatchSampler task_sampler(std::int64_t studies, const FinetuneConfig& config);
+
+// Adds the parameters of the head, which learn at the full rate.
+void add_head_parameters(const FitConfig& config, const torch::nn::Module& head,
+                         std::vector<OptimizedParameter>& parameters);
 
 // A training with the parameters of the head, the recording and the request to stop of the job.
 FitJob head_fit_job(const SeedJob& job, const torch::nn::Module& head);

@@ -89,11 +89,11 @@ class SegmentationTraining {
     ThresholdOptions options;
     options.thresholds.assign(segmenter_.names.size(), thresholds);
     options.terms = [this](const SegmentationLogits& logits, const torch::Tensor& truth) {
-      return loss_.terms(logits, truth).to(torch::kFloat64);
+      return image_terms(loss_, logits, truth);
     };
     const ThresholdCounts counts = count_masks(*head_, tower_.select_maps(), *truth_, options);
     SelectionScore score;
-    score.loss = loss_.loss(counts.terms).item<double>();
+    score.loss = mean_batch_loss(loss_, counts.terms, job_.config.train.batch);
     segmenter_.thresholds.clear();
     double sum = 0, defined = 0;
     for (std::size_t finding = 0; finding < segmenter_.names.size(); ++finding) {

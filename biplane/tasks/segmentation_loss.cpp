@@ -1,5 +1,7 @@
 #include "biplane/tasks/segmentation_loss.h"
 
+#include <vector>
+
 #include "biplane/tasks/split_step.h"
 
 namespace biplane {
@@ -86,6 +88,25 @@ SegmentationLoss segmentation_loss(const std::string& name, double auxiliary) {
             return focal_dice_terms(logits.main, truth);
           },
           focal_dice_loss};
+}
+
+torch::Tensor image_terms(const SegmentationLoss& loss, const SegmentationLogits& logits,
+                          const torch::Tensor& truth) {
+  std::vector<torch::Tensor> rows;
+  for (std::int64_t image = 0; image < truth.size(0); ++image) {
+    SegmentationLogits own{logits.main.narrow(0, image, 1), {}};
+    if (logits.auxiliary.defined()) own.auxiliary = logits.auxiliary.narrow(0, image, 1);
+    rows.push_back(loss.terms(own, truth.narrow(0, image, 1)).to(torch::kFloat64));
+  }
+  return at::stack(rows);
+}
+
+double mean_batch_loss(const SegmentationLoss& loss, const torch::Tensor& terms,
+                       std::int64_t batch) {
+  double sum = 0;
+  for (const torch::Tensor& own : terms.split(batch))
+    sum += loss.loss(own.sum(0)).item<double>() * static_cast<double>(own.size(0));
+  return sum / static_cast<double>(terms.size(0));
 }
 
 }  // namespace biplane

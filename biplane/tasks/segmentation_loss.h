@@ -41,4 +41,12 @@ struct SegmentationLoss {
 };
 SegmentationLoss segmentation_loss(const std::string& name, double auxiliary);
 
+// (B,K) f64 the terms of each image of a batch.
+torch::Tensor image_terms(const SegmentationLoss& loss, const SegmentationLogits& logits,
+                          const torch::Tensor& truth);
+// The loss of each `batch` images in a row, as training sees it, and its mean over images: the last
+// of them may be fewer. terms (N,K): image_terms() of all images in their order.
+double mean_batch_loss(const SegmentationLoss& loss, const torch::Tensor& terms,
+                       std::int64_t batch);
+
 }  // namespace biplane

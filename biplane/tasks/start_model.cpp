@@ -99,10 +99,10 @@ StartModel from_tower(const fs::path& path, const FinetuneConfig& config) {
     throw Error(ErrorKind::kUsage, path.string() +
                                        ": is one tower; data.views = both needs a model "
                                        "of both");
-  if (config.head.features != "tower")
+  if (config.head.features == "projected")
     throw Error(ErrorKind::kUsage, path.string() +
                                        ": is a tower without a projection; "
-                                       "head.features = tower is needed");
+                                       "head.features = tower or mean_patch is needed");
   const TowerPackage package = load_tower(path, role);
   StartModel start{path.filename().string(), describe_around(package, role), {}, {}, {}};
   note_missing(package, config, start);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace biplane {
 
@@ -15,5 +16,17 @@ std::int64_t warmup_steps(std::int64_t total_steps, double warmup_fraction);
 // beyond. `constant_fraction` [0, 1): of the steps after the warm-up, at the full rate.
 double schedule_factor(std::int64_t step, std::int64_t total_steps, double warmup_fraction = 0.1,
                        double constant_fraction = 0.0);
+
+// The schedule of a downstream training.
+struct FitSchedule {
+  std::string shape = "constant";  // after the warm-up: constant; linear, cosine: to 0 at `steps`
+  std::int64_t steps = 0;          // of warm-up and fall together
+  std::int64_t warmup = 0;         // steps, cut to `steps`
+  double warmup_from = 0.1;        // factor of the first of them; it rises in a line to 1
+};
+
+// Factor on the base learning rate for update `step`, from 0. Behind `steps` a line stays at 0 and
+// a cosine rises again, as that of published programs does which stop by selection.
+double fit_factor(const FitSchedule& schedule, std::int64_t step);
 
 }  // namespace biplane

@@ -13,6 +13,55 @@ SIZES = {"paper": (224, 0), "strong": (224, 384)}  # image size, and that of the
 # Parameters of the published towers (ViT-B/16 of CLIP, Swin-T, BERT-base) without heads.
 PUBLISHED = {"frontal": 85_799_424, "lateral": 27_519_354, "text": 107_719_680}
 
+# Constants of the published programs as their repositories have them, under our keys.
+NO_CROP, RESIZED_CROP = "[]", "[0.08, 1]"  # the second is torchvision's RandomResizedCrop as it comes
+EVERY_EPOCH = {"train.select_every": 1, "train.select_from": 1, "train.select_every_steps": 0}
+# HKU-MedAI/MGCA: mgca/models/mgca/mgca_finetuner.py, mgca/models/ssl_finetuner.py, mgca/datasets/data_module.py (drop_last).
+MGCA_LINEAR = {"task": "linear", "train.optimizer": "adamw", "train.lr": 5e-4, "train.weight_decay": 1e-6, "train.decay_all": "true", "train.steps": 0,
+               "train.epochs": 50, "train.batch": 48, "train.keep_last": "false", "train.schedule": "constant", "train.warmup": 0, "train.clip": 0,
+               "train.stop_on": "loss", "train.patience": 10, **EVERY_EPOCH, "head.features": "tower", "head.norm": "none",
+               "data.fraction_rule": "published", "augment.random_crop": "true", "augment.crop_scale": NO_CROP}
+MGCA_LINEAR_CORPORA = {"chexpert": {"augment.flip": 0.5}, "rsna": {"augment.flip": 0}, "covidx": {"augment.flip": 0, "labels.kind": "multiclass"}}
+# HKU-MedAI/MGCA: mgca/models/mgca/mgca_segmenter.py, run_seg_finetune.sh, mgca/models/ssl_segmenter.py, mgca/utils/segmentation_loss.py.
+MGCA_SEG = {"dense.encoder": "frozen", "dense.image_size": 224, "dense.channels": 512, "segmentation.head": "setr_pup", "segmentation.loss": "focal_dice",
+            "train.optimizer": "adamw", "train.lr": 5e-4, "train.weight_decay": 0.05, "train.decay_all": "true", "train.steps": 0, "train.epochs": 50,
+            "train.keep_last": "false", "train.schedule": "constant", "train.warmup": 0, "train.stop_on": "loss", "train.patience": 10, **EVERY_EPOCH,
+            "augment.rotate": 10, "augment.scale": 0.1, "augment.affine": 0.5, "augment.flip": 0, "augment.crop_scale": NO_CROP}
+MGCA_SEG_CORPORA = {corpus: {"train.batch": batch, "segmentation.batch": batch} for corpus, batch in {"siim": 8, "rsna": 16}.items()}
+# ToniChopp/ECAMP and RL4M/MRM-pytorch: train.py, utils/data_utils.py, utils/scheduler.py of their classification; global_pool in models_vit.py.
+SGD = {"train.optimizer": "sgd", "train.momentum": 0.9, "train.weight_decay": 0, "train.schedule": "cosine", "train.schedule_steps": 0,
+       "train.warmup_from": 0, "train.keep_last": "true", "train.clip": 1, "train.stop_on": "metric", "train.patience": 20, **EVERY_EPOCH,
+       "head.init": "normal", "head.init_std": 2e-5, "augment.crop_scale": RESIZED_CROP, "augment.flip": 0.5}
+WHOLE = {"task": "finetune", "train.layer_decay": 1, "train.encoder_lr": 1, "head.features": "mean_patch", "head.norm": "layer"}
+RUN_KEYS = ("train.lr", "train.steps", "train.warmup", "train.batch")
+ECAMP_LINEAR_RUNS = {"chexpert": (0.03, 22500, 3750, 4096), "rsna": (0.01, 9000, 150, 4096), "nih": (0.01, 30000, 500, 768),
+                     "covidx": (0.03, 9000, 1750, 256)}  # run_lp.sh, all labels
+ECAMP_RUNS = {"chexpert": (0.004, 90000, 1500, 768), "rsna": (0.003, 90000, 150, 768), "nih": (0.01, 30000, 500, 768),
+              "covidx": (0.01, 30000, 50, 768)}  # run_ft.sh, all labels
+MRM = {**dict(zip(RUN_KEYS, (0.03, 3000, 50, 96))), "data.fraction": 0.01, "train.patience": 0}  # finetuning_1percent.sh
+# yangzhou12/BenchX: config/classification/*/mrm.yml (t_total, epochs, early_stop, eval_start, eval_interval), unifier/executors/utils.py.
+BENCHX = {"task": "finetune", "train.optimizer": "sgd", "train.momentum": 0.9, "train.lr": 0.01, "train.encoder_lr": 0.1, "train.layer_decay": 1,
+          "train.weight_decay": 0, "train.steps": 0, "train.epochs": 200, "train.batch": 64, "train.keep_last": "true", "train.schedule": "cosine",
+          "train.schedule_steps": 3000, "train.warmup": 50, "train.warmup_from": 0, "train.clip": 1, "train.stop_on": "metric", "train.patience": 10,
+          "train.select_from": 10, "train.select_every": 5, "head.features": "mean_patch", "head.norm": "layer", "head.init": "normal",
+          "data.fraction": 0.01, "augment.crop_scale": RESIZED_CROP, "augment.flip": 0.5}
+BENCHX_CORPORA = {"chexpert": {}, "rsna": {"train.batch": 32}, "siim": {}, "nih": {"train.lr": 0.03},
+                  "covidx": {"train.optimizer": "adamw", "train.lr": 5e-4}}  # its one file with Adam
+UPERNET = {"dense.image_size": 512, "dense.layers": "[4, 6, 8, 12]", "dense.channels": 768, "segmentation.head": "upernet", "segmentation.auxiliary": 0.4,
+           "segmentation.auxiliary_layer": 8, "segmentation.auxiliary_channels": 256, "segmentation.dropout": 0.1, "train.optimizer": "adamw",
+           "train.weight_decay": 0.05, "train.batch": 8, "train.schedule": "linear", "train.schedule_steps": 0, "train.warmup": 1500,
+           "train.warmup_from": 0, "train.stop_on": "metric", "train.patience": 0, "augment.flip": 0.5, "augment.crop_scale": NO_CROP}
+# RL4M/MRM-pytorch: Siim_Segmentation/configs/mrm/upernet_mrm-base_fp16_8x2_512x512_160k_siim.py and what it stands on.
+MRM_SEG = {"dense.encoder": "trained", "segmentation.loss": "focal_dice_by_image", "train.lr": 2e-5, "train.layer_decay": 0.65, "train.steps": 160000,
+           "train.select_every_steps": 500}
+# yangzhou12/BenchX: preprocess/mmsegmentation/configs/benchmark/siim/upernet_vit.py.
+BENCHX_SEG = {"dense.encoder": "frozen", "segmentation.loss": "cross_entropy", "train.lr": 1e-3, "train.steps": 20000, "train.select_every_steps": 2000}
+# ToniChopp/ECAMP: Detection/run.sh (all labels; start_eval 50 is the fourth epoch of 16 batches), train.py.
+ECAMP_DET = {"dense.encoder": "frozen", "dense.image_size": 224, "detection.head": "yolov3", "detection.confidence": 0.5, "detection.nms": 0.5,
+             "train.optimizer": "adamw", "train.lr": 5e-4, "train.weight_decay": 0.05, "train.decay_all": "true", "train.steps": 20000, "train.batch": 1024,
+             "train.keep_last": "true", "train.schedule": "cosine", "train.schedule_steps": 0, "train.warmup": 30, "train.warmup_from": 0,
+             "train.clip": 1, "train.stop_on": "metric", "train.patience": 20, "train.select_every": 1, "train.select_from": 4}
+
 
 def switched_on(plan):
     return {name for name, weight in plan["losses"].items() if weight > 0}
@@ -119,44 +168,29 @@ class Configs(ProgramTest):
                 self.assertIn(f"biplane finetune --config {config} ", head)
                 self.assertRegex(head, r"not measured yet|docs/tasks\.md|docs/evidence/\w+\.md", f"{config}: time and result")
 
+    def check_protocol(self, name, *wanted):
+        """All of the keys in `wanted`, of which later ones go before."""
+        values, keys = self.task(name), {key: value for part in wanted for key, value in part.items()}
+        self.assertEqual({key: values.get(key) for key in keys}, keys, name)
+
     def test_the_named_protocols_are_the_published_ones(self):
-        for corpus in ("chexpert", "rsna", "covidx"):
-            mgca = self.task(f"mgca_linear_{corpus}")
-            self.assertEqual([mgca[key] for key in ("task", "train.optimizer", "train.lr", "train.weight_decay", "train.batch", "train.epochs",
-                                                    "train.patience", "train.stop_on", "head.features", "data.fraction_rule")],
-                             ["linear", "adamw", 5e-4, 1e-6, 48, 50, 10, "loss", "tower", "published"])
-        self.assertEqual(self.task("mgca_linear_covidx")["labels.kind"], "multiclass")
-        for corpus, rate in {"chexpert": 0.03, "rsna": 0.01, "nih": 0.01, "covidx": 0.03}.items():
-            ecamp = self.task(f"ecamp_linear_{corpus}")
-            self.assertEqual([ecamp[key] for key in ("task", "train.optimizer", "train.momentum", "train.lr", "augment.flip")],
-                             ["linear", "sgd", 0.9, rate, 0.5])
-        for corpus, rate in {"chexpert": 0.01, "rsna": 0.01, "siim": 0.01, "nih": 0.03}.items():
-            benchx = self.task(f"benchx_cls_{corpus}")
-            self.assertEqual([benchx[key] for key in ("task", "train.optimizer", "train.lr", "train.encoder_lr", "head.norm", "head.init",
-                                                      "train.stop_on", "data.fraction")],
-                             ["finetune", "sgd", rate, 0.1, "layer", "normal", "metric", 0.01])
-        self.assertEqual(self.task("benchx_cls_covidx")["train.optimizer"], "adamw", "its one file with Adam")
-        for name, rate in {"mrm_ft_nih": 0.03, "ecamp_ft_chexpert": 0.004, "ecamp_ft_rsna": 0.003, "ecamp_ft_nih": 0.01, "ecamp_ft_covidx": 0.01}.items():
-            self.assertEqual([self.task(name)[key] for key in ("task", "train.optimizer", "train.lr", "train.layer_decay")],
-                             ["finetune", "sgd", rate, 1])
+        for corpus, own in MGCA_LINEAR_CORPORA.items():
+            self.check_protocol(f"mgca_linear_{corpus}", MGCA_LINEAR, own)
+        for corpus, run in ECAMP_LINEAR_RUNS.items():
+            self.check_protocol(f"ecamp_linear_{corpus}", SGD, {"task": "linear", "head.features": "tower"}, dict(zip(RUN_KEYS, run)))
+        for corpus, run in ECAMP_RUNS.items():
+            self.check_protocol(f"ecamp_ft_{corpus}", SGD, WHOLE, dict(zip(RUN_KEYS, run)))
+        self.check_protocol("mrm_ft_nih", SGD, WHOLE, MRM)
+        for corpus, own in BENCHX_CORPORA.items():
+            self.check_protocol(f"benchx_cls_{corpus}", BENCHX, own)
 
     def test_the_named_protocols_of_places_are_the_published_ones(self):
-        keys = ("dense.encoder", "dense.image_size", "segmentation.head", "segmentation.loss", "train.lr", "train.schedule", "train.batch")
-        for corpus, batch in {"siim": 8, "rsna": 16}.items():
-            mgca = self.task(f"mgca_seg_{corpus}")
-            self.assertEqual([mgca[key] for key in keys], ["frozen", 224, "setr_pup", "focal_dice", 5e-4, "constant", batch])
-            self.assertEqual([mgca[f"augment.{key}"] for key in ("rotate", "scale", "affine", "flip")], [10, 0.1, 0.5, 0])
-        benchx, mrm = self.task("benchx_seg_siim"), self.task("mrm_seg_siim")
-        self.assertEqual([benchx[key] for key in keys], ["frozen", 512, "upernet", "cross_entropy", 1e-3, "linear", 8])
-        self.assertEqual([mrm[key] for key in keys], ["trained", 512, "upernet", "focal_dice_by_image", 2e-5, "linear", 8])
-        for protocol, steps in ((benchx, 2000), (mrm, 500)):
-            self.assertEqual([protocol[f"segmentation.{key}"] for key in ("auxiliary", "auxiliary_layer", "auxiliary_channels", "dropout")],
-                             [0.4, 8, 256, 0.1])
-            self.assertEqual(protocol["train.select_every_steps"], steps)
+        for corpus, own in MGCA_SEG_CORPORA.items():
+            self.check_protocol(f"mgca_seg_{corpus}", MGCA_SEG, own)
+        self.check_protocol("mrm_seg_siim", UPERNET, MRM_SEG)
+        self.check_protocol("benchx_seg_siim", UPERNET, BENCHX_SEG)
         for corpus in ("rsna", "object_cxr"):
-            ecamp = self.task(f"ecamp_det_{corpus}")
-            self.assertEqual([ecamp[key] for key in ("dense.encoder", "dense.image_size", "detection.head", "train.lr", "train.schedule")],
-                             ["frozen", 224, "yolov3", 5e-4, "cosine"])
+            self.check_protocol(f"ecamp_det_{corpus}", ECAMP_DET)
 
     def test_every_corpus_has_our_own_protocols_which_differ_in_labels_only(self):
         for kind in ("linear", "finetune"):

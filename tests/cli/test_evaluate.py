@@ -116,6 +116,26 @@ class Figures(EvaluateTest):
         self.assertNotEqual(maps(text), maps(small))
 
 
+class TwoModels(EvaluateTest):
+    def test_two_models_are_compared_on_the_same_studies(self):
+        other = self.folder / "other"
+        self.expect_ok("pretrain", "--config", TINY, "--out", other, "--set", f"data.manifest={self.phantom}/manifest.jsonl",
+                       "--set", "train.steps=4", "--set", "seed=3")
+        text = self.expect_ok(*self.command("--tasks", "zero_shot", "--against", other))
+        self.assertIn("zero_shot, AUROC less that of other\n", text)
+        rows = [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+        compared = [row for row in rows if "against_sha256" in row]
+        weights = hashlib.sha256((other / "model" / "model.safetensors").read_bytes()).hexdigest()
+        self.assertEqual({(row["metric"], row["against"], row["against_sha256"]) for row in compared}, {("auroc_difference", "other", weights)})
+        self.assertIn("macro", {row["class"] for row in compared})
+        self.assertTrue(all(row["value"] is not None or row["note"] for row in compared))
+        self.assertIn("Compared with other", (self.out / "report.html").read_text())
+
+    def test_what_cannot_be_compared_is_refused(self):
+        self.expect_error(66, "nothing", *self.command("--against", self.folder / "nothing"))
+        self.expect_error(2, "--against", *self.command("--suite", "--against", self.run_folder))
+
+
 class MoreTasks(EvaluateTest):
     """Minimal pairs, calibration, subgroups and the suite."""
 

@@ -62,6 +62,18 @@ class Linear(FinetuneTest):
         self.expect_error(2, "of biplane finetune (it has the key task)", "pretrain", "--config", "mgca_linear_rsna", "--out", self.out)
         self.expect_error(2, "of biplane ablate (it has the key designs)", "pretrain", "--config", "ablation", "--out", self.out)
 
+    def test_rows_say_how_the_head_was_made_and_what_its_start_had_seen(self):
+        self.expect_ok(*self.command(LINEAR, "--set", "data.fraction=0.5"))
+        rows = self.rows(self.out / "results.jsonl")
+        self.assertEqual({(row["protocol"], row["fraction"], row["exposed"]) for row in rows}, {("linear", 0.5, "train")})
+        self.assertEqual({len(row["train_sha256"]) for row in rows}, {64})
+        random = self.folder / "random"
+        self.expect_ok(*self.command(LINEAR, "--set", "init=random", out=random))
+        self.assertEqual({row.get("exposed") for row in self.rows(random / "results.jsonl")}, {None})  # its own training is no pre-training
+        again = self.folder / "again"
+        self.expect_ok("evaluate", "--model", random, "--manifest", self.phantom, "--out", again, "--tasks", "linear,retrieval", "--bootstrap", 20)
+        self.assertEqual({(row["task"], row.get("exposed")) for row in self.rows(again / "results.jsonl")}, {("linear", None), ("retrieval", "train")})
+
     def test_seeds_by_one_command_and_not_done_again(self):
         self.expect_ok(*self.command(LINEAR, "--seeds", "42,0"))
         seed = (self.out / "seed-42" / "results.jsonl").read_text()

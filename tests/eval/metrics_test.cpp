@@ -99,6 +99,26 @@ TEST(Metrics, RocCurveHasTheAreaAndNoNeedlessPoints) {
   EXPECT_EQ(RankedScores(perfect, truth).roc().size(), 3U);  // (0,0), (0,1), (1,1)
 }
 
+TEST(Metrics, PrecisionAndRecallAtEveryScoreThatFindsAPositive) {
+  const std::vector<double> score{0.9, 0.8, 0.8, 0.5, 0.4, 0.1};
+  const std::vector<std::uint8_t> truth{0, 1, 0, 0, 1, 0};
+  const std::vector<CurvePoint> curve = RankedScores(score, truth).precision_recall();
+  ASSERT_EQ(curve.size(), 3U);
+  EXPECT_DOUBLE_EQ(curve[0].x, 0);
+  EXPECT_DOUBLE_EQ(curve[0].y, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(curve[1].x, 0.5);
+  EXPECT_DOUBLE_EQ(curve[1].y, 1.0 / 3);
+  EXPECT_DOUBLE_EQ(curve[2].x, 1);
+  EXPECT_DOUBLE_EQ(curve[2].y, 0.4);
+  // Its steps are what average precision sums.
+  const Sample sample = random_sample(6, 80);
+  const RankedScores ranked(sample.score, sample.positive);
+  const std::vector<CurvePoint> steps = ranked.precision_recall();
+  double area = 0;
+  for (std::size_t i = 1; i < steps.size(); ++i) area += (steps[i].x - steps[i - 1].x) * steps[i].y;
+  EXPECT_NEAR(area, *ranked.average_precision(), 1e-12);
+}
+
 TEST(Metrics, ConstantFeaturesGetTheLastRank) {
   const std::vector<double> similarity(100, 0.25);
   std::vector<std::int64_t> group(10);

@@ -51,7 +51,13 @@ TEST(Report, HostileNamesAndTextsStayText) {
   ReportData data;
   data.title = "<script>alert(1)</script>";
   data.facts = {{"Model", "\"><img src=x>"}};
-  data.findings = {{"a<b", 3, 10, 1.0, 0.2, {{"both", {{0, 0}, {0.2, 0.8}, {1, 1}}}}}};
+  data.findings = {{"a<b",
+                    3,
+                    10,
+                    1.0,
+                    0.2,
+                    {{"both", {{0, 0}, {0.2, 0.8}, {1, 1}}}},
+                    {{"both", {{0, 0.9}, {1, 0.3}}}}}};
   RetrievalExample example;
   example.report = "<iframe src=\"https://example.org\">";
   example.best = {{"</li><script>", 0.5, false}};

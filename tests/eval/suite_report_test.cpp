@@ -128,8 +128,10 @@ TEST(SuitePage, HasAColumnForEveryView) {
   suite.rows.push_back(row);
   const std::string table = suite_latex(suite.content());
   EXPECT_THAT(table, HasSubstr("Figure & frontal & lateral & both \\\\\n"));
-  EXPECT_THAT(table, HasSubstr("auroc & 0.750 [0.700, 0.800] & & 0.875 [0.700, 0.800] \\\\\n"));
-  EXPECT_THAT(table, HasSubstr("auroc & & 0.625 [0.700, 0.800] & \\\\\n"));
+  EXPECT_THAT(
+      table,
+      HasSubstr("auroc (exposed: full) & 0.750 [0.700, 0.800] & & 0.875 [0.700, 0.800] \\\\\n"));
+  EXPECT_THAT(table, HasSubstr("auroc (exposed: full) & & 0.625 [0.700, 0.800] & \\\\\n"));
   const std::string page = suite_page(suite.content());
   EXPECT_LT(page.find("0.750"), page.find("0.875"));
   EXPECT_THAT(page, HasSubstr("colspan=\"3\">Theirs_1 0.807"));
@@ -155,7 +157,8 @@ TEST(SuiteCsv, HasEveryRowAndTellsOursFromPublished) {
 TEST(SuiteLatex, EscapesAndFootnotesSources) {
   const Content suite;
   const std::string table = suite_latex(suite.content());
-  EXPECT_THAT(table, HasSubstr("rsna & zero\\_shot & auroc & 0.750 [0.700, 0.800] \\\\\n"));
+  EXPECT_THAT(
+      table, HasSubstr("rsna & zero\\_shot & auroc (exposed: full) & 0.750 [0.700, 0.800] \\\\\n"));
   EXPECT_THAT(table, HasSubstr("Theirs\\_1"));
   EXPECT_THAT(table, HasSubstr("lists \\& more"));
   EXPECT_THAT(table, HasSubstr("$^{1}$ Paper, 50\\%"));

@@ -86,7 +86,7 @@ TEST(RsnaLayout, APatientHasARowForEachBoxInBothTables) {
   study.boxes = {{0, "consolidation", 3, 4, 10, 12, ""},
                  {0, "mass", 1, 1, 5, 5, ""},
                  {0, "retrocardiac_consolidation", 30, 40, 8, 9, ""}};
-  const LayoutEntry entry = find_layout("rsna").describe({study, {}, {}, 0, {}});
+  const LayoutEntry entry = find_layout("rsna").describe({study, {}, {}, {}, 0, {}});
   const std::string id = std::filesystem::path(study.views[0].path).stem().string();
   EXPECT_EQ(entry.rows,
             (std::vector<std::pair<std::size_t, std::string>>{{0, id + ",3.0,4.0,10.0,12.0,1"},

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "biplane/core/error.h"
+#include "biplane/formats/csv.h"
 #include "biplane/imaging/decode.h"
+#include "biplane/phantom/acquisition.h"
 #include "biplane/phantom/finding.h"
 #include "biplane/phantom/label_maps.h"
 #include "biplane/phantom/layouts/layout.h"
@@ -92,6 +94,25 @@ TEST_P(EveryLayout, EveryImageOfTheManifestExistsOnceAndIsWhatItSays) {
       EXPECT_EQ(image.image.rows, 64);
       EXPECT_EQ(view.sha256, sha256_file(made.manifest.image_path(view)));
     }
+}
+
+TEST(Layouts, AGroupTableSaysHowEachStudyWasAcquired) {
+  PhantomOptions options = testing::layout_options("native");
+  options.studies = 60;
+  const WrittenLayout made(options);
+  CsvReader csv(made.folder / "groups.csv");
+  const std::size_t study = csv.column("study_id"), style = csv.column("style");
+  std::set<std::string> styles;
+  std::int64_t index = 0;
+  for (CsvRow row; csv.next(row); ++index) {
+    const PhantomStudy one = make_phantom_study(options, index);
+    EXPECT_EQ(row.fields[study], one.study.study_id);
+    EXPECT_EQ(row.fields[style], one.style);
+    styles.insert(one.style);
+  }
+  EXPECT_EQ(index, options.studies);
+  EXPECT_GT(styles.size(), 1U);
+  for (const std::string& name : styles) EXPECT_NO_THROW(acquisition_style_number(name)) << name;
 }
 
 TEST(Layouts, ADicomFileShowsThePictureWithMoreLevelsInBothPolarities) {

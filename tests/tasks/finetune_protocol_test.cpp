@@ -71,6 +71,10 @@ TEST(FinetuneConfig, WrongValuesAreNamed) {
   EXPECT_THAT(refusal_of("augment.crop_scale=[0.5, 0.2]"), HasSubstr("augment.crop_scale"));
   EXPECT_THAT(refusal_of("labels.kind=single"), HasSubstr("multilabel, multiclass"));
   EXPECT_THAT(refusal_of("train.learning_rate=1"), HasSubstr("learning_rate"));
+  EXPECT_THAT(refusal_of("train.warmup_from=1.5"), HasSubstr("train.warmup_from = 1.5"));
+  EXPECT_THAT(refusal_of("train.schedule_steps=-1"), HasSubstr("train.schedule_steps = -1"));
+  EXPECT_THAT(refusal_of("train.schedule_steps=9"), HasSubstr("train.schedule = constant"));
+  EXPECT_THAT(refusal_of("head.features=mean_patches"), HasSubstr("did you mean 'mean_patch'"));
 }
 
 std::string refusal_of_file(const std::string& yaml, const std::string& assignment = "") {

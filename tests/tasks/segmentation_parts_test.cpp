@@ -80,6 +80,31 @@ TEST(SegmentationLoss, EachNameIsItsOwn) {
   EXPECT_NE(value("focal_dice_by_image", two), value("cross_entropy", two));
 }
 
+TEST(SegmentationLoss, ThatWhichSelectsIsAMeanOverBatches) {
+  // Three images of one pixel with logit 0, the finding covers the first and the last: in batches
+  // of two the Dice is 2/3 (I = 1/2, S = 2) and 4/5 (I = 1/2, S = 3/2).
+  const SegmentationLogits logits{torch::zeros({3, 1, 1, 1}), {}};
+  const torch::Tensor truth = torch::tensor({1.0F, 0.0F, 1.0F}).view({3, 1, 1, 1});
+  const SegmentationLoss loss = segmentation_loss("focal_dice", 0);
+  const torch::Tensor terms = image_terms(loss, logits, truth);
+  const double focal = 10 * 0.25 * std::log(2.0);
+  EXPECT_NEAR(mean_batch_loss(loss, terms, 2),
+              focal - (2 * std::log(2.0 / 3) + std::log(4.0 / 5)) / 3, 1e-6);
+  EXPECT_NEAR(mean_batch_loss(loss, terms, 48), loss.loss(loss.terms(logits, truth)).item<double>(),
+              1e-6);
+}
+
+TEST(SegmentationLoss, OneThatIsAMeanOverImagesIsTheSameInBatches) {
+  const torch::Tensor truth = noise({5, 1, 4, 4}, "truth").gt(0.5).to(torch::kFloat32);
+  const SegmentationLogits logits{noise({5, 2, 4, 4}, "a"), noise({5, 2, 4, 4}, "b")};
+  for (const char* name : {"cross_entropy", "focal_dice_by_image"}) {
+    const SegmentationLoss loss = segmentation_loss(name, 0.4);
+    EXPECT_NEAR(mean_batch_loss(loss, image_terms(loss, logits, truth), 2),
+                loss.loss(loss.terms(logits, truth)).item<double>(), 1e-5)
+        << name;
+  }
+}
+
 // ---- The auxiliary head ----
 
 TEST(AuxiliaryHead, ReadsTheLayerAndHasTheWidthThatItIsGiven) {

@@ -21,6 +21,7 @@ struct LayoutStudy {
   const Study& study;
   const StudyPlace& place;
   const std::vector<PhantomImage>& images;  // one a view
+  const std::string& style;                 // of acquisition
   std::int64_t seed = 0;
   LabelNoise noise;
 
