@@ -121,6 +121,8 @@ TEST_P(GoldenMethod, KeySemanticsAgreesWithItsGradients) {
                                        inputs.at("has_lateral"),
                                        {},
                                        {},
+                                       {},
+                                       {},
                                        inputs.at("tokens"),
                                        inputs.at("word_mask")});
     expect_key_set(set, expected, json);
