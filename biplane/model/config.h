@@ -52,7 +52,8 @@ struct TextTowerConfig {
   }
 };
 
-// What ranks the patches (docs/method.md, section 3). The keys are selection.text and selection.self.
+// What ranks the patches (docs/method.md, section 3). The keys are selection.text and
+// selection.self.
 struct SelectionConfig {
   std::string text =
       "visible";  // visible: words left in the masked copy; full: the whole report; none

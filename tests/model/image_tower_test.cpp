@@ -164,7 +164,8 @@ TEST(ImageTower, TablesAndFactorsDoNotDecay) {
                                               "lateral.positional_embedding", "lateral.registers"));
 }
 
-// Docs/method.md, section 3, with the towers of the paper: 196 patches of a ViT, 49 tokens of Swin-T.
+// Docs/method.md, section 3, with the towers of the paper: 196 patches of a ViT, 49 tokens of
+// Swin-T.
 TEST(ImageTower, AVisionTransformerAndASwinKeepMoreTokensThanTheyGiveKeys) {
   TowerConfig vit, swin = tiny_swin();
   vit.vit.width = 8;
