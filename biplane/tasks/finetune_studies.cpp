@@ -100,6 +100,35 @@ std::vector<std::int64_t> first_by_hash(std::vector<std::int64_t> ordered, const
   return ordered;
 }
 
+// Which labels each class has in the training studies.
+struct ToldLabels {
+  std::vector<bool> present, absent;
+
+  explicit ToldLabels(std::size_t classes) : present(classes), absent(classes) {}
+  void add(const std::vector<float>& row) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (row[i] == 1.0F) present[i] = true;
+      if (row[i] == 0.0F) absent[i] = true;
+    }
+  }
+};
+
+// Nothing can be learnt of a class that all training studies say the same of, and it stands in the
+// macro figures all the same.
+void note_one_sided(const ToldLabels& told, const TaskLabels& labels,
+                    std::vector<std::string>& notes) {
+  for (std::size_t i = 0; i < labels.names.size(); ++i) {
+    if (told.present[i] && told.absent[i]) continue;
+    const char* said = told.present[i]  ? "present wherever it is known"
+                       : told.absent[i] ? "absent wherever it is known"
+                                        : "not known";
+    notes.push_back(
+        fmt::format("class '{}' is {} in the training studies: it cannot be learnt; labels.names "
+                    "without it leaves it out of the macro figures",
+                    labels.names[i], said));
+  }
+}
+
 }  // namespace
 
 bool has_views(const StudySummary& study, const std::string& views) {
@@ -154,37 +183,15 @@ TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& 
   return chosen;
 }
 
-namespace {
-
-// Classes of which the training studies say the same throughout: nothing can be learnt of them,
-// and they stand in the macro figures all the same.
-void note_one_sided(TaskStudies& chosen, const Manifest& manifest, const TaskLabels& labels) {
-  std::vector<bool> present(labels.names.size()), absent(labels.names.size());
-  for (const std::int64_t index : chosen.train) {
-    const std::vector<float> row = label_row(labels, manifest.study(index));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (row[i] == 1.0F) present[i] = true;
-      if (row[i] == 0.0F) absent[i] = true;
-    }
-  }
-  for (std::size_t i = 0; i < labels.names.size(); ++i) {
-    if (present[i] && absent[i]) continue;
-    const char* said = present[i] ? "present wherever it is known" : "absent wherever it is known";
-    chosen.notes.push_back(
-        fmt::format("class '{}' is {} in the training studies: it cannot be learnt; labels.names "
-                    "without it leaves it out of the macro figures",
-                    labels.names[i], present[i] || absent[i] ? said : "not known"));
-  }
-}
-
-}  // namespace
-
 void keep_labelled(TaskStudies& chosen, const Manifest& manifest, const TaskLabels& labels) {
+  ToldLabels told(labels.names.size());
   for (auto [studies, name] :
        {std::pair{&chosen.train, "train on"}, {&chosen.select, "select by"}}) {
     const auto before = studies->size();
     std::erase_if(*studies, [&](std::int64_t index) {
-      return !any_known(label_row(labels, manifest.study(index)));
+      const std::vector<float> row = label_row(labels, manifest.study(index));
+      if (studies == &chosen.train) told.add(row);
+      return !any_known(row);
     });
     const auto left_out = before - studies->size();
     if (studies->empty())
@@ -194,7 +201,7 @@ void keep_labelled(TaskStudies& chosen, const Manifest& manifest, const TaskLabe
       chosen.notes.push_back(
           fmt::format("{} studies to {} are left out: no class is known of them", left_out, name));
   }
-  note_one_sided(chosen, manifest, labels);
+  note_one_sided(told, labels, chosen.notes);
 }
 
 std::string ordered_ids_sha256(const Manifest& manifest, const std::vector<std::int64_t>& studies) {

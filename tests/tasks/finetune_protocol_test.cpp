@@ -278,6 +278,20 @@ TEST(TaskStudies, OnesWithoutAKnownLabelAreLeftOutOfTrainingOnly) {
                                         HasSubstr("studies to select by are left out")));
 }
 
+TEST(TaskStudies, AClassThatAllTrainingStudiesSayTheSameOfIsNamed) {
+  std::vector<Study> studies = studies_of(40);
+  for (Study& study : studies) study.labels["nodule"] = study.split == Split::kTrain ? 1 : 0;
+  const Manifest manifest = manifest_of(studies);
+  TaskDataConfig config;
+  config.views = "both";
+  TaskStudies chosen = choose_task_studies(manifest, config);
+  TaskLabels labels;
+  labels.names = {"nodule"};
+  keep_labelled(chosen, manifest, labels);
+  EXPECT_THAT(chosen.notes,
+              ElementsAre(HasSubstr("class 'nodule' is present wherever it is known")));
+}
+
 TEST(TaskStudies, HoldingOutIsNotTheDrawThatMadeTheSplits) {
   std::vector<Study> studies = studies_of(1000);
   for (Study& study : studies)
