@@ -188,9 +188,10 @@ void keep_labelled(TaskStudies& chosen, const Manifest& manifest, const TaskLabe
   for (auto [studies, name] :
        {std::pair{&chosen.train, "train on"}, {&chosen.select, "select by"}}) {
     const auto before = studies->size();
+    const bool in_training = studies == &chosen.train;
     std::erase_if(*studies, [&](std::int64_t index) {
       const std::vector<float> row = label_row(labels, manifest.study(index));
-      if (studies == &chosen.train) told.add(row);
+      if (in_training) told.add(row);
       return !any_known(row);
     });
     const auto left_out = before - studies->size();
