@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "apps/biplane_model/run_control.h"
+#include "apps/biplane_model/suite_heads.h"
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
 #include "biplane/core/error.h"
@@ -22,6 +24,8 @@ struct Options {
   std::vector<std::filesystem::path> manifests;
   bool suite = false;
   std::filesystem::path reference;
+  std::vector<std::string> finetune;
+  std::vector<std::int64_t> seeds;
   std::string split = "test";
   std::string select, exclude;
   double max_bad = 0.05;
@@ -35,6 +39,7 @@ constexpr const char* kExamples = R"(Examples:
   biplane evaluate --model runs/pairs --manifest pairs --split all --exclude views=both,report=required,limit=16 --out evaluation
   biplane evaluate --model runs/both --against runs/frontal --manifest openi --tasks zero_shot --out comparison
   biplane evaluate --suite --model runs/demo --manifest openi --manifest chexpert-5x200 --reference published.csv --out suite
+  biplane evaluate --suite --model runs/demo --manifest prepared/rsna --finetune rsna=linear_rsna --finetune rsna=detection --seeds 42,0,1 --out suite
 --exclude leaves out the studies that the same --select would take: what a run was trained on.)";
 
 StudyFilter study_filter(const Options& options) {
@@ -96,13 +101,16 @@ void check_measured(const auto& result, const std::string& of, const Options& op
 }
 
 int run_all(const Options& options) {
-  SuiteOptions suite{options.evaluate, options.manifests, options.reference};
+  SuiteOptions suite{options.evaluate, options.manifests,
+                     suite_heads(options.finetune, options.seeds, options.quiet),
+                     options.reference};
   if (!options.tasks_named) suite.evaluate.tasks = suite_tasks();
   if (!options.quiet)
     suite.log = [](const std::string& line) { fmt::print(stderr, "suite: {}\n", line); };
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   const SuiteResult result = run_suite(suite, &progress);
   progress.finish();
+  if (result.stopped) return kExitCheckpointed;
   print_suite(result, options);
   for (const SuiteResult::Corpus& corpus : result.corpora)
     check_broken(corpus.broken, corpus.studies, corpus.name + ": ", options);
@@ -110,19 +118,33 @@ int run_all(const Options& options) {
   return 0;
 }
 
+// Heads train and test on the whole splits of their corpus.
+void check_heads(const Options& options) {
+  if (options.finetune.empty() && !options.seeds.empty())
+    throw Error(ErrorKind::kUsage, "--seeds only stands with --finetune");
+  if (!options.finetune.empty() &&
+      (options.split != "test" || !options.select.empty() || !options.exclude.empty() ||
+       !options.evaluate.exclude_patients_of.empty()))
+    throw Error(ErrorKind::kUsage,
+                "--finetune: heads are measured on the whole split test; leave out --split, "
+                "--select, --exclude and --exclude-patients-of");
+}
+
 // What one evaluation and a suite do not have in common.
 void check_mode(const Options& options) {
   if (options.suite) {
-    if (!options.evaluate.against.empty())
-      throw Error(ErrorKind::kUsage, "--against: a suite measures one model; leave out --suite");
     if (!options.evaluate.corpus.empty())
       throw Error(ErrorKind::kUsage, "--corpus: a suite names each corpus by its folder");
+    check_heads(options);
     return;
   }
   if (options.manifests.size() != 1)
     throw Error(ErrorKind::kUsage, "several --manifest only stand with --suite");
   if (!options.reference.empty())
     throw Error(ErrorKind::kUsage, "--reference only stands with --suite");
+  if (!options.finetune.empty())
+    throw Error(ErrorKind::kUsage, "--finetune only stands with --suite");
+  check_heads(options);
 }
 
 int run(Options options) {
@@ -196,6 +218,15 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--reference", options->reference,
                  "CSV of published figures that stand beside a suite's: corpus, split, protocol, "
                  "metric, fraction, method, value (percent), source");
+  app.add_option("--finetune", options->finetune,
+                 "a head that a suite trains on one of its corpora and measures, as biplane "
+                 "finetune does, for example rsna=linear_rsna; may be repeated")
+      ->type_name("CORPUS=CONFIG")
+      ->allow_extra_args(false);
+  app.add_option("--seeds", options->seeds,
+                 "of these heads, several: their means, for example 42,0,1")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
   define_choice(app, evaluate);
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,

@@ -1,6 +1,7 @@
 #include "biplane/eval/suite.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -82,21 +83,29 @@ Json part_terms(const EvaluateOptions& options) {
   return json;
 }
 
+// All that the rows of a head depend on.
+Json head_terms(const SuiteHead& head, const EvaluateOptions& options) {
+  const Json all = part_terms(options);
+  Json terms = {{"head", head.protocol}, {"settings", head.settings}};
+  for (const char* key :
+       {"corpus", "model", "weights", "manifest", "root", "share", "bootstrap", "code"})
+    terms[key] = all[key];
+  return terms;
+}
+
 std::string part_key(Json terms, const std::string& task) {
   terms["task"] = task;
   return sha256_hex(terms.dump()).substr(0, 16);
 }
 
-// A finished part: its notes, the lines of its rows, and how many studies it stands on.
-struct Part {
-  std::vector<std::string> notes, lines;
-  std::int64_t studies = 0, broken = 0;
-};
+std::string part_name(const std::string& corpus, const std::string& name, const std::string& key) {
+  return corpus + "-" + name + "-" + key;
+}
 
-std::optional<Part> read_part(const fs::path& file) {
+std::optional<SuitePart> read_part(const fs::path& file) {
   if (!fs::exists(file)) return std::nullopt;
   std::istringstream text(read_file(file));
-  Part part;
+  SuitePart part;
   std::string line;
   std::getline(text, line);
   const Json head = Json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -110,7 +119,7 @@ std::optional<Part> read_part(const fs::path& file) {
   return part;
 }
 
-void write_part(const fs::path& file, const Part& part) {
+void write_part(const fs::path& file, const SuitePart& part) {
   std::string text =
       Json{{"notes", part.notes}, {"studies", part.studies}, {"broken", part.broken}}.dump() + "\n";
   for (const std::string& line : part.lines) text += line + "\n";
@@ -140,29 +149,31 @@ class Suite {
   }
 
   void measure(const EvaluateOptions& manifest) {
-    result_.corpora.push_back({manifest.corpus});
     const Json terms = part_terms(manifest);
     std::optional<Evaluation> evaluation;  // only where a part is missing
+    SuiteResult::Corpus corpus{manifest.corpus};
     for (const std::string& task : manifest.tasks) {
-      const fs::path file = options_.evaluate.out / "parts" /
-                            (manifest.corpus + "-" + task + "-" + part_key(terms, task) + ".jsonl");
-      std::optional<Part> part = read_part(file);
-      (part ? result_.kept : result_.measured) += 1;
-      const bool before = part.has_value();
-      if (!part) {
+      const auto part = part_of(manifest.corpus, task, part_key(terms, task), [&] {
         if (!evaluation) evaluation.emplace(manifest, progress_);
-        part = measure_part(*evaluation, task);
-        write_part(file, *part);
-      }
-      append_missing(result_.results_file, part->lines);
-      take(*part, manifest.corpus);
-      if (options_.log)
-        options_.log(manifest.corpus + ", " + task +
-                     (part->lines.empty() ? ": nothing to measure"
-                      : before            ? " was done"
-                                          : " done"));
+        return std::optional(measure_part(*evaluation, task));
+      });
+      corpus = {manifest.corpus, part->studies, part->broken};  // all parts have the same
     }
+    result_.corpora.push_back(corpus);
   }
+
+  // False where it was stopped.
+  bool train(const SuiteHead& head, const EvaluateOptions& manifest) {
+    const std::string key = part_key(head_terms(head, manifest), head.protocol);
+    const fs::path out =
+        options_.evaluate.out / "heads" / part_name(head.corpus, head.protocol, key);
+    result_.stopped = !part_of(head.corpus, head.protocol, key, [&] {
+                         return head.run(manifest, out);
+                       }).has_value();
+    return !result_.stopped;
+  }
+
+  SuiteResult stopped() { return std::move(result_); }
 
   SuiteResult finish(const std::vector<ReferenceFigure>& references) {
     const ResultOrigin origin = common_origin();
@@ -177,18 +188,41 @@ class Suite {
   }
 
  private:
-  static Part measure_part(Evaluation& evaluation, const std::string& task) {
+  static SuitePart measure_part(Evaluation& evaluation, const std::string& task) {
     EvaluationOutput output;
     output.notes = evaluation.notes();
     evaluation.run(task, output);
-    Part part{std::move(output.notes), {}, evaluation.studies(), evaluation.broken()};
+    SuitePart part{std::move(output.notes), {}, evaluation.studies(), evaluation.broken()};
     const ResultOrigin origin = evaluation.origin();
     for (const ResultRow& row : output.rows) part.lines.push_back(result_to_json(row, origin));
     return part;
   }
 
-  void take(const Part& part, const std::string& corpus) {
-    result_.corpora.back() = {corpus, part.studies, part.broken};  // all parts have the same
+  // Of a corpus: read where it was done before, else made. Nothing where the making was stopped.
+  std::optional<SuitePart> part_of(const std::string& corpus, const std::string& name,
+                                   const std::string& key,
+                                   const std::function<std::optional<SuitePart>()>& make) {
+    const fs::path file =
+        options_.evaluate.out / "parts" / (part_name(corpus, name, key) + ".jsonl");
+    std::optional<SuitePart> part = read_part(file);
+    const bool before = part.has_value();
+    if (!before) {
+      part = make();
+      if (!part) return std::nullopt;
+      write_part(file, *part);
+    }
+    (before ? result_.kept : result_.measured) += 1;
+    append_missing(result_.results_file, part->lines);
+    take(*part, corpus);
+    if (options_.log)
+      options_.log(corpus + ", " + name +
+                   (part->lines.empty() ? ": nothing to measure"
+                    : before            ? " was done"
+                                        : " done"));
+    return part;
+  }
+
+  void take(const SuitePart& part, const std::string& corpus) {
     for (const std::string& line : part.lines) {
       result_.rows.push_back(result_from_json(line));
       result_.lines.push_back(line);
@@ -200,12 +234,13 @@ class Suite {
     }
   }
 
-  // What all rows have in common.
+  // What the rows of the model itself have in common; heads, which have weights of their own, come
+  // last.
   ResultOrigin common_origin() const {
     ResultOrigin origin;
     origin.code = options_.evaluate.code;
     if (result_.lines.empty()) return origin;
-    const Json json = Json::parse(result_.lines.back());
+    const Json json = Json::parse(result_.lines.front());
     origin.weights_sha256 = json.value("weights_sha256", "");
     origin.preprocess_sha256 = json.value("preprocess_sha256", "");
     return origin;
@@ -236,6 +271,30 @@ std::vector<EvaluateOptions> each_manifest(const SuiteOptions& options) {
   return each;
 }
 
+// The manifest of each head.
+std::vector<const EvaluateOptions*> manifests_of_heads(const SuiteOptions& options,
+                                                       const std::vector<EvaluateOptions>& each) {
+  std::vector<const EvaluateOptions*> found;
+  std::set<std::pair<std::string, std::string>> heads;
+  for (const SuiteHead& head : options.heads) {
+    const std::string given = head.corpus + "=" + head.protocol;
+    const auto manifest =
+        std::find_if(each.begin(), each.end(),
+                     [&](const EvaluateOptions& options) { return options.corpus == head.corpus; });
+    if (manifest == each.end()) {
+      std::string names;
+      for (const EvaluateOptions& options : each)
+        names += (names.empty() ? "" : ", ") + options.corpus;
+      throw Error(ErrorKind::kUsage, "--finetune " + given + ": no manifest of '" + head.corpus +
+                                         "' is measured; there are: " + names);
+    }
+    if (!heads.emplace(head.corpus, head.protocol).second)
+      throw Error(ErrorKind::kUsage, "--finetune " + given + ": stands there twice");
+    found.push_back(&*manifest);
+  }
+  return found;
+}
+
 }  // namespace
 
 const std::vector<std::string>& suite_tasks() {
@@ -246,14 +305,19 @@ const std::vector<std::string>& suite_tasks() {
 }
 
 SuiteResult run_suite(const SuiteOptions& options, Progress* progress) {
+  if (!options.evaluate.against.empty())
+    throw Error(ErrorKind::kUsage, "--against: a suite measures one model; leave out --suite");
   Evaluation::check(options.evaluate);
   const std::vector<EvaluateOptions> each = each_manifest(options);
+  const std::vector<const EvaluateOptions*> head_manifests = manifests_of_heads(options, each);
   std::vector<ReferenceFigure> references;  // read before the work: it may be wrong
   if (!options.reference.empty()) references = read_reference_figures(options.reference);
   make_folder(options.evaluate.out / "parts");
   const FolderLock lock(options.evaluate.out);
   Suite suite(options, progress);
   for (const EvaluateOptions& manifest : each) suite.measure(manifest);
+  for (std::size_t i = 0; i < options.heads.size(); ++i)
+    if (!suite.train(options.heads[i], *head_manifests[i])) return suite.stopped();
   return suite.finish(references);
 }
 

@@ -14,6 +14,10 @@
 namespace biplane {
 namespace {
 
+constexpr const char* kIntervals =
+    "Measured here, with 95 % intervals over patients (over seeds and patients where a head was "
+    "trained with several seeds)";
+
 // What a reader looks at first: means and figures over everything.
 bool is_main(const ResultRow& row) {
   const bool whole = row.label.empty() || row.label == "all" || row.label == "macro" ||
@@ -32,6 +36,13 @@ std::string figure_name(const ResultRow& row) {
   if (row.task == "minimal_pairs") name += ", " + row.label;
   if (row.pool > 0) name += fmt::format(", of {}", row.pool);
   return row.population.empty() ? name : name + ", " + row.population + " studies";
+}
+
+// By what a head was trained: "linear_rsna, 1 % of the labels"; empty for what is no head's.
+std::string training_of(const ResultRow& row) {
+  if (!row.fraction || *row.fraction >= 1) return row.protocol;
+  return fmt::format("{}{}{:g} % of the labels", row.protocol, row.protocol.empty() ? "" : ", ",
+                     100 * *row.fraction);
 }
 
 std::vector<std::string> corpora_of(std::span<const ResultRow> rows) {
@@ -74,7 +85,8 @@ std::vector<FigureLine> figure_lines(std::span<const ResultRow> rows, const std:
   for (const ResultRow& row : rows) {
     if (row.corpus != corpus || !is_main(row)) continue;
     auto line = std::find_if(lines.begin(), lines.end(), [&](const FigureLine& one) {
-      return one.first->task == row.task && figure_name(*one.first) == figure_name(row);
+      return one.first->task == row.task && training_of(*one.first) == training_of(row) &&
+             figure_name(*one.first) == figure_name(row);
     });
     if (line == lines.end()) line = lines.insert(line, {&row, {}});
     line->of_views.emplace(row.views, &row);
@@ -112,8 +124,11 @@ std::string studies_text(const FigureLine& line) {
 
 std::string own_line(const FigureLine& line, const std::vector<std::string>& views) {
   const ResultRow& row = *line.first;
-  std::string html = fmt::format("<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td>",
-                                 label_text(row.task), html_escape(figure_name(row)));
+  const std::string training = training_of(row);
+  std::string html =
+      fmt::format("<tr><th scope=\"row\">{}{}</th><td class=\"text\">{}</td>", label_text(row.task),
+                  training.empty() ? "" : " <small>" + html_escape(training) + "</small>",
+                  html_escape(figure_name(row)));
   for (const std::string& column : views) {
     const ResultRow* own = in_column(line, column);
     html += own == nullptr ? "<td></td>" : value_cell(own);
@@ -258,10 +273,11 @@ std::string suite_page(const SuiteContent& content) {
     html += html_section(
         fmt::format("corpus-{}", html_escape(corpus)), html_escape(corpus),
         published.empty()
-            ? "Measured here, with 95 % intervals over patients."
-            : "Measured here, with 95 % intervals over patients; then published figures as the "
-              "named source gives them, on the split that is named. They do not compare where "
-              "splits, labels or pools differ.",
+            ? std::string(kIntervals) + "."
+            : std::string(kIntervals) +
+                  "; then published figures as the "
+                  "named source gives them, on the split that is named. They do not compare where "
+                  "splits, labels or pools differ.",
         html_table(names, body));
   }
   std::string notes;
@@ -320,7 +336,9 @@ std::string suite_latex(const SuiteContent& content) {
   std::vector<std::string> sources;
   for (const std::string& corpus : corpora_of(content.rows)) {
     for (const FigureLine& line : figure_lines(content.rows, corpus)) {
-      text += fmt::format("{} & {} & {}", tex(corpus), tex(line.first->task),
+      const std::string training = training_of(*line.first);
+      text += fmt::format("{} & {} & {}", tex(corpus),
+                          tex(line.first->task + (training.empty() ? "" : ", " + training)),
                           tex(figure_name(*line.first) + exposed_mark(line.first->exposed)));
       for (const std::string& column : views) {
         const ResultRow* own = in_column(line, column);

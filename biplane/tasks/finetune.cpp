@@ -220,19 +220,19 @@ class Finetuning {
   ResultOrigin origin_;  // of the seed at hand
 };
 
-void check_options(const FinetuneOptions& options) {
-  if (options.bootstrap < 1) throw Error(ErrorKind::kUsage, "--bootstrap must be 1 or more");
-  const std::set<std::int64_t> seeds(options.seeds.begin(), options.seeds.end());
-  if (seeds.size() != options.seeds.size() || (!seeds.empty() && *seeds.begin() < 0))
+}  // namespace
+
+void check_seeds(const std::vector<std::int64_t>& seeds) {
+  const std::set<std::int64_t> once(seeds.begin(), seeds.end());
+  if (once.size() != seeds.size() || (!once.empty() && *once.begin() < 0))
     throw Error(ErrorKind::kUsage, "--seeds: each must be 0 or more and stand there once");
 }
-
-}  // namespace
 
 FinetuneResult finetune(const FinetuneConfig& config, const FinetuneOptions& options,
                         const TrainHooks& hooks) {
   check_finetune_config(config);
-  check_options(options);
+  if (options.bootstrap < 1) throw Error(ErrorKind::kUsage, "--bootstrap must be 1 or more");
+  check_seeds(options.seeds);
   training_device(config.train.device);  // before any data is read
   return Finetuning(config, options, hooks).run();
 }

@@ -34,6 +34,9 @@ struct FinetuneResult {
   std::filesystem::path results_file;
 };
 
+// Throws Error kUsage where a seed is below 0 or stands there twice.
+void check_seeds(const std::vector<std::int64_t>& seeds);
+
 // A downstream task from start to figures: chooses the studies, trains every seed that is not done,
 // measures it on the split test, and appends its rows to results.jsonl of its run. A seed that is
 // done is not done again; its configuration, model and studies must be those of this call (kUsage).

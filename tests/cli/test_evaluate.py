@@ -157,6 +157,18 @@ class MoreTasks(EvaluateTest):
         self.expect_error(2, "never on the test", *self.command("--tasks", "calibration", "--choose-on", "test"))
         self.expect_error(2, "--subgroups = hight", *self.command("--tasks", "subgroups", "--subgroups", "hight"))
 
+    def test_two_evaluations_are_the_same_to_the_last_bit_whatever_the_threads(self):
+        tasks = ("--tasks", "zero_shot,retrieval,grounding,modules,minimal_pairs,calibration,subgroups", "--smallest-subgroup", 3)
+        texts = []
+        for threads in (1, 1, 2):
+            shutil.rmtree(self.out, ignore_errors=True)
+            self.expect_ok(*self.command(*tasks, "--threads", threads))
+            texts.append([(self.out / name).read_text() for name in ("results.jsonl", "report.html")])
+        for part in ('"task":"calibration"', '"subgroup":"sex=F"', '"task":"modules/'):
+            self.assertTrue(part in texts[0][0], part)
+        self.assertTrue(texts[0] == texts[1], "evaluated twice")
+        self.assertTrue(texts[0] == texts[2], "on two threads")
+
     def test_a_suite_writes_three_tables_and_is_not_done_twice(self):
         reference = self.folder / "published.csv"
         reference.write_text("corpus,split,protocol,metric,fraction,method,value,source\nphantom,theirs,zero_shot,auroc,,Theirs,80.7,A paper\n")

@@ -53,6 +53,41 @@ class Linear(FinetuneTest):
         self.expect_error(2, "run of a single seed", *self.command(LINEAR, "--seeds", "42,0"))
         self.expect_error(2, "nothing that was asked for", "evaluate", "--model", self.out, "--manifest", self.phantom, "--out", again, "--tasks", "detection")
 
+    def suite(self, *more):
+        return ["evaluate", "--suite", "--model", self.model, "--manifest", self.phantom, "--out", self.folder / "suite", "--tasks", "zero_shot", "--pool", 4,
+                "--bootstrap", 20, "--quiet", *more]
+
+    def test_a_suite_trains_the_heads_that_it_is_asked_for_once(self):
+        quick = self.folder / "quick.yaml"
+        quick.write_text(self.expect_ok("finetune", "--config", LINEAR, "--set", "train.epochs=2", "--print-config"))
+        heads = self.suite("--finetune", f"phantom={quick}", "--seeds", "42,0")
+        printed = self.expect_ok(*heads)
+        self.assertIn("2 measured, 0 were done", printed)
+        self.assertIn("Linear classification, AUROC", printed)
+        lines = (self.folder / "suite" / "results.jsonl").read_text()
+        self.assertTrue("linear <small>quick</small>" in (self.folder / "suite" / "report.html").read_text())
+        self.assertIn("phantom & linear, quick & auroc", (self.folder / "suite" / "table.tex").read_text())
+        self.assertIn("0 measured, 2 were done", self.expect_ok(*heads))
+        self.assertEqual((self.folder / "suite" / "results.jsonl").read_text(), lines)
+        # The same rows as finetune's, but for the name of the run and the configuration's.
+        self.expect_ok(*self.command(LINEAR, "--seeds", "42,0"))
+        other = {"run": None, "protocol": None}
+        self.assertEqual([{**row, **other} for row in self.rows(self.folder / "suite" / "results.jsonl") if row["task"] == "linear"],
+                         [{**row, **other} for row in self.rows(self.out / "results.jsonl")])
+        self.assertIn("1 measured, 1 were done", self.expect_ok(*self.suite("--finetune", f"phantom={quick}")))  # the seed of the file
+
+    def test_a_suite_refuses_heads_that_it_cannot_train_before_any_work(self):
+        for message, *more in (
+                ("must be CORPUS=CONFIG", "--finetune", "linear"), ("no manifest of 'rsna' is measured; there are: phantom", "--finetune", "rsna=linear_rsna"),
+                ("stands there twice", "--finetune", "phantom=linear", "--finetune", "phantom=linear"),
+                ("each must be 0 or more and stand there once", "--finetune", "phantom=linear", "--seeds", "1,1"),
+                ("--seeds only stands with --finetune", "--seeds", "1"), ("whole split test", "--finetune", "phantom=linear", "--split", "validate"),
+                ("pretrain", "--finetune", "phantom=demo")):
+            self.expect_error(2, message, *self.suite(*more))
+        self.expect_error(66, "did you mean linear?", *self.suite("--finetune", "phantom=linaer"))
+        self.expect_error(2, "--finetune only stands with --suite", *(word for word in self.suite("--finetune", "phantom=linear") if word != "--suite"))
+        self.assertFalse((self.folder / "suite" / "results.jsonl").exists())
+
     def test_a_configuration_by_its_name_and_that_of_another_verb(self):
         by_name = self.expect_ok("finetune", "--config", "linear", "--print-config")
         self.assertEqual(by_name, self.expect_ok("finetune", "--config", LINEAR, "--print-config"))

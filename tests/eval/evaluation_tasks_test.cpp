@@ -10,6 +10,7 @@
 #include "biplane/core/error.h"
 #include "biplane/eval/evaluate.h"
 #include "biplane/eval/minimal_pairs.h"
+#include "biplane/eval/origin.h"
 #include "biplane/eval/prompt_choice.h"
 #include "biplane/eval/score_evaluators.h"
 #include "biplane/eval/suite.h"
@@ -251,6 +252,54 @@ TEST(Suite, RefusesTwoFoldersOfOneName) {
   SuiteOptions options{options_for(small, {"zero_shot"}), {small.root(), small.root()}, {}};
   EXPECT_THROW(run_suite(options), Error);
   options.manifests.clear();
+  EXPECT_THROW(run_suite(options), Error);
+}
+
+TEST(Suite, RefusesAModelToCompareWith) {
+  const SmallEvaluation small(6);
+  SuiteOptions options{options_for(small, {"zero_shot"}), {small.root()}};
+  options.evaluate.against = options.evaluate.model;
+  EXPECT_THROW(run_suite(options), Error);
+}
+
+TEST(Suite, AHeadThatWasStoppedGoesOnAndIsAskedForOnce) {
+  const SmallEvaluation small(6);
+  SuiteOptions options{options_for(small, {"zero_shot"}), {small.root()}};
+  options.evaluate.corpus.clear();
+  const SuiteResult without = run_suite(options);
+  ASSERT_FALSE(without.lines.empty());
+  std::filesystem::remove(without.report_file);
+  bool stop = true;
+  std::set<std::string> folders;  // of each training
+  SuiteHead head;
+  head.corpus = corpus_of(small.root());
+  head.protocol = "own";
+  head.settings = "settings";
+  head.run = [&](const EvaluateOptions& given,
+                 const std::filesystem::path& out) -> std::optional<SuitePart> {
+    EXPECT_EQ(given.manifest, small.root());
+    folders.insert(out.string());
+    if (stop) return std::nullopt;
+    return SuitePart{{"a note"}, {without.lines.front()}};
+  };
+  options.heads = {head};
+  const SuiteResult stopped = run_suite(options);
+  EXPECT_TRUE(stopped.stopped);
+  EXPECT_EQ(stopped.measured, 0);
+  EXPECT_FALSE(std::filesystem::exists(without.report_file));
+  stop = false;
+  const SuiteResult done = run_suite(options);
+  EXPECT_FALSE(done.stopped);
+  EXPECT_EQ(done.measured, 1);
+  EXPECT_EQ(done.lines.back(), without.lines.front());
+  EXPECT_EQ(done.notes.back(), corpus_of(small.root()) + ": a note");
+  EXPECT_TRUE(std::filesystem::exists(without.report_file));
+  EXPECT_EQ(folders.size(), 1U) << "the same folder, so that it goes on";
+  EXPECT_EQ(run_suite(options).measured, 0);
+  options.heads.front().settings = "others";
+  EXPECT_EQ(run_suite(options).measured, 1);
+  EXPECT_EQ(folders.size(), 2U);
+  options.heads.front().corpus = "elsewhere";
   EXPECT_THROW(run_suite(options), Error);
 }
 

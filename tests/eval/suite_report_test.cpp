@@ -137,6 +137,31 @@ TEST(SuitePage, HasAColumnForEveryView) {
   EXPECT_THAT(page, HasSubstr("colspan=\"3\">Theirs_1 0.807"));
 }
 
+TEST(SuitePage, TellsHeadsOfOneTaskApart) {
+  Content suite;
+  ResultRow row = suite.rows[0];
+  row.task = "linear";
+  row.protocol = "linear_rsna";
+  row.fraction = 1;
+  row.value = 0.875;
+  suite.rows.push_back(row);
+  row.fraction = 0.01;
+  row.value = 0.625;
+  suite.rows.push_back(row);
+  row.protocol = "mgca_linear_rsna";
+  row.value = 0.5;
+  suite.rows.push_back(row);
+  const std::string page = suite_page(suite.content()), table = suite_latex(suite.content());
+  EXPECT_THAT(page, HasSubstr("linear <small>linear_rsna</small>"));
+  EXPECT_THAT(page, HasSubstr("linear <small>linear_rsna, 1 % of the labels</small>"));
+  EXPECT_THAT(page, HasSubstr("linear <small>mgca_linear_rsna, 1 % of the labels</small>"));
+  for (const char* value : {"0.875", "0.625", "0.500"}) {
+    EXPECT_THAT(page, HasSubstr(value));
+    EXPECT_THAT(table, HasSubstr(value));
+  }
+  EXPECT_THAT(table, HasSubstr("rsna & linear, linear\\_rsna, 1 \\% of the labels & auroc"));
+}
+
 TEST(SuiteCsv, HasEveryRowAndTellsOursFromPublished) {
   const testing::TemporaryFolder folder;
   const Content suite;
