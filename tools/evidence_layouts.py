@@ -102,20 +102,20 @@ OF_LABEL = {"Atelectasis": ["atelectasis"], "Cardiomegaly": ["cardiomegaly"], "E
             "Edema": ["edema"], "Emphysema": ["emphysema"], "Hernia": ["hiatal_hernia"]}
 
 
-def frontal_ceiling(layout, prepared):
-    """Macro AUROC on the test of a corpus of frontals alone of a reader who finds all that the frontal shows, and nothing else: its labels are also of
-    findings that show in the lateral only, and some are wrong, as text mining is."""
+def frontal_ceilings(layout, prepared):
+    """AUROC by label, on the test of a corpus of frontals alone, of a reader who finds all that the frontal shows, and nothing else: its labels are also
+    of findings that show in the lateral only, and some are wrong, as text mining is. A label that is never or always there has none."""
     shown = {}  # image -> findings that it shows
     for study in studies_of(layout):
         findings = {finding for finding, views in study.get("visible_in", {}).items() if "frontal" in views}
         for view in study["views"]:
             shown[pathlib.PurePath(view["path"]).stem] = findings
-    areas = []
+    ceilings = {}
     tested = [study for study in studies_of(prepared) if study["split"] == "test"]
     for label, findings in OF_LABEL.items():
         known = [(study["labels"][label], bool(shown[pathlib.PurePath(study["views"][0]["path"]).stem] & set(findings)))
                  for study in tested if label in study["labels"]]
         found = {truth: [seen for value, seen in known if value == truth] for truth in (0, 1)}
         if found[0] and found[1]:
-            areas.append((sum(found[1]) / len(found[1]) + 1 - sum(found[0]) / len(found[0])) / 2)
-    return sum(areas) / len(areas) if areas else None  # toys may have no positive
+            ceilings[label] = (sum(found[1]) / len(found[1]) + 1 - sum(found[0]) / len(found[0])) / 2
+    return ceilings

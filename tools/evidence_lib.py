@@ -106,6 +106,26 @@ def macro_auroc(predictions):
     return macro([RankedClass(predictions, studies, index) for index in range(len(predictions.classes))], [1.0] * len(studies))
 
 
+def macro_over(predictions, labels, repeats=REPEATS):
+    """Macro AUROC over some labels with a 95 % interval over patients, as a line has them."""
+    studies = sorted(predictions.rows)
+    patients = [predictions.rows[study]["patient"] for study in studies]
+    ranked = [RankedClass(predictions, studies, predictions.classes.index(label)) for label in labels]
+    values = [value for value in (macro(ranked, weight) for weight in draws_of(patients, repeats)) if value is not None]
+    low, high = percentiles(values) if values else (None, None)
+    return {"value": macro(ranked, [1.0] * len(studies)), "low": low, "high": high, "n": len(studies)}
+
+
+def draws_of(patients, repeats):
+    """Weights of studies, one draw of patients after another: the same for all figures on the same studies."""
+    generator, names = random.Random(0), sorted(set(patients))
+    for _ in range(repeats):
+        count = dict.fromkeys(names, 0)
+        for name in generator.choices(names, k=len(names)):
+            count[name] += 1
+        yield [float(count[name]) for name in patients]
+
+
 class PairedHeads:
     """Macro AUROC of two heads on the studies and classes that both have, and of their difference, on one draw of patients after another."""
 
@@ -122,13 +142,8 @@ class PairedHeads:
         return None if None in values else values[0] - values[1]
 
     def draws(self, repeats=REPEATS):
-        """The same draws for every pair with the same test studies."""
-        generator, names = random.Random(0), sorted(set(self.patients))
-        for _ in range(repeats):
-            count = dict.fromkeys(names, 0)
-            for name in generator.choices(names, k=len(names)):
-                count[name] += 1
-            yield self.difference([float(count[name]) for name in self.patients])
+        for weight in draws_of(self.patients, repeats):
+            yield self.difference(weight)
 
 
 def percentiles(values):

@@ -8,7 +8,7 @@ from pathlib import Path
 from program import BUILD, ProgramTest, run_tests
 
 sys.path.insert(0, str(Path("tools").resolve()))
-from evidence_lib import Predictions, paired_difference, two_level_difference  # noqa: E402 (the folder is no package)
+from evidence_lib import Predictions, macro_over, paired_difference, two_level_difference  # noqa: E402 (the folder is no package)
 
 
 class Compared(ProgramTest):
@@ -36,6 +36,14 @@ class Compared(ProgramTest):
         self.assertLessEqual(found["value"], found["high"])
         self.assertEqual(paired_difference(good, good)["high"], 0)
 
+    def test_a_mean_over_labels_is_that_of_the_areas_and_its_interval_holds_it(self):
+        head = self.run_of("head", 0.2)
+        found = macro_over(head, ["a"])
+        self.assertAlmostEqual(found["value"], self.auroc(head), places=12)
+        self.assertLess(found["low"], found["value"])
+        self.assertLess(found["value"], found["high"])
+        self.assertEqual(found["n"], 40)
+
     def test_seeds_that_disagree_widen_the_interval(self):
         heads = [self.run_of(f"head{i}", shift) for i, shift in enumerate((0.6, 0.05, 0.3, 0.0))]
         alike = two_level_difference([(heads[0], heads[1])] * 3)
@@ -57,6 +65,8 @@ class Tasks(ProgramTest):
         self.assertLessEqual({"linear", "finetune", "segmentation", "detection", "grounding", "minimal_pairs"}, {line["task"] for line in lines})
         self.assertLessEqual({"mimic", "chexpert", "rsna", "siim", "nih", "covidx", "openi", "object-cxr", "ms-cxr", "chexlocalize"},
                              {line["corpus"] for line in lines})
+        shown = {line["row"]: line["at_least"] for line in lines if line["figure"] == "auroc of the labels that frontals show"}
+        self.assertEqual(shown, {"linear_nih-nih-frontal": 0.85, "finetune_nih-nih-frontal": 0.9})
         compared = [line for line in lines if line["figure"].startswith("auroc less")]
         self.assertEqual({line["views"] for line in compared}, {"both"})
         self.assertEqual(self.evidence().stdout.count(": is done"), len(rows))
