@@ -58,6 +58,7 @@ ordered_json model_info(const fs::path& path) {
   json["checksums"] = "good";
   if (checkpoint) json["state"] = read_json(path / "state.json");
   if (fs::exists(path / "config.json")) json["config"] = read_json(path / "config.json");
+  if (fs::exists(path / "task.json")) json["task"] = read_json(path / "task.json");
   add_tensors(path / "model.safetensors", json);
   return json;
 }

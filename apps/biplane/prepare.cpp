@@ -1,6 +1,8 @@
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "apps/biplane/prepare_options.h"
 #include "apps/biplane/verbs.h"
@@ -26,6 +28,17 @@ void check_root_or_show(const Corpus& corpus, const fs::path& root) {
     std::fprintf(stderr, "files of %s under --root:\n%s", corpus.name, corpus.tree);
     throw;
   }
+}
+
+// Who a task would train on, choose by and test on.
+std::string splits_line(const std::vector<Study>& studies) {
+  std::map<Split, std::int64_t> counts;
+  for (const Study& study : studies) ++counts[study.split];
+  std::string text;
+  for (const auto& [split, count] : counts)
+    text += std::string(text.empty() ? "splits   " : ", ") + split_name(split) + " " +
+            std::to_string(count);
+  return text.empty() ? text : text + "\n";
 }
 
 // A manifest of other studies is not written over.
@@ -59,7 +72,8 @@ int prepare(PrepareCommand& command) {
   progress.finish();
   fs::remove(out / "manifest.jsonl");  // an older one must not stand beside this funnel
   prepared.funnel.write(out / "funnel.json");
-  print_result(command.json ? prepared.funnel.json() : prepared.funnel.table());
+  print_result(command.json ? prepared.funnel.json()
+                            : prepared.funnel.table() + splits_line(prepared.studies));
   prepared.funnel.check_bad(command.max_bad);
   if (prepared.studies.empty()) {
     throw Error(ErrorKind::kBadContent, options.root.string() + ": no study is left whole; " +

@@ -14,6 +14,7 @@
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
 #include "biplane/core/error.h"
+#include "biplane/eval/model_tasks.h"
 #include "biplane/eval/suite.h"
 
 namespace biplane {
@@ -102,9 +103,10 @@ void check_measured(const auto& result, const std::string& of, const Options& op
 
 int run_all(const Options& options) {
   SuiteOptions suite{options.evaluate, options.manifests,
-                     suite_heads(options.finetune, options.seeds, options.quiet),
+                     suite_heads(options.finetune, options.seeds, options.max_bad, options.quiet),
                      options.reference};
-  if (!options.tasks_named) suite.evaluate.tasks = suite_tasks();
+  if (!options.tasks_named)
+    suite.evaluate.tasks = tasks_of_model(suite.evaluate.model, suite_tasks());
   if (!options.quiet)
     suite.log = [](const std::string& line) { fmt::print(stderr, "suite: {}\n", line); };
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
@@ -112,6 +114,7 @@ int run_all(const Options& options) {
   progress.finish();
   if (result.stopped) return kExitCheckpointed;
   print_suite(result, options);
+  if (result.failure) throw *result.failure;
   for (const SuiteResult::Corpus& corpus : result.corpora)
     check_broken(corpus.broken, corpus.studies, corpus.name + ": ", options);
   check_measured(result, "--suite", options);
@@ -159,6 +162,8 @@ int run(Options options) {
   check_mode(options);
   if (options.suite) return run_all(options);
   options.evaluate.manifest = options.manifests.front();
+  if (!options.tasks_named)
+    options.evaluate.tasks = tasks_of_model(options.evaluate.model, options.evaluate.tasks);
   Progress progress({.label = "evaluate", .unit = "studies", .enabled = !options.quiet});
   const EvaluateResult result = evaluate(options.evaluate, &progress);
   progress.finish();
@@ -209,9 +214,9 @@ VerbRun define_evaluate(CLI::App& app) {
                  "folder that image paths are relative to (default: the manifest's)");
   CLI::Option* tasks =
       app.add_option("--tasks", evaluate.tasks,
-                     "zero_shot, retrieval, grounding (default: these three), supervised, modules, "
-                     "minimal_pairs, calibration, subgroups, and linear, finetune, segmentation "
-                     "or detection of a model that biplane finetune made")
+                     "zero_shot, retrieval, grounding (default: these three, and what biplane "
+                     "finetune made the model for: linear, finetune, segmentation, detection), "
+                     "supervised, modules, minimal_pairs, calibration, subgroups")
           ->delimiter(',');
   app.add_flag("--suite", options->suite,
                "every task that applies, on every manifest; goes on where it was interrupted");

@@ -106,6 +106,9 @@ VerbRun define_finetune(CLI::App& app) {
                  "name of the corpus in the results (default: the manifest's folder)");
   app.add_option("--threads", finetune.threads, "of encoding and evaluation; 0: one per core")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-bad", finetune.max_bad, "share of studies that may be unreadable")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   app.add_flag("--print-config", options->print_config,
                "print the resolved configuration and stop");
   app.add_flag("--json", options->json, "print the rows as JSON lines instead of a table");

@@ -16,21 +16,26 @@
 namespace biplane {
 namespace {
 
-std::optional<SuitePart> train_head(const FinetuneConfig& config, const SuiteHead& head,
-                                    const std::vector<std::int64_t>& seeds, bool quiet,
-                                    const EvaluateOptions& suite,
-                                    const std::filesystem::path& out) {
+// A head's training, without its folder.
+FinetuneOptions finetune_options(const SuiteHead& head, const std::vector<std::int64_t>& seeds,
+                                 double max_bad, const EvaluateOptions& suite) {
   FinetuneOptions options;
+  options.max_bad = max_bad;
   options.model = suite.model;
   options.manifest = suite.manifest;
   options.root = suite.root;
-  options.out = out;
   options.seeds = seeds;
   options.bootstrap = suite.bootstrap;
   options.threads = suite.threads;
   options.code = suite.code;
   options.corpus = head.corpus;
   options.protocol = head.protocol;
+  return options;
+}
+
+std::optional<SuitePart> train_head(const FinetuneConfig& config, FinetuneOptions options,
+                                    const std::filesystem::path& out, bool quiet) {
+  options.out = out;
   catch_stop_signals();
   FinetuneResult result = finetune(config, options, terminal_hooks(quiet));
   if (result.outcome != TrainOutcome::kDone) return std::nullopt;
@@ -40,7 +45,8 @@ std::optional<SuitePart> train_head(const FinetuneConfig& config, const SuiteHea
 }  // namespace
 
 std::vector<SuiteHead> suite_heads(const std::vector<std::string>& given,
-                                   const std::vector<std::int64_t>& seeds, bool quiet) {
+                                   const std::vector<std::int64_t>& seeds, double max_bad,
+                                   bool quiet) {
   check_seeds(seeds);
   std::vector<SuiteHead> heads;
   for (const std::string& text : given) {
@@ -55,10 +61,14 @@ std::vector<SuiteHead> suite_heads(const std::vector<std::string>& given,
     SuiteHead head;
     head.corpus = text.substr(0, equals);
     head.protocol = file.stem().string();
-    head.settings = fmt::format("{}\nseeds: {}", print_config(config), fmt::join(seeds, ","));
-    head.run = [config, head, seeds, quiet](const EvaluateOptions& suite,
-                                            const std::filesystem::path& out) {
-      return train_head(config, head, seeds, quiet, suite, out);
+    head.settings = print_config(config);
+    head.seeds = fmt::format("{}", fmt::join(seeds, ","));
+    head.check = [config, head, seeds, max_bad](const EvaluateOptions& suite) {
+      check_finetune(config, finetune_options(head, seeds, max_bad, suite));
+    };
+    head.run = [config, head, seeds, max_bad, quiet](const EvaluateOptions& suite,
+                                                     const std::filesystem::path& out) {
+      return train_head(config, finetune_options(head, seeds, max_bad, suite), out, quiet);
     };
     heads.push_back(std::move(head));
   }

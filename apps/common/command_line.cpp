@@ -21,8 +21,12 @@ std::string unknown_option(const CLI::App& app, const std::string& given) {
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
-  return (given.rfind('-', 0) == 0 ? "unknown option " : "unexpected argument ") + given +
-         did_you_mean(given.substr(0, given.find('=')), known);
+  const bool option = given.rfind('-', 0) == 0;
+  const bool setting = !option && given.find('=') != std::string::npos &&
+                       std::find(known.begin(), known.end(), "--set") != known.end();
+  return (option ? "unknown option " : "unexpected argument ") + given +
+         (setting ? "; each KEY=VALUE needs a --set of its own"
+                  : did_you_mean(given.substr(0, given.find('=')), known));
 }
 
 void refuse_empty_values(const CLI::App& app) {

@@ -128,9 +128,10 @@ fs::path find_base(const fs::path& file, const std::string& name) {
   const fs::path beside = file.parent_path() / name;
   if (fs::exists(beside)) return beside;
   if (fs::path(name).has_parent_path()) return {};
-  for (const char* kind : {"labels/", "configs/"}) {
+  const std::string with_ending = fs::path(name).extension() == ".yaml" ? name : name + ".yaml";
+  for (const char* kind : {"labels/", "configs/", "configs/tasks/", "configs/baselines/"}) {
     try {
-      return share_file(kind + name);
+      return share_file(kind + with_ending);
     } catch (const Error&) {  // not of this kind
     }
   }
@@ -154,7 +155,8 @@ ConfigTree read_extended(const fs::path& file, std::vector<fs::path> above) {
   const fs::path base_file = find_base(file, base_name.Scalar());
   if (base_file.empty())
     throw Error(ErrorKind::kMissingInput,
-                key + ": " + (file.parent_path() / base_name.Scalar()).string() + ": no such file");
+                key + ": " + (file.parent_path() / base_name.Scalar()).string() +
+                    ": no such file, and none of that name comes with the program");
   own.root.remove(kExtends);
   const ConfigTree base = read_extended(base_file, std::move(above));
   inherit(own.root, base.impl().root, "", base.impl(), own);

@@ -34,9 +34,10 @@ class ConfigTree {
   static ConfigTree parse(const std::string& yaml,
                           const std::string& source);  // source: named in errors
   // A file may stand on another: "extends: base.yaml" (relative to the file, else one that comes
-  // with the program: labels/ or configs/ of its share folder) takes over every key that the file
-  // does not give itself; groups are joined, values and lists replaced. Errors name the file that a
-  // key stands in. Throws Error kUsage where files extend each other in a circle.
+  // with the program: labels/, configs/, configs/tasks/ or configs/baselines/ of its share folder,
+  // there without .yaml too) takes over every key that the file does not give itself; groups are
+  // joined, values and lists replaced. Errors name the file that a key stands in. Throws Error
+  // kUsage where files extend each other in a circle.
   static ConfigTree read(const std::filesystem::path& file);
   // Applies "a.b=c" (c is YAML: 3, true, [1, 2], text). Throws Error kUsage when there is no '='.
   void set(const std::string& assignment);

@@ -1,7 +1,9 @@
 #include "biplane/corpus/exclusion.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_set>
 
@@ -128,6 +130,24 @@ std::vector<std::int64_t> studies_of_patients(const CorpusManifest& ours,
   std::vector<std::int64_t> found;
   for (std::size_t i = 0; i < patients->ours.size(); ++i)
     if (wanted.contains(patients->ours[i])) found.push_back(static_cast<std::int64_t>(i));
+  return found;
+}
+
+std::vector<std::int64_t> studies_of_images(const Manifest& ours,
+                                            std::span<const std::int64_t> studies,
+                                            const Manifest& others,
+                                            std::span<const std::int64_t> other_studies) {
+  std::unordered_set<std::string> hashes;
+  for (const std::int64_t index : other_studies)
+    for (const View& view : others.study(index).views) hashes.insert(view.sha256);
+  hashes.erase("");
+  std::vector<std::int64_t> found;
+  if (hashes.empty()) return found;
+  std::copy_if(studies.begin(), studies.end(), std::back_inserter(found), [&](std::int64_t index) {
+    const std::vector<View> views = ours.study(index).views;
+    return std::any_of(views.begin(), views.end(),
+                       [&](const View& view) { return hashes.contains(view.sha256); });
+  });
   return found;
 }
 

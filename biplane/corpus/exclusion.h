@@ -43,4 +43,11 @@ std::vector<std::int64_t> studies_of_patients(const CorpusManifest& ours,
                                               const CorpusManifest& others,
                                               std::span<const std::int64_t> studies);
 
+// Those of `studies` that show an image which one of `other_studies` shows too, by the hashes of
+// the files where manifests have them: what names of patients do not tell.
+std::vector<std::int64_t> studies_of_images(const Manifest& ours,
+                                            std::span<const std::int64_t> studies,
+                                            const Manifest& others,
+                                            std::span<const std::int64_t> other_studies);
+
 }  // namespace biplane

@@ -54,15 +54,24 @@ std::int64_t read_view_index(const Fields& fields, std::size_t views) {
   return index;
 }
 
+// A number that must be there: where a box stands cannot be guessed.
+double required_number(const Fields& fields, const char* key) {
+  element there;
+  if (!fields.find(key, there)) throw_value(fields.name(key), "missing", "a number");
+  double value = 0;
+  fields.read(key, value);
+  return value;
+}
+
 Box read_box(const element& item, const Place& place, std::size_t views) {
   const Fields fields(item, place);
   Box box;
   box.view = read_view_index(fields, views);
   box.label = fields.required("label");
-  fields.read("x", box.x);
-  fields.read("y", box.y);
-  fields.read("w", box.w);
-  fields.read("h", box.h);
+  box.x = required_number(fields, "x");
+  box.y = required_number(fields, "y");
+  box.w = required_number(fields, "w");
+  box.h = required_number(fields, "h");
   fields.read("reader", box.reader);
   fields.read("phrase", box.phrase);
   if (box.w < 0 || box.h < 0)

@@ -25,6 +25,13 @@ std::uint8_t poisson(double uniform) {
 
 }  // namespace
 
+void check_repeats(std::int64_t repeats) {
+  constexpr std::int64_t kMost = 1000000;
+  if (repeats < 1 || repeats > kMost)
+    throw Error(ErrorKind::kUsage, "--bootstrap " + std::to_string(repeats) + ": must be 1 to " +
+                                       std::to_string(kMost));
+}
+
 PatientBootstrap::PatientBootstrap(std::span<const std::string> patient_of_row,
                                    const BootstrapOptions& options) {
   if (patient_of_row.empty() || options.repeats < 1) {

@@ -27,6 +27,9 @@ struct BootstrapOptions {
   BootstrapDraws draws = BootstrapDraws::kResampled;
 };
 
+// Throws Error kUsage where so many repeats cannot be meant: below 1, or more than memory holds.
+void check_repeats(std::int64_t repeats);
+
 // 95 % percentile interval; nothing where no repeat was defined.
 struct Interval {
   std::optional<double> low, high;

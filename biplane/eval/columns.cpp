@@ -84,7 +84,7 @@ class ColumnMaker {
     if (!lateral.empty()) columns.push_back(one_view(true, lateral, "all"));
     std::vector<std::int64_t> rows(static_cast<std::size_t>(features_.size()));
     std::iota(rows.begin(), rows.end(), std::int64_t{0});
-    columns.push_back(fused("both", rows, rows, false));
+    columns.push_back(fused(lateral.empty() ? "lateral_missing" : "both", rows, rows, false));
     columns.back().population = "all";
   }
 
@@ -131,6 +131,11 @@ std::vector<ViewColumn> view_columns(const EvaluationInput& input) {
   if (!paired.empty()) maker.add_paired(paired, columns);
   if (static_cast<std::int64_t>(paired.size()) < input.features.size()) maker.add_all(columns);
   return columns;
+}
+
+bool is_whole(const ViewColumn& column) {
+  return column.views == "both" ||
+         (column.views == "lateral_missing" && column.population == "all");
 }
 
 ViewColumn filter_column(const ViewColumn& column, const std::vector<std::uint8_t>& keep) {

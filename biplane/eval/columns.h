@@ -24,8 +24,12 @@ struct ViewColumn {
 // The columns that the studies allow. frontal, lateral, both, lateral_missing (the fused feature
 // with the vector for an absent lateral) and both_lateral_swapped (each study with the lateral of
 // another patient) are over the same studies, those with both views. Where others exist, frontal,
-// lateral and both follow over all studies that have what the column needs.
+// lateral and both follow over all studies that have what the column needs; where no study has a
+// lateral, lateral_missing stands in the place of both.
 std::vector<ViewColumn> view_columns(const EvaluationInput& input);
+
+// Whether it is what the model makes of studies as they are.
+bool is_whole(const ViewColumn& column);
 
 // The same without studies for which `keep` (one entry a row of StudyFeatures) is 0.
 ViewColumn filter_column(const ViewColumn& column, const std::vector<std::uint8_t>& keep);

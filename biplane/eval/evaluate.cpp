@@ -62,6 +62,15 @@ std::string corpus_name(const EvaluateOptions& options) {
   return options.corpus.empty() ? corpus_of(options.manifest) : options.corpus;
 }
 
+// The name of a run, with that of its folder where the other one has the same name (seed-42).
+std::string name_beside(const fs::path& run, const fs::path& other) {
+  const fs::path whole = run_of(run);
+  const std::string name = whole.filename().string();
+  return name == run_of(other).filename().string()
+             ? whole.parent_path().filename().string() + "/" + name
+             : name;
+}
+
 std::string split_text(const StudyFilter& filter) {
   return filter.split.empty() ? "all" : filter.split;
 }
@@ -104,7 +113,7 @@ void describe(const EvaluateOptions& options, const EvaluationInput& input, Repo
         "Prompts", input.prompts->name + ", version " + std::to_string(input.prompts->version));
   }
   if (!options.against.empty())
-    report.facts.emplace_back("Compared with", run_of(options.against).filename().string());
+    report.facts.emplace_back("Compared with", name_beside(options.against, options.model));
   report.learning = read_learning_curves(run_of(options.model));
 }
 
@@ -198,7 +207,7 @@ struct Evaluation::State {
     if (options.against.empty()) return std::nullopt;
     Engine engine = Engine::open(options.against, {.threads = options.threads});
     std::optional<PromptSet> prompts = prompts_of(engine, options, manifest);
-    return ComparedModel{run_of(options.against).filename().string(), std::move(engine),
+    return ComparedModel{name_beside(options.against, options.model), std::move(engine),
                          std::move(prompts)};
   }
 
@@ -255,9 +264,8 @@ Evaluation::~Evaluation() = default;
 
 void Evaluation::check(const EvaluateOptions& options) {
   for (const std::string& task : options.tasks) make_evaluator(task);
-  if (options.pool < 2 || options.bootstrap < 1) {
-    throw Error(ErrorKind::kUsage, "--pool must be 2 or more and --bootstrap 1 or more");
-  }
+  if (options.pool < 2) throw Error(ErrorKind::kUsage, "--pool must be 2 or more");
+  check_repeats(options.bootstrap);
   check_choice(options);
   check_groups(options);
 }
@@ -278,6 +286,15 @@ void Evaluation::run(const Evaluator& evaluator, EvaluationOutput& output) {
   const State& state = *state_;
   const std::size_t before = output.rows.size();
   evaluator.run(state.input, output);
+  const std::string split = split_text(state.options.studies);
+  const bool of_head =
+      state.task &&
+      std::any_of(output.rows.begin() + static_cast<std::ptrdiff_t>(before), output.rows.end(),
+                  [&](const ResultRow& row) { return is_of_head(row, state.task->task); });
+  if (of_head && split != "test")
+    output.notes.push_back(state.task->task + ": figures of the split " + split +
+                           ", not of the test: epoch and thresholds of the head may have been "
+                           "chosen on these studies, or it was trained on them");
   for (std::size_t i = before; i < output.rows.size(); ++i) {
     output.rows[i].corpus = corpus_name(state.options);
     output.rows[i].split = split_text(state.options.studies);

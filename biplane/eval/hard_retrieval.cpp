@@ -51,7 +51,7 @@ void add_hard_retrieval(const EvaluationInput& input, const std::vector<ViewColu
   bool noted = false;
   for (const ViewColumn& column : columns) {
     PoolSearch search = column_search(input, column, pools_of(column, kinds, input.pool));
-    if (column.views == "both" && !noted && !column.rows.empty()) {
+    if (is_whole(column) && !noted && !column.rows.empty()) {
       noted = true;
       if (search.pools.left_out > 0 || search.pools.size == 0)
         output.notes.push_back(left_out_note(column, search.pools));

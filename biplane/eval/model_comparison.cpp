@@ -32,6 +32,19 @@ CommonPlaces common_places(const std::vector<std::string>& own,
   return places;
 }
 
+// The names that only one of two lists has, with commas.
+std::string names_apart(const std::vector<std::string>& own,
+                        const std::vector<std::string>& other) {
+  std::string text;
+  for (const auto* list : {&own, &other}) {
+    const auto& against = list == &own ? other : own;
+    for (const std::string& name : *list)
+      if (std::find(against.begin(), against.end(), name) == against.end())
+        text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 std::vector<std::string> column_names(const HeadPredictions& head) {
   std::vector<std::string> names;
   for (const PredictedColumn& column : head.columns)
@@ -203,11 +216,11 @@ void compare_predictions(const std::vector<HeadPredictions>& own,
     return names;
   };
   const CommonPlaces both = common_places(tasks(own), tasks(other));
-  const std::size_t alone = own.size() + other.size() - 2 * both.size();
-  if (alone > 0 || both.empty())
+  const std::string alone = names_apart(tasks(own), tasks(other));
+  if (!alone.empty() || both.empty())
     output.notes.push_back("comparison: " + std::to_string(both.size()) +
-                           " ways of classification are of both models, " + std::to_string(alone) +
-                           " of one alone");
+                           " ways of classification are of both models" +
+                           (alone.empty() ? "" : "; not compared, of one alone: " + alone));
   for (const auto& [first, second] : both)
     ComparedHeads(own[first], other[second]).compare(bootstrap, threads, output);
 }

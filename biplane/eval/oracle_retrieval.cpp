@@ -78,11 +78,10 @@ void add_oracle_retrieval(const EvaluationInput& input, const std::vector<ViewCo
                           EvaluationOutput& output) {
   const bool is_truth = std::any_of(input.studies.begin(), input.studies.end(),
                                     [](const Study& study) { return !study.visible_in.empty(); });
-  const auto both = std::find_if(columns.begin(), columns.end(),
-                                 [](const ViewColumn& column) { return column.views == "both"; });
-  if (!is_truth || both == columns.end()) return;
+  const auto whole = std::find_if(columns.begin(), columns.end(), is_whole);
+  if (!is_truth || whole == columns.end()) return;
   const Oracle oracle = ask_oracle(input);
-  const ViewColumn column = filter_column(*both, oracle.known);
+  const ViewColumn column = filter_column(*whole, oracle.known);
   PoolSearch search = column_search(input, column, draw_pools(std::ssize(column.rows), input.pool));
   if (search.pools.size == 0) return;
   search.model.views = "truth";

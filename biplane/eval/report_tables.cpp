@@ -137,21 +137,23 @@ std::vector<std::string> shown_columns(std::span<const ResultRow> rows) {
 
 std::string headline_cards(std::span<const ResultRow> rows) {
   const std::string population = shown_population(rows);
+  const std::vector<std::string> shown = shown_columns(rows);
+  const bool both = std::find(shown.begin(), shown.end(), "both") != shown.end();
+  const std::string views = both || shown.empty() ? "both" : shown.front(),
+                    title = column_title(views);
   const ResultRow* recall =
-      find_row(rows, {"retrieval", "recall_at_10", "both", "", population, "mean", ""});
-  std::string cards =
-      card("Zero-shot AUROC",
-           find_row(rows, {"zero_shot", "auroc", "both", "macro", population, "", ""}),
-           "both views, mean over findings");
+      find_row(rows, {"retrieval", "recall_at_10", views, "", population, "mean", ""});
+  std::string cards = card(
+      "Zero-shot AUROC", find_row(rows, {"zero_shot", "auroc", views, "macro", population, "", ""}),
+      title + ", mean over findings");
   cards += card("Gain by the lateral",
                 find_row(rows, {"zero_shot", "auroc_difference", "both", "macro_lateral_only",
                                 population, "", ""}),
                 "AUROC over the frontal alone, findings that only the lateral shows", 3, true);
-  cards += card(
-      "Retrieval R@10", recall,
-      recall == nullptr
-          ? ""
-          : fmt::format("both views, mean of both directions, among {} studies", recall->pool));
+  cards += card("Retrieval R@10", recall,
+                recall == nullptr ? ""
+                                  : fmt::format("{}, mean of both directions, among {} studies",
+                                                title, recall->pool));
   const ResultRow* pointing =
       find_row(rows, {"grounding", "pointing_game", "frontal", "macro_small", "", "", "gradient"});
   const ResultRow* chance = find_row(

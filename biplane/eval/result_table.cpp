@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -92,16 +93,33 @@ std::string cross_table(const std::string& title, const std::vector<const Result
   return title + "\n" + table.text() + "\n";
 }
 
+// A table for each training of a task: several heads may stand beside each other.
+// table(title, rows of one training).
+template <class Table>
+std::string each_training(const std::string& title, const std::vector<const ResultRow*>& rows,
+                          const Table& table) {
+  std::string text;
+  for (const std::string& training : distinct(rows, training_text)) {
+    std::vector<const ResultRow*> own;
+    std::copy_if(rows.begin(), rows.end(), std::back_inserter(own),
+                 [&](const ResultRow* row) { return training_text(*row) == training; });
+    text += table(training.empty() ? title : fmt::format("{} ({})", title, training), own);
+  }
+  return text;
+}
+
 std::string auroc_table(std::span<const ResultRow> rows, const std::string& task,
                         const std::string& title) {
   const auto aurocs = select(rows, [&](const ResultRow& row) {
     return row.task == task && row.metric == "auroc" && row.subgroup.empty();
   });
-  return cross_table(
-      title + ", AUROC", aurocs, [](const ResultRow& row) { return row.label; }, column_name,
-      [](const ResultRow& row) {
-        return row.label.starts_with("macro") ? interval_text(row) : value_text(row);
-      });
+  return each_training(title + ", AUROC", aurocs, [](const std::string& head, const auto& own) {
+    return cross_table(
+        head, own, [](const ResultRow& row) { return row.label; }, column_name,
+        [](const ResultRow& row) {
+          return row.label.starts_with("macro") ? interval_text(row) : value_text(row);
+        });
+  });
 }
 
 // Two models on the same studies, a table a way of classification.
@@ -127,18 +145,22 @@ std::string accuracy_table(std::span<const ResultRow> rows) {
     return (row.task == "linear" || row.task == "finetune" || row.task == "zero_shot") &&
            row.label == "all";
   });
-  return cross_table(
-      "Classification, all classes", all, [](const ResultRow& row) { return row.metric; },
-      column_name, interval_text);
+  return each_training(
+      "Classification, all classes", all, [](const std::string& head, const auto& own) {
+        return cross_table(
+            head, own, [](const ResultRow& row) { return row.metric; }, column_name, interval_text);
+      });
 }
 
 // Of heads that tell of places: findings by metrics.
 std::string places_table(std::span<const ResultRow> rows, const std::string& task,
                          const std::string& title) {
-  return cross_table(
-      title, select(rows, [&](const ResultRow& row) { return row.task == task; }),
-      [](const ResultRow& row) { return row.label + ", " + column_name(row); },
-      [](const ResultRow& row) { return row.metric; }, interval_text);
+  const auto all = select(rows, [&](const ResultRow& row) { return row.task == task; });
+  return each_training(title, all, [](const std::string& head, const auto& own) {
+    return cross_table(
+        head, own, [](const ResultRow& row) { return row.label + ", " + column_name(row); },
+        [](const ResultRow& row) { return row.metric; }, interval_text);
+  });
 }
 
 std::string retrieval_table(std::span<const ResultRow> rows) {

@@ -1,13 +1,14 @@
 #include "biplane/eval/results.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "biplane/core/error.h"
-#include "biplane/core/files.h"
+#include "biplane/eval/json_lines.h"
 
 namespace biplane {
 namespace {
@@ -21,6 +22,15 @@ void put_text(Json& json, const char* key, const std::string& value) {
 }
 
 }  // namespace
+
+std::string training_text(const ResultRow& row) {
+  std::vector<std::string> parts;
+  if (!row.protocol.empty()) parts.push_back(row.protocol);
+  if (row.fraction && *row.fraction < 1)
+    parts.push_back(fmt::format("{:g} % of the labels", 100 * *row.fraction));
+  if (!row.seeds.empty()) parts.push_back(fmt::format("mean of {} seeds", row.seeds.size()));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
 
 std::string p_text(const ResultRow& row) {
   if (!row.p) return {};
@@ -86,7 +96,8 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin) {
   if (row.positives) json["positives"] = *row.positives;
   if (row.p) json["p"] = *row.p;
   put_text(json, "note", row.note);
-  json["seed"] = origin.seed;
+  json["seed"] = row.seeds.empty() ? Json(origin.seed) : Json(nullptr);
+  if (!row.seeds.empty()) json["seeds"] = row.seeds;
   json["run"] = origin.run;
   json["weights_sha256"] = origin.weights_sha256;
   json["prompts_sha256"] =
@@ -136,13 +147,17 @@ ResultRow result_from_json(const std::string& line) {
   row.k = whole("k");
   row.n = whole("n");
   if (json.contains("positives")) row.positives = whole("positives");
+  if (json.contains("seeds") && json["seeds"].is_array())
+    for (const Json& seed : json["seeds"])
+      if (seed.is_number_integer()) row.seeds.push_back(seed.get<std::int64_t>());
   return row;
 }
 
 void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,
                     const ResultOrigin& origin) {
-  LineAppender appender(file);
-  for (const ResultRow& row : rows) appender.append(result_to_json(row, origin));
+  std::vector<std::string> lines;
+  for (const ResultRow& row : rows) lines.push_back(result_to_json(row, origin));
+  append_lines(file, lines);
 }
 
 }  // namespace biplane

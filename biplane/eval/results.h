@@ -57,7 +57,8 @@ struct ResultRow {
   std::string protocol;
   std::optional<double> fraction;
   std::string train_sha256;
-  std::optional<double> p;  // of a difference of two models: two-sided, DeLong
+  std::vector<std::int64_t> seeds;  // of a mean over runs; empty: of one run
+  std::optional<double> p;          // of a difference of two models: two-sided, DeLong
   std::string note;
 };
 
@@ -69,6 +70,10 @@ inline bool compares_models(const ResultRow& row) { return !row.against_sha256.e
 inline bool is_unconditional(const ResultRow& row) {
   return row.condition.empty() && (row.candidates.empty() || row.candidates == "all");
 }
+
+// How a head was trained: "linear_rsna, 1 % of the labels, mean of 3 seeds"; empty for what is no
+// head's.
+std::string training_text(const ResultRow& row);
 
 // "p = 0.031", "p < 0.001"; empty where a row has none.
 std::string p_text(const ResultRow& row);

@@ -68,7 +68,7 @@ void add_examples(const EvaluationInput& input, const ViewColumn& column,
     report.retrieval.push_back(make_example(input, rows, table, query));
 }
 
-// Recall within pools drawn by chance; examples of the first column of both views.
+// Recall within pools drawn by chance; examples of the first column of whole studies.
 void add_recalls(const EvaluationInput& input, const std::vector<ViewColumn>& columns,
                  EvaluationOutput& output) {
   bool shown = false;
@@ -90,7 +90,7 @@ void add_recalls(const EvaluationInput& input, const std::vector<ViewColumn>& co
         add_differences(search.model, recalls, frontal, output.rows);
       }
     }
-    if (column.views != "both" || shown) continue;
+    if (!is_whole(column) || shown) continue;
     shown = true;
     add_examples(input, column, search.pools, output.report);
     if (search.pools.left_out > 0) {

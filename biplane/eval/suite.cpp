@@ -13,6 +13,7 @@
 #include "biplane/core/sha256.h"
 #include "biplane/core/share.h"
 #include "biplane/eval/evaluation.h"
+#include "biplane/eval/json_lines.h"
 #include "biplane/eval/origin.h"
 #include "biplane/eval/suite_report.h"
 #include "biplane/model/package.h"
@@ -102,40 +103,53 @@ std::string part_name(const std::string& corpus, const std::string& name, const 
   return corpus + "-" + name + "-" + key;
 }
 
-std::optional<SuitePart> read_part(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
-  std::istringstream text(read_file(file));
-  SuitePart part;
-  std::string line;
-  std::getline(text, line);
-  const Json head = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!head.is_object() || !head.contains("notes") || !head["notes"].is_array())
-    throw Error(ErrorKind::kBadContent, file.string() + ": not a part of a suite; remove it");
-  for (const Json& note : head["notes"])
-    if (note.is_string()) part.notes.push_back(note.get<std::string>());
-  part.studies = head.value("studies", std::int64_t{0});
-  part.broken = head.value("broken", std::int64_t{0});
-  while (std::getline(text, line)) part.lines.push_back(line);
-  return part;
+// The lines of a part's file: a head with the hash of what follows, its facts, its rows.
+std::string part_text(const SuitePart& part) {
+  std::string text =
+      Json{{"notes", part.notes}, {"studies", part.studies}, {"broken", part.broken}}.dump(
+          -1, ' ', false, Json::error_handler_t::replace) +
+      "\n";
+  for (const std::string& line : part.lines) text += line + "\n";
+  return text;
 }
 
 void write_part(const fs::path& file, const SuitePart& part) {
-  std::string text =
-      Json{{"notes", part.notes}, {"studies", part.studies}, {"broken", part.broken}}.dump() + "\n";
-  for (const std::string& line : part.lines) text += line + "\n";
-  write_file_atomically(file, text);
+  const std::string text = part_text(part);
+  write_file_atomically(file, Json{{"sha256", sha256_hex(text)}}.dump() + "\n" + text);
 }
 
-// Appends what the results do not have yet: a part that was finished but not appended.
-void append_missing(const fs::path& results, const std::vector<std::string>& lines) {
-  std::set<std::string> there;
-  if (fs::exists(results)) {
-    std::istringstream text(read_file(results));
-    for (std::string line; std::getline(text, line);) there.insert(line);
+// Its rows go into results that are only appended to, so a part that is not as it was written is
+// refused as a whole.
+std::optional<SuitePart> read_part(const fs::path& file) {
+  if (!fs::exists(file)) return std::nullopt;
+  const std::string text = read_file(file);
+  const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+  const Json head = Json::parse(text.substr(0, end), nullptr, /*allow_exceptions=*/false);
+  const std::string rest = text.substr(end);
+  if (!head.is_object() || head.value("sha256", Json()) != Json(sha256_hex(rest)))
+    throw Error(ErrorKind::kBadContent,
+                file.string() + ": is damaged; remove it, and it is measured again");
+  std::istringstream lines(rest);
+  std::string line;
+  std::getline(lines, line);
+  const Json facts = Json::parse(line);
+  SuitePart part;
+  part.notes = facts.at("notes").get<std::vector<std::string>>();
+  part.studies = facts.at("studies").get<std::int64_t>();
+  part.broken = facts.at("broken").get<std::int64_t>();
+  while (std::getline(lines, line)) part.lines.push_back(line);
+  return part;
+}
+
+// Does it, and names the head in its errors.
+template <class Work>
+void named(const SuiteHead& head, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                "--finetune " + head.corpus + "=" + head.protocol + ": " + error.what());
   }
-  LineAppender appender(results);
-  for (const std::string& line : lines)
-    if (!there.contains(line)) appender.append(line);
 }
 
 class Suite {
@@ -164,12 +178,23 @@ class Suite {
 
   // False where it was stopped.
   bool train(const SuiteHead& head, const EvaluateOptions& manifest) {
-    const std::string key = part_key(head_terms(head, manifest), head.protocol);
-    const fs::path out =
-        options_.evaluate.out / "heads" / part_name(head.corpus, head.protocol, key);
-    result_.stopped = !part_of(head.corpus, head.protocol, key, [&] {
-                         return head.run(manifest, out);
-                       }).has_value();
+    Json terms = head_terms(head, manifest);
+    // More seeds go on in the same folder.
+    terms["several"] = !head.seeds.empty();
+    const fs::path out = options_.evaluate.out / "heads" /
+                         part_name(head.corpus, head.protocol, part_key(terms, head.protocol));
+    terms["seeds"] = head.seeds;
+    const std::string key = part_key(terms, head.protocol);
+    try {
+      named(head, [&] {
+        result_.stopped = !part_of(head.corpus, head.protocol, key, [&] {
+                             return head.run(manifest, out);
+                           }).has_value();
+      });
+    } catch (const Error& error) {
+      result_.notes.push_back(head.corpus + ": failed: " + error.what());
+      if (!result_.failure) result_.failure = error;
+    }
     return !result_.stopped;
   }
 
@@ -212,7 +237,7 @@ class Suite {
       write_part(file, *part);
     }
     (before ? result_.kept : result_.measured) += 1;
-    append_missing(result_.results_file, part->lines);
+    append_missing_lines(result_.results_file, part->lines);
     take(*part, corpus);
     if (options_.log)
       options_.log(corpus + ", " + name +
@@ -314,6 +339,8 @@ SuiteResult run_suite(const SuiteOptions& options, Progress* progress) {
   if (!options.reference.empty()) references = read_reference_figures(options.reference);
   make_folder(options.evaluate.out / "parts");
   const FolderLock lock(options.evaluate.out);
+  for (std::size_t i = 0; i < options.heads.size(); ++i)
+    named(options.heads[i], [&] { options.heads[i].check(*head_manifests[i]); });
   Suite suite(options, progress);
   for (const EvaluateOptions& manifest : each) suite.measure(manifest);
   for (std::size_t i = 0; i < options.heads.size(); ++i)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "biplane/core/error.h"
 #include "biplane/eval/evaluate.h"
 
 namespace biplane {
@@ -21,7 +22,11 @@ struct SuitePart {
 struct SuiteHead {
   std::string corpus;    // of one of the manifests
   std::string protocol;  // name of its configuration
-  std::string settings;  // all else that decides about its rows, as text
+  std::string settings;  // all else that decides about its training, as text
+  std::string seeds;     // of which its rows are the means; empty: of one run
+  // Throws Error where it cannot be trained on the manifest of `options`. Before anything is
+  // measured.
+  std::function<void(const EvaluateOptions& options)> check;
   // Trains what is not trained yet, in `out`, from the model and on the manifest of `options`, and
   // measures it. Nothing where it was stopped: the same call goes on.
   std::function<std::optional<SuitePart>(const EvaluateOptions& options,
@@ -37,7 +42,8 @@ struct SuiteOptions {
   std::function<void(const std::string&)> log = {};  // a line for each part that is done
 };
 
-// What a suite measures where no tasks are named: all but the modules.
+// What a suite measures where no tasks are named: all but the modules, as far as tasks_of_model()
+// leaves them.
 const std::vector<std::string>& suite_tasks();
 
 struct SuiteResult {
@@ -52,6 +58,7 @@ struct SuiteResult {
   std::vector<std::string> notes;
   std::int64_t measured = 0, kept = 0;  // parts: done now, done before
   bool stopped = false;                 // while a head was trained; no tables were written
+  std::optional<Error> failure;         // of the first head that failed; the rest was done
   std::filesystem::path results_file, report_file, csv_file, latex_file;
 };
 
@@ -60,7 +67,8 @@ struct SuiteResult {
 // program), and is not measured again; its rows stand once in OUT/results.jsonl, which is only
 // appended to. Then writes OUT/report.html, OUT/results.csv and OUT/table.tex. Throws Error as
 // evaluate(), and kUsage without a manifest, with two of one corpus, with a head of a corpus that
-// is not there or that stands there twice, and with a model to compare with.
+// is not there or that stands there twice, and with a model to compare with. A head that fails
+// while it is trained is noted in the result and does not keep the others from their tables.
 SuiteResult run_suite(const SuiteOptions& options, Progress* progress = nullptr);
 
 }  // namespace biplane

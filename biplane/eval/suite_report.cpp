@@ -1,6 +1,7 @@
 #include "biplane/eval/suite_report.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -36,13 +37,6 @@ std::string figure_name(const ResultRow& row) {
   if (row.task == "minimal_pairs") name += ", " + row.label;
   if (row.pool > 0) name += fmt::format(", of {}", row.pool);
   return row.population.empty() ? name : name + ", " + row.population + " studies";
-}
-
-// By what a head was trained: "linear_rsna, 1 % of the labels"; empty for what is no head's.
-std::string training_of(const ResultRow& row) {
-  if (!row.fraction || *row.fraction >= 1) return row.protocol;
-  return fmt::format("{}{}{:g} % of the labels", row.protocol, row.protocol.empty() ? "" : ", ",
-                     100 * *row.fraction);
 }
 
 std::vector<std::string> corpora_of(std::span<const ResultRow> rows) {
@@ -85,8 +79,8 @@ std::vector<FigureLine> figure_lines(std::span<const ResultRow> rows, const std:
   for (const ResultRow& row : rows) {
     if (row.corpus != corpus || !is_main(row)) continue;
     auto line = std::find_if(lines.begin(), lines.end(), [&](const FigureLine& one) {
-      return one.first->task == row.task && training_of(*one.first) == training_of(row) &&
-             figure_name(*one.first) == figure_name(row);
+      return one.first->task == row.task && training_text(*one.first) == training_text(row) &&
+             figure_name(*one.first) == figure_name(row) && !one.of_views.contains(row.views);
     });
     if (line == lines.end()) line = lines.insert(line, {&row, {}});
     line->of_views.emplace(row.views, &row);
@@ -124,7 +118,7 @@ std::string studies_text(const FigureLine& line) {
 
 std::string own_line(const FigureLine& line, const std::vector<std::string>& views) {
   const ResultRow& row = *line.first;
-  const std::string training = training_of(row);
+  const std::string training = training_text(row);
   std::string html =
       fmt::format("<tr><th scope=\"row\">{}{}</th><td class=\"text\">{}</td>", label_text(row.task),
                   training.empty() ? "" : " <small>" + html_escape(training) + "</small>",
@@ -169,7 +163,7 @@ const std::vector<std::string>& csv_columns() {
       "high",       "n",      "exposed",   "subgroup", "map",
       "pool",       "k",      "direction", "against",  "candidates",
       "condition",  "method", "source",    "fraction", "operating_point",
-      "protocol",   "p",      "note"};
+      "protocol",   "seeds",  "p",         "note"};
   return kColumns;
 }
 
@@ -200,6 +194,7 @@ std::vector<std::string> own_fields(const ResultRow& row, const std::string& mod
           row.fraction ? number_field(100 * *row.fraction) : std::string(),
           row.operating_point,
           row.protocol,
+          fmt::format("{}", fmt::join(row.seeds, " ")),
           number_field(row.p),
           row.note};
 }
@@ -224,14 +219,19 @@ std::vector<std::string> published_fields(const ReferenceFigure& figure) {
 
 std::string tex(const std::string& text) {
   std::string result;
-  for (const char c : text) {
-    if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) result += '\\';
-    result += c == '\\' || c == '~' || c == '^' ? ' ' : c;
-  }
-  for (const auto& [from, to] : {std::pair{">=", "$\\geq$"}}) {
-    const std::string_view wanted(from);
-    for (std::size_t at = result.find(wanted); at != std::string::npos; at = result.find(wanted))
-      result.replace(at, wanted.size(), to);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (text.compare(i, 2, ">=") == 0) {
+      result += "$\\geq$";
+      ++i;
+    } else if (c == '<' || c == '>') {
+      result += fmt::format("${}$", c);
+    } else if (c == '\\' || c == '~' || c == '^') {
+      result += ' ';
+    } else {
+      if (std::string_view("&%$#_{}").find(c) != std::string_view::npos) result += '\\';
+      result += c;
+    }
   }
   return result;
 }
@@ -296,18 +296,25 @@ std::vector<std::string> reference_notes(const SuiteContent& content) {
   const std::vector<std::string> corpora = corpora_of(content.rows);
   for (const std::string& corpus : corpora)
     for (const ReferenceFigure* figure : references_of(content, corpus)) shown.insert(figure);
-  std::int64_t elsewhere = 0, pools = 0;
+  std::int64_t elsewhere = 0, pools = 0, small = 0;
+  std::set<std::string> others;  // corpora that are not measured
   for (const ReferenceFigure& figure : content.references) {
     if (shown.contains(&figure)) continue;
     const bool measured = std::any_of(corpora.begin(), corpora.end(), [&](const auto& corpus) {
       return is_of_corpus(figure, corpus);
     });
     ++(measured ? pools : elsewhere);
+    if (!measured) others.insert(figure.corpus);
   }
+  for (const ReferenceFigure* figure : shown) small += figure->value <= 0.01;
   std::vector<std::string> notes;
   if (elsewhere > 0)
     notes.push_back(
-        fmt::format("{} published figures are of corpora that are not measured here", elsewhere));
+        fmt::format("{} published figures are of corpora that are not measured here: {}", elsewhere,
+                    fmt::join(others, ", ")));
+  if (small > 0)
+    notes.push_back(
+        fmt::format("{} published figures are 1 or less; the column value is in percent", small));
   if (pools > 0)
     notes.push_back(
         fmt::format("{} published retrievals are left out: none here is among as many "
@@ -328,7 +335,10 @@ std::string suite_csv(const SuiteContent& content) {
 std::string suite_latex(const SuiteContent& content) {
   const std::vector<std::string> views = views_of(content.rows);
   std::string text =
-      "% 95 % intervals over patients. Rows in italics are published figures, on the split named.\n"
+      "% 95 % intervals over patients (means of seeds: over seeds and patients); a figure without "
+      "a "
+      "class is the mean over findings. Rows in italics are published figures, on the split "
+      "named.\n"
       "\\begin{tabular}{lll" +
       std::string(views.size(), 'r') + "}\n\\hline\nCorpus & Task & Figure";
   for (const std::string& column : views) text += " & " + tex(column);
@@ -336,7 +346,7 @@ std::string suite_latex(const SuiteContent& content) {
   std::vector<std::string> sources;
   for (const std::string& corpus : corpora_of(content.rows)) {
     for (const FigureLine& line : figure_lines(content.rows, corpus)) {
-      const std::string training = training_of(*line.first);
+      const std::string training = training_text(*line.first);
       text += fmt::format("{} & {} & {}", tex(corpus),
                           tex(line.first->task + (training.empty() ? "" : ", " + training)),
                           tex(figure_name(*line.first) + exposed_mark(line.first->exposed)));

@@ -1,11 +1,18 @@
 #include "biplane/inference/task_model.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <tuple>
+
 #include "biplane/core/checksums.h"
 #include "biplane/core/error.h"
+#include "biplane/core/files.h"
 #include "biplane/core/folder.h"
 #include "biplane/core/one_of.h"
 #include "biplane/model/image_tower.h"
 #include "biplane/model/json_config.h"
+#include "biplane/model/model_card.h"
 #include "biplane/nn/weights.h"
 
 namespace biplane {
@@ -74,6 +81,23 @@ void check_task(const TaskDescription& task, const fs::path& file) {
   }
 }
 
+// What the model card says of the head.
+std::string task_card(const TaskDescription& task, const ModelDescription& description) {
+  const auto [names, views] =
+      task.task == "segmentation" ? std::tie(task.segmenter.names, task.segmenter.views)
+      : task.task == "detection"  ? std::tie(task.detector.names, task.detector.views)
+                                  : std::tie(task.classifier.labels.names, task.classifier.views);
+  const TaskStart& start = task.start;
+  return fmt::format(
+      "\n## Head\n\n`task.json` and the tensors `{}*`: a head that `biplane finetune` trained.\n\n"
+      "- task: {}{}\n- classes: {}\n- views: {}\n- part of the labels: {:g} %\n- seed: {} (the "
+      "steps "
+      "and studies above are those of the pre-training, whose seed was {})\n- began with: {}{}\n",
+      kTaskHead, task.task, start.protocol.empty() ? "" : ", configuration " + start.protocol,
+      fmt::join(names, ", "), views, 100 * start.fraction, description.provenance.seed, start.seed,
+      start.init == "random" ? "random weights in the shape of " : "", start.model);
+}
+
 }  // namespace
 
 std::optional<TaskDescription> read_task(const fs::path& folder) {
@@ -91,6 +115,8 @@ void save_task_package(const fs::path& folder, const ModelDescription& descripti
   write_folder(folder, ours, [&](const fs::path& unfinished) {
     write_model_description(unfinished, description);
     write_json_struct(unfinished / kTaskFile, task);
+    write_file_atomically(unfinished / kModelCardFile,
+                          model_card(description) + task_card(task, description));
     save_safetensors(unfinished / kWeightsFile, weights);
     write_checksums(unfinished);
   });

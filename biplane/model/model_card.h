@@ -6,6 +6,8 @@
 
 namespace biplane {
 
+inline constexpr const char* kModelCardFile = "model_card.md";
+
 // The model card of a model directory, Markdown: what it is, what it was trained on, what it may be
 // used for.
 std::string model_card(const ModelDescription& description);

@@ -20,7 +20,6 @@ namespace fs = std::filesystem;
 constexpr const char* kPreprocess = "preprocess.json";
 constexpr const char* kPrompts = "prompts";
 constexpr const char* kLexicon = "lexicon.yaml";
-constexpr const char* kModelCard = "model_card.md";
 constexpr std::int64_t kFormat = 1;
 constexpr const char* kArchitecture = "biplane-multiview";
 
@@ -69,7 +68,7 @@ void write_model_description(const fs::path& folder, const ModelDescription& des
   for (const fs::path& file : description.prompts) {
     write_file_atomically(folder / kPrompts / file.filename(), read_file(file, 1 << 24));
   }
-  write_file_atomically(folder / kModelCard, model_card(description));
+  write_file_atomically(folder / kModelCardFile, model_card(description));
 }
 
 ModelDescription read_model_description(const fs::path& folder) {

@@ -32,7 +32,9 @@ struct SeedJob {
   const TaskData& data;
   RunFolder& folder;  // of the seed
   const TrainHooks& hooks;
-  int threads = 0;  // 0: one per core
+  int threads = 0;                  // 0: one per core
+  double max_bad = 0.05;            // share of studies that may be unreadable
+  std::vector<std::string>& notes;  // for the user, of what was left out
 };
 
 // A kind of head with everything that the frame (finetune.h) does not know. State that seeds can

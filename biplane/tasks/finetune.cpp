@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "biplane/core/config.h"
@@ -110,6 +109,7 @@ class Finetuning {
       FinetuneConfig own = config_;
       own.seed = seed;
       const fs::path run = several ? options_.out / fmt::format("seed-{}", seed) : options_.out;
+      refuse_folder(run);
       auto rows = is_done(run) ? finished(run, own) : trained(run, own);
       if (!rows) {
         result.outcome = TrainOutcome::kCheckpointed;
@@ -118,6 +118,9 @@ class Finetuning {
       seeds.push_back(std::move(*rows));
     }
     result.results_file = options_.out / kResults;
+    for (std::string& note : notes_)
+      if (std::find(result.notes.begin(), result.notes.end(), note) == result.notes.end())
+        result.notes.push_back(std::move(note));
     if (several) {
       add_means(seeds, result);
     } else {
@@ -140,6 +143,19 @@ class Finetuning {
       if (entry.path().filename().string().starts_with("seed-"))
         refuse(": holds the runs of several seeds; use another --out, or the same --seeds");
     }
+  }
+
+  // What stands there must not be written over: another verb's run, data, or what this one begins
+  // with.
+  void refuse_folder(const fs::path& run) const {
+    const auto refuse = [&](const std::string& what) {
+      throw Error(ErrorKind::kUsage, run.string() + ": " + what + "; use another --out");
+    };
+    if (!is_done(run) && fs::exists(run) && fs::equivalent(run, run_of(options_.model)))
+      refuse("is the run that --model names");
+    if (fs::exists(run / "checkpoints")) refuse("is a run of biplane pretrain");
+    for (const char* name : {"manifest.jsonl", "SHA256SUMS"})
+      if (fs::exists(run / name)) refuse(std::string("holds other files, ") + name);
   }
 
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
@@ -171,7 +187,8 @@ class Finetuning {
   std::optional<SeedRows> trained(const fs::path& run, const FinetuneConfig& config) {
     RunFolder folder({run, hooks_.wall_seconds, hooks_.log});
     folder.start(print_config(config), 0);
-    const SeedJob job{config, start_, data_, folder, hooks_, options_.threads};
+    const SeedJob job{config,           start_,           data_, folder, hooks_,
+                      options_.threads, options_.max_bad, notes_};
     folder.log(fmt::format("{}: {} studies to train on, {} select, {} test", config.task,
                            data_.studies.train.size(), data_.studies.select.size(),
                            data_.studies.test.size()));
@@ -184,7 +201,10 @@ class Finetuning {
         return std::nullopt;
       }
       SeedRows rows = complete(run, config.seed, task_.measure(job, bootstrap_));
-      append_results(run / kResults, rows.rows, origin_);
+      // Missing ones: a run that was killed behind some of them makes them again.
+      std::vector<std::string> lines;
+      for (const ResultRow& row : rows.rows) lines.push_back(result_to_json(row, origin_));
+      append_missing_lines(run / kResults, lines);
       folder.set_state("done");
       return rows;
     } catch (const std::exception& error) {
@@ -199,15 +219,7 @@ class Finetuning {
     origin_.run = fs::weakly_canonical(options_.out).filename().string();
     for (const ResultRow& row : result.rows)
       result.lines.push_back(seed_mean_to_json(row, origin_, seeds));
-    const std::string before =
-        fs::exists(result.results_file) ? read_file(result.results_file) : std::string();
-    std::set<std::string> there;
-    std::istringstream lines(before);
-    for (std::string line; std::getline(lines, line);) there.insert(line);
-    LineAppender appender(result.results_file);
-    for (const std::string& line : result.lines) {
-      if (!there.contains(line)) appender.append(line);
-    }
+    append_missing_lines(result.results_file, result.lines);
   }
 
   FinetuneConfig config_;
@@ -217,8 +229,19 @@ class Finetuning {
   DownstreamTask task_;
   TaskData data_;
   BootstrapOptions bootstrap_;
-  ResultOrigin origin_;  // of the seed at hand
+  ResultOrigin origin_;             // of the seed at hand
+  std::vector<std::string> notes_;  // of all seeds
 };
+
+// After all that can be checked was.
+Finetuning start_finetuning(const FinetuneConfig& config, const FinetuneOptions& options,
+                            const TrainHooks& hooks) {
+  check_finetune_config(config);
+  check_repeats(options.bootstrap);
+  check_seeds(options.seeds);
+  training_device(config.train.device);  // before any data is read
+  return {config, options, hooks};
+}
 
 }  // namespace
 
@@ -228,13 +251,13 @@ void check_seeds(const std::vector<std::int64_t>& seeds) {
     throw Error(ErrorKind::kUsage, "--seeds: each must be 0 or more and stand there once");
 }
 
+void check_finetune(const FinetuneConfig& config, const FinetuneOptions& options) {
+  start_finetuning(config, options, {});
+}
+
 FinetuneResult finetune(const FinetuneConfig& config, const FinetuneOptions& options,
                         const TrainHooks& hooks) {
-  check_finetune_config(config);
-  if (options.bootstrap < 1) throw Error(ErrorKind::kUsage, "--bootstrap must be 1 or more");
-  check_seeds(options.seeds);
-  training_device(config.train.device);  // before any data is read
-  return Finetuning(config, options, hooks).run();
+  return start_finetuning(config, options, hooks).run();
 }
 
 }  // namespace biplane

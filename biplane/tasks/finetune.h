@@ -21,6 +21,7 @@ struct FinetuneOptions {
   std::vector<std::int64_t> seeds;
   std::int64_t bootstrap = 1000;  // repeats
   int threads = 0;                // 0: one per core
+  double max_bad = 0.05;          // share of studies that may be unreadable
   std::string code;               // program and version, for the rows
   std::string corpus;             // name in the rows; empty: the manifest's folder
   std::string protocol;           // name of the configuration, for the rows; may be empty
@@ -36,6 +37,10 @@ struct FinetuneResult {
 
 // Throws Error kUsage where a seed is below 0 or stands there twice.
 void check_seeds(const std::vector<std::int64_t>& seeds);
+
+// Throws what finetune() throws before it trains: a model, configuration or studies that do not go
+// together.
+void check_finetune(const FinetuneConfig& config, const FinetuneOptions& options);
 
 // A downstream task from start to figures: chooses the studies, trains every seed that is not done,
 // measures it on the split test, and appends its rows to results.jsonl of its run. A seed that is

@@ -9,6 +9,7 @@
 #include "biplane/core/error.h"
 #include "biplane/core/random.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/exclusion.h"
 #include "biplane/corpus/published_splits.h"
 #include "biplane/corpus/selection.h"
 #include "biplane/corpus/splits.h"
@@ -63,14 +64,22 @@ void refuse_leaks(TaskStudies& chosen, const Manifest& manifest, bool allowed) {
   std::vector<std::string> both;
   std::set_intersection(before.begin(), before.end(), test.begin(), test.end(),
                         std::back_inserter(both));
-  if (both.empty()) return;
-  const std::string what =
-      fmt::format("{} patients of the split test are also trained on or select, the first is {}",
-                  both.size(), both.front());
-  if (!allowed)
-    throw Error(ErrorKind::kFailure, manifest.path().string() + ": " + what +
-                                         "; data.allow_leak=true goes on all the same");
-  chosen.notes.push_back(what);
+  const auto leaks = [&](const std::string& what) {
+    if (!allowed)
+      throw Error(ErrorKind::kFailure, manifest.path().string() + ": " + what +
+                                           "; data.allow_leak=true goes on all the same");
+    chosen.notes.push_back(what);
+  };
+  if (!both.empty())
+    leaks(
+        fmt::format("{} patients of the split test are also trained on or select, the first is {}",
+                    both.size(), both.front()));
+  const auto images = studies_of_images(manifest, seen, manifest, chosen.test);
+  if (!images.empty())
+    leaks(
+        fmt::format("{} studies that are trained on or select show images of the split test, the "
+                    "first is {}",
+                    images.size(), manifest.summary(images.front()).study_id));
 }
 
 // Places among `ordered` that a published rule draws.
@@ -79,10 +88,17 @@ std::vector<std::int64_t> drawn_places(const std::vector<std::int64_t>& ordered,
   const auto count = static_cast<std::int64_t>(ordered.size());
   if (config.fraction_rule == "published_siim") {
     std::vector<std::uint8_t> positive;
+    std::int64_t without = 0;
     for (const std::int64_t index : ordered) {
       const Study study = manifest.study(index);
       positive.push_back(study.masks.empty() && study.boxes.empty() ? 0 : 1);
+      without += positive.back() == 0;
     }
+    if (2 * without < count)
+      throw Error(ErrorKind::kUsage,
+                  fmt::format("data.fraction_rule = published_siim takes as many studies without a "
+                              "mask or box as with one; {} have none and {} have one",
+                              without, count - without));
     return mgca_siim_fraction(positive, config.fraction);
   }
   return config.fraction_rule == "published_detection"

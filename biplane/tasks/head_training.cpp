@@ -117,10 +117,17 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
                     module_state(head));
 }
 
-void log_broken(const SeedJob& job, const char* what, const std::vector<BrokenStudy>& broken) {
+void report_broken(const SeedJob& job, const char* what, std::int64_t studies,
+                   const std::vector<BrokenStudy>& broken) {
   if (broken.empty()) return;
-  job.folder.log(fmt::format("{}: {} studies are left out, an image cannot be read: {}", what,
-                             broken.size(), broken.front().reason));
+  const std::string text =
+      fmt::format("{}: {} of {} studies are left out, an image cannot be read: {}", what,
+                  broken.size(), studies, broken.front().reason);
+  if (static_cast<double>(broken.size()) > job.max_bad * static_cast<double>(studies))
+    throw Error(ErrorKind::kBadContent,
+                fmt::format("{}; that is more than --max-bad {:g}", text, job.max_bad));
+  job.folder.log(text);
+  job.notes.push_back(text);
 }
 
 void log_fit(const SeedJob& job, const FitResult& result) {

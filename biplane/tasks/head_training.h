@@ -55,8 +55,10 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
                      const PreprocessOptions& image, const MultiviewModel& model,
                      const torch::nn::Module& head);
 
-// A line of the log about studies that could not be read, if there are any.
-void log_broken(const SeedJob& job, const char* what, const std::vector<BrokenStudy>& broken);
+// A line of the log and a note about studies that could not be read, if there are any of `studies`.
+// Throws Error kBadContent where they are more than the job allows.
+void report_broken(const SeedJob& job, const char* what, std::int64_t studies,
+                   const std::vector<BrokenStudy>& broken);
 
 // What `encode` makes of a frozen encoder's features of so many studies, with a progress bar and a
 // line of the log about what its `broken` names.
@@ -66,7 +68,7 @@ auto encode_once(const SeedJob& job, const char* what, std::int64_t studies, con
       {.label = what, .unit = "studies", .total = studies, .enabled = job.hooks.progress});
   auto encoded = encode(progress);
   progress.finish();
-  log_broken(job, what, encoded.broken);
+  report_broken(job, what, studies, encoded.broken);
   return encoded;
 }
 
@@ -117,7 +119,7 @@ struct HeadMeasure {
       const Engine engine = Engine::open(model, {.threads = job.threads});
       std::vector<BrokenStudy> broken;
       const Predictions predictions = predict(engine, read_task(model).value(), job, &broken);
-      log_broken(job, "test", broken);
+      report_broken(job, "test", std::ssize(job.data.studies.test), broken);
       write(job.folder.path() / kPredictions, predictions);
       return rows(predictions, bootstrap, engine.threads());
     };

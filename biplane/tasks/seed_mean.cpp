@@ -42,9 +42,12 @@ double clamped(double bound, const std::string& metric) {
 
 std::vector<ResultRow> seed_means(std::span<const SeedRows> seeds) {
   const std::vector<AblationRecord> records = records_of(seeds);
+  std::vector<std::int64_t> numbers;
+  for (const SeedRows& one : seeds) numbers.push_back(one.seed);
   std::vector<ResultRow> means;
   for (const ResultRow& first : seeds.front().rows) {
     ResultRow& row = means.emplace_back(first);
+    row.seeds = numbers;
     row.repeats.clear();
     row.value.reset();
     row.interval = {};
@@ -65,13 +68,8 @@ std::vector<ResultRow> seed_means(std::span<const SeedRows> seeds) {
 std::string seed_mean_to_json(const ResultRow& row, const ResultOrigin& origin,
                               std::span<const SeedRows> seeds) {
   Json json = Json::parse(result_to_json(row, origin));
-  json["seed"] = nullptr;
-  Json numbers = Json::array(), weights = Json::array();
-  for (const SeedRows& one : seeds) {
-    numbers.push_back(one.seed);
-    weights.push_back(one.weights_sha256);
-  }
-  json["seeds"] = numbers;
+  Json weights = Json::array();
+  for (const SeedRows& one : seeds) weights.push_back(one.weights_sha256);
   json["weights_sha256"] = weights;
   return json.dump();
 }

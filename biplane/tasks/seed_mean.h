@@ -21,7 +21,7 @@ struct SeedRows {
 // over runs and patients (ablation_effects.h). The note says in how many it is undefined.
 std::vector<ResultRow> seed_means(std::span<const SeedRows> seeds);
 
-// A line of results.jsonl of such a row: `seeds` and a list of weights in the place of one.
+// A line of results.jsonl of such a row: a list of weights in the place of one.
 std::string seed_mean_to_json(const ResultRow& row, const ResultOrigin& origin,
                               std::span<const SeedRows> seeds);
 

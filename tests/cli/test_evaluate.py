@@ -174,7 +174,7 @@ class MoreTasks(EvaluateTest):
         reference.write_text("corpus,split,protocol,metric,fraction,method,value,source\nphantom,theirs,zero_shot,auroc,,Theirs,80.7,A paper\n")
         command = self.command("--suite", "--reference", reference)
         printed = self.expect_ok(*command)
-        self.assertIn("11 measured, 0 were done", printed)
+        self.assertIn("7 measured, 0 were done", printed)  # no head, so none of heads
         self.assertIn("== phantom\n\nZero-shot classification, AUROC\n", printed)
         page, table = (self.out / "report.html").read_text(), (self.out / "table.tex").read_text()
         results = (self.out / "results.jsonl").read_text()
@@ -183,12 +183,47 @@ class MoreTasks(EvaluateTest):
             self.assertIn("A paper", text)
         self.assertLessEqual({"zero_shot", "retrieval", "grounding", "minimal_pairs", "calibration"},
                              {json.loads(line)["task"] for line in results.splitlines()})
-        self.assertIn("0 measured, 11 were done", self.expect_ok(*command))
+        self.assertIn("0 measured, 7 were done", self.expect_ok(*command))
         self.assertEqual((self.out / "results.jsonl").read_text(), results)
         self.assertEqual((self.out / "report.html").read_text(), page)
         self.expect_error(2, "only stand with --suite", *self.command("--manifest", self.phantom))
         self.expect_error(2, "--reference", *self.command("--reference", reference))
         self.expect_error(66, "nowhere", *self.command("--suite", "--manifest", self.folder / "nowhere"))
+
+    def test_a_damaged_part_is_refused_before_anything_is_appended(self):
+        command = self.command("--suite", "--tasks", "zero_shot", "--quiet")
+        self.expect_ok(*command)
+        part, = (self.out / "parts").iterdir()
+        text, results = part.read_text(), (self.out / "results.jsonl").read_text()
+        lines = text.splitlines(keepends=True)
+        for damaged in ("", "null\n", "{}\n", "".join(lines[:-3]), text[:len(text) // 2], text.replace('"zero_shot"', '"zero"', 1), "".join(lines[:3] + ["{}\n"] + lines[4:])):
+            part.write_text(damaged)
+            self.expect_error(65, f"{part.name}: is damaged; remove it", *command)
+            self.assertEqual((self.out / "results.jsonl").read_text(), results)
+        part.unlink()
+        self.assertIn("1 measured", self.expect_ok(*command))
+        self.assertEqual((self.out / "results.jsonl").read_text(), results)
+
+    def test_a_last_line_without_its_end_stays_where_it_is_whole(self):
+        command = self.command("--tasks", "minimal_pairs", "--quiet")
+        self.expect_ok(*command)
+        written = (self.out / "results.jsonl").read_text()
+        for text, kept in (('{"mine":1}\n{"mine":2}', '{"mine":1}\n{"mine":2}\n'), ('{"mine":1}\n{"mine":', '{"mine":1}\n'), ('{"mine":2}', '{"mine":2}\n')):
+            (self.out / "results.jsonl").write_text(text)
+            self.expect_ok(*command)
+            self.assertEqual((self.out / "results.jsonl").read_text(), kept + written)
+
+    def test_thresholds_are_not_chosen_on_images_that_are_measured(self):
+        """Studies of other names and patients that show the same files."""
+        studies = [json.loads(line) for line in (self.phantom / "manifest.jsonl").read_text().splitlines()]
+        copies = [{**study, "study_id": f"copy-{i}", "patient_id": f"copy-{i}", "split": "validate"} for i, study in enumerate(studies) if study["split"] == "test"]
+        self.assertTrue(all(view["sha256"] for study in copies for view in study["views"]))
+        manifest = self.folder / "copies"
+        manifest.mkdir()
+        (manifest / "manifest.jsonl").write_text("".join(json.dumps(study) + "\n" for study in copies + [study for study in studies if study["split"] == "validate"]))
+        (manifest / "images").symlink_to(self.phantom / "images")
+        printed = self.expect_ok(*self.command("--tasks", "calibration", "--choose-manifest", manifest))
+        self.assertIn(f"calibration: {TEST_STUDIES} ", printed)
 
     def test_a_suite_that_can_measure_nothing_fails_and_says_why(self):
         command = self.command("--suite", "--tasks", "detection")
@@ -233,6 +268,7 @@ class Refused(EvaluateTest):
         self.expect_error(2, "cannot stand together", *self.command("--select", "limit=3", "--exclude", "limit=3"))
         self.expect_error(2, "'retrival'", *self.command("--tasks", "retrival"))
         self.expect_error(2, "--pool", *self.command("--pool", 1))
+        self.expect_error(2, "--bootstrap 99999999999: must be 1 to 1000000", *(99999999999 if word == 10 else word for word in self.command()))
         self.expect_error(2, "--max-bad", *self.command("--max-bad", 2))
         self.expect_error(2, "no study of split 'validate'", *self.command("--split", "validate"))
         self.expect_error(2, "split is 'dev'", *self.command("--split", "dev"))

@@ -65,8 +65,8 @@ class Linear(FinetuneTest):
         self.assertIn("2 measured, 0 were done", printed)
         self.assertIn("Linear classification, AUROC", printed)
         lines = (self.folder / "suite" / "results.jsonl").read_text()
-        self.assertTrue("linear <small>quick</small>" in (self.folder / "suite" / "report.html").read_text())
-        self.assertIn("phantom & linear, quick & auroc", (self.folder / "suite" / "table.tex").read_text())
+        self.assertTrue("linear <small>quick, mean of 2 seeds</small>" in (self.folder / "suite" / "report.html").read_text())
+        self.assertIn("phantom & linear, quick, mean of 2 seeds & auroc", (self.folder / "suite" / "table.tex").read_text())
         self.assertIn("0 measured, 2 were done", self.expect_ok(*heads))
         self.assertEqual((self.folder / "suite" / "results.jsonl").read_text(), lines)
         # The same rows as finetune's, but for the name of the run and the configuration's.
@@ -75,6 +75,79 @@ class Linear(FinetuneTest):
         self.assertEqual([{**row, **other} for row in self.rows(self.folder / "suite" / "results.jsonl") if row["task"] == "linear"],
                          [{**row, **other} for row in self.rows(self.out / "results.jsonl")])
         self.assertIn("1 measured, 1 were done", self.expect_ok(*self.suite("--finetune", f"phantom={quick}")))  # the seed of the file
+        more = self.run_program(*(word for word in self.suite("--finetune", f"phantom={quick}", "--seeds", "42,0,1") if word != "--quiet"))
+        self.assertEqual(more.returncode, 0, more.stderr)
+        self.assertEqual(more.stderr.count(": is done"), 2, more.stderr)  # the third alone is trained
+        self.assertIn("Linear classification, AUROC (quick, mean of 3 seeds)", more.stdout)
+
+    def test_heads_of_one_task_have_a_table_each_and_one_that_does_not_fit_is_named_at_once(self):
+        for name, text in (("all", "extends: linear\ntrain: {epochs: 2}\n"), ("tenth", "extends: linear.yaml\ntrain: {epochs: 2}\ndata: {fraction: 0.5}\n"),
+                           ("other", "extends: linear\nlabels: {names: [nothing]}\n")):
+            (self.folder / f"{name}.yaml").write_text(text)
+        heads = [f"phantom={self.folder}/{name}.yaml" for name in ("all", "tenth", "other")]
+        self.expect_error(2, "--finetune phantom=other: labels.names", *self.suite("--finetune", heads[0], "--finetune", heads[2]))
+        self.assertFalse((self.folder / "suite" / "results.jsonl").exists())
+        printed = self.expect_ok(*self.suite("--finetune", heads[0], "--finetune", heads[1]))
+        self.assertIn("Linear classification, AUROC (all)\n", printed)
+        self.assertIn("Linear classification, AUROC (tenth, 50 % of the labels)\n", printed)
+
+    def test_a_fine_tuned_model_measures_its_head_by_default_and_says_that_it_has_one(self):
+        self.expect_ok(*self.command("linear"))
+        printed = self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", self.folder / "again", "--bootstrap", 20, "--pool", 4)
+        self.assertIn("Linear classification, AUROC (linear)\n", printed)
+        self.assertIn("Zero-shot classification, AUROC\n", printed)
+        card = (self.out / "model" / "model_card.md").read_text()
+        self.assertIn("- task: linear, configuration linear\n", card)
+        self.assertIn("- classes: atelectasis, cardiomegaly, ", card)
+        self.assertIn("- part of the labels: 100 %\n", card)
+        self.assertEqual(json.loads(self.expect_ok("info", "--json", self.out / "model"))["task"]["task"], "linear")
+
+    def broken(self, split, count):
+        """Makes the images of the first `count` studies of a split unreadable."""
+        studies = [json.loads(line) for line in (self.phantom / "manifest.jsonl").read_text().splitlines()]
+        for study in [study for study in studies if study["split"] == split][:count]:
+            for view in study["views"]:
+                (self.phantom / view["path"]).write_text("this is text")
+
+    def test_unreadable_images_are_noted_and_bounded(self):
+        self.broken("test", 1)
+        message = "test: 1 of 16 studies are left out, an image cannot be read"
+        self.expect_error(65, "more than --max-bad 0.05", *self.command("linear"))
+        self.assertIn("note: " + message, self.expect_ok(*self.command("linear", "--max-bad", 0.1)))
+        self.broken("train", 5)
+        self.expect_error(65, "more than --max-bad 0.1", *self.command("linear", "--max-bad", 0.1, out=self.folder / "other"))
+
+    def test_what_stands_in_the_folder_is_not_written_over(self):
+        config = (self.model / "config.yaml").read_text()
+        for out, message in ((self.model, "is a run of biplane pretrain"), (self.phantom, "holds other files, manifest.jsonl"),
+                             (self.model / "model", "holds other files, SHA256SUMS")):
+            self.expect_error(2, message, *self.command("linear", out=out))
+        shutil.copytree(self.model, self.folder / "copy")
+        (self.folder / "copy" / "state").write_text("checkpointed\n")
+        self.expect_error(2, "is a run of biplane pretrain", *self.command("linear", out=self.folder / "copy"))
+        self.assertEqual((self.folder / "copy" / "config.yaml").read_text(), config)
+
+    def test_images_of_the_test_under_other_names_are_a_leak(self):
+        file = self.phantom / "manifest.jsonl"
+        studies = [json.loads(line) for line in file.read_text().splitlines()]
+        test = next(study for study in studies if study["split"] == "test")
+        studies.append({**test, "study_id": "copy", "patient_id": "copy", "split": "validate"})
+        file.write_text("".join(json.dumps(study) + "\n" for study in studies))
+        self.expect_error(1, "1 studies that are trained on or select show images of the split test, the first is copy", *self.command("linear"))
+        self.expect_ok(*self.command("linear", "--set", "data.allow_leak=true"))
+
+    def test_figures_of_a_head_on_another_split_say_that_they_are_no_test(self):
+        self.expect_ok(*self.command("linear"))
+        for split, noted in (("validate", True), ("test", False)):
+            printed = self.expect_ok("evaluate", "--model", self.out, "--manifest", self.phantom, "--out", self.folder / split, "--tasks", "linear", "--bootstrap", 20,
+                                     "--split", split)
+            self.assertEqual("not of the test: epoch and thresholds" in printed, noted)
+
+    def test_more_studies_with_a_mask_than_without_are_named(self):
+        self.expect_error(2, "data.fraction_rule = published_siim takes as many", *self.command("linear", "--set", "data.fraction_rule=published_siim"))
+
+    def test_settings_behind_one_set_are_explained(self):
+        self.expect_error(2, "each KEY=VALUE needs a --set of its own", *self.command("linear", "--set", "train.lr=0.1", "train.batch=8"))
 
     def test_a_suite_refuses_heads_that_it_cannot_train_before_any_work(self):
         for message, *more in (

@@ -275,6 +275,7 @@ TEST(Suite, AHeadThatWasStoppedGoesOnAndIsAskedForOnce) {
   head.corpus = corpus_of(small.root());
   head.protocol = "own";
   head.settings = "settings";
+  head.check = [](const EvaluateOptions&) {};
   head.run = [&](const EvaluateOptions& given,
                  const std::filesystem::path& out) -> std::optional<SuitePart> {
     EXPECT_EQ(given.manifest, small.root());
