@@ -114,7 +114,7 @@ std::optional<Options> parse(const Arguments& arguments) {
       ->type_name("KIND")
       ->allow_extra_args(false);
   app.add_option("--threads", options.threads, "0: one per core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   app.add_option("--checks", options.checks,
                  "folder that keeps what was found out about each image, so that an audit that was "

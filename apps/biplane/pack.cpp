@@ -91,7 +91,7 @@ void add_options(CLI::App& app, Options& options) {
                  "fraction of lost images or studies from which on this fails (exit 65)")
       ->capture_default_str();
   app.add_option("--threads", options.threads, "0: one per core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   app.add_flag("--json", options.json, "print the result as JSON");
   app.footer(kFooter);

@@ -160,10 +160,10 @@ void add_options(CLI::App& app, PrepareCommand& command, Words& words) {
          "rest trains")
       ->capture_default_str();
   app.add_option("--seed", command.options.seed, "of the split")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   app.add_option("--threads", command.options.threads, "0: one per core")
-      ->check(CLI::NonNegativeNumber)
+      ->check(non_negative())
       ->capture_default_str();
   add_shard_option(app, command.options.share,
                    "of the images, and nothing else; when all parts are done, the same command "

@@ -180,7 +180,7 @@ VerbRun define_ablate(CLI::App& app) {
                  "DESIGN, DESIGN/RUN or DESIGN/RUN/seed-N; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--threads", options->ablate.threads, "of the evaluation (default: one per core)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(cli::non_negative());
   CLI::Option* plan = app.add_flag("--plan", options->plan,
                                    "print the runs, what is done and the time to come, and stop");
   app.add_flag("--report", options->report,

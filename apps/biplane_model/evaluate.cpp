@@ -13,6 +13,7 @@
 #include "apps/biplane_model/suite_heads.h"
 #include "apps/biplane_model/verbs.h"
 #include "apps/common/code_version.h"
+#include "apps/common/command_line.h"
 #include "biplane/core/error.h"
 #include "biplane/eval/model_tasks.h"
 #include "biplane/eval/suite.h"
@@ -231,7 +232,7 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--seeds", options->seeds,
                  "of these heads, several: their means, for example 42,0,1")
       ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
+      ->check(cli::non_negative());
   define_choice(app, evaluate);
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,
@@ -248,7 +249,7 @@ VerbRun define_evaluate(CLI::App& app) {
   app.add_option("--gradient-studies", evaluate.gradient_studies,
                  "studies whose gradient maps of grounding are drawn, by a hash of their names; 0: "
                  "none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(cli::non_negative())
       ->capture_default_str();
   app.add_option("--bootstrap", evaluate.bootstrap, "bootstrap repeats")->capture_default_str();
   app.add_option("--corpus", evaluate.corpus,

@@ -95,17 +95,18 @@ VerbRun define_finetune(CLI::App& app) {
                  "KEY=VALUE over the file, for example data.fraction=0.01; may be repeated")
       ->allow_extra_args(false);
   CLI::Option* seed = app.add_option("--seed", options->seed, "seed (default: the file's)")
-                          ->check(CLI::NonNegativeNumber);
+                          ->check(cli::non_negative());
   app.add_option(
          "--seeds", finetune.seeds,
          "several, for example 42,0,1: runs in OUT/seed-N, their means in OUT/results.jsonl")
       ->delimiter(',')
+      ->check(cli::non_negative())
       ->excludes(seed);
   app.add_option("--bootstrap", finetune.bootstrap, "bootstrap repeats")->capture_default_str();
   app.add_option("--corpus", finetune.corpus,
                  "name of the corpus in the results (default: the manifest's folder)");
   app.add_option("--threads", finetune.threads, "of encoding and evaluation; 0: one per core")
-      ->check(CLI::NonNegativeNumber);
+      ->check(cli::non_negative());
   app.add_option("--max-bad", finetune.max_bad, "share of studies that may be unreadable")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();

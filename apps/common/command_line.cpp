@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -61,6 +62,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 }  // namespace
 
 int guarded(const std::function<int()>& run) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is an error of writing, not a death
   try {
     const int code = run();
     flush_results();
@@ -93,6 +95,18 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
     throw Error(ErrorKind::kUsage,
                 std::string(error.what()) + " (" + app.get_name() + " --help shows the options)");
   }
+}
+
+CLI::Validator non_negative() {
+  return {[](std::string& text) -> std::string {
+            constexpr double kTooLarge = 9.2e18;
+            double value = 0;
+            if (CLI::detail::lexical_cast(text, value) && value >= 0 && value < kTooLarge)
+              return {};
+            return "'" + text + "' is no number of 0 or more" +
+                   (value >= kTooLarge ? " that 64 bits hold" : "");
+          },
+          ""};
 }
 
 void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what) {

@@ -22,6 +22,9 @@ int guarded(const std::function<int()>& run);
 // value is an error.
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
 
+// Accepts numbers of 0 or more that a 64-bit integer holds.
+CLI::Validator non_negative();
+
 // --shard PART/PARTS; `what`: "do only this part " is said before.
 void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what);
 

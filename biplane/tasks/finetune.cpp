@@ -208,8 +208,11 @@ class Finetuning {
       folder.set_state("done");
       return rows;
     } catch (const std::exception& error) {
-      folder.log(std::string("failed: ") + error.what(), /*quiet=*/true);
-      folder.set_state("failed");
+      try {
+        folder.log(std::string("failed: ") + error.what(), /*quiet=*/true);
+        folder.set_state("failed");
+      } catch (const Error&) {  // a full disk: the first error says more
+      }
       throw;
     }
   }

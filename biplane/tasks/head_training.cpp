@@ -111,7 +111,9 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
   description.preprocess = image;
   description.provenance.seed = job.config.seed;
   description.provenance.corpora = corpora_before(job);
-  description.provenance.corpora.push_back(job.data.corpus);
+  auto& corpora = description.provenance.corpora;
+  if (std::find(corpora.begin(), corpora.end(), job.data.corpus) == corpora.end())
+    corpora.push_back(job.data.corpus);
   description.provenance.labels.clear();  // its label head stays behind
   save_task_package(job.folder.path() / "model", description, task, module_state(model),
                     module_state(head));

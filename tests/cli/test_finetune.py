@@ -2,9 +2,10 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
-from program import ProgramTest, run_tests
+from program import PROGRAM, ProgramTest, run_tests
 from test_import import HEADS, safetensors, tensors_of, timm_vit
 
 TINY = Path("tests/configs/tiny.yaml")
@@ -116,6 +117,13 @@ class Linear(FinetuneTest):
         self.assertIn("note: " + message, self.expect_ok(*self.command("linear", "--max-bad", 0.1)))
         self.broken("train", 5)
         self.expect_error(65, "more than --max-bad 0.1", *self.command("linear", "--max-bad", 0.1, out=self.folder / "other"))
+
+    def test_a_limit_of_file_sizes_is_an_error_of_writing(self):
+        result = subprocess.run(["bash", "-c", 'ulimit -f 20; exec "$@"', "limited", PROGRAM, *map(str, self.command("linear"))], capture_output=True, text=True)
+        self.check_error(74, "File too large", result)
+        self.assertEqual((self.out / "state").read_text(), "failed\n")
+        self.expect_error(2, "--seed: '-1' is no number of 0 or more", *self.command("linear", "--seed", -1))
+        self.expect_error(2, "that 64 bits hold", *self.command("linear", "--seeds", "1,18446744073709551616"))
 
     def test_what_stands_in_the_folder_is_not_written_over(self):
         config = (self.model / "config.yaml").read_text()
