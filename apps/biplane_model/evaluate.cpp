@@ -198,6 +198,23 @@ void define_choice(CLI::App& app, EvaluateOptions& evaluate) {
       ->capture_default_str();
 }
 
+void define_suite(CLI::App& app, Options& options) {
+  app.add_flag("--suite", options.suite,
+               "every task that applies, on every manifest; goes on where it was interrupted");
+  app.add_option("--reference", options.reference,
+                 "CSV of published figures that stand beside a suite's: corpus, split, protocol, "
+                 "metric, fraction, method, value (percent), source, pool");
+  app.add_option("--finetune", options.finetune,
+                 "a head that a suite trains on one of its corpora and measures, as biplane "
+                 "finetune does, for example rsna=linear_rsna; may be repeated")
+      ->type_name("CORPUS=CONFIG")
+      ->allow_extra_args(false);
+  app.add_option("--seeds", options.seeds,
+                 "of these heads, several: their means, for example 42,0,1")
+      ->delimiter(',')
+      ->check(cli::non_negative());
+}
+
 }  // namespace
 
 VerbRun define_evaluate(CLI::App& app) {
@@ -219,20 +236,7 @@ VerbRun define_evaluate(CLI::App& app) {
                      "finetune made the model for: linear, finetune, segmentation, detection), "
                      "supervised, modules, minimal_pairs, calibration, subgroups")
           ->delimiter(',');
-  app.add_flag("--suite", options->suite,
-               "every task that applies, on every manifest; goes on where it was interrupted");
-  app.add_option("--reference", options->reference,
-                 "CSV of published figures that stand beside a suite's: corpus, split, protocol, "
-                 "metric, fraction, method, value (percent), source");
-  app.add_option("--finetune", options->finetune,
-                 "a head that a suite trains on one of its corpora and measures, as biplane "
-                 "finetune does, for example rsna=linear_rsna; may be repeated")
-      ->type_name("CORPUS=CONFIG")
-      ->allow_extra_args(false);
-  app.add_option("--seeds", options->seeds,
-                 "of these heads, several: their means, for example 42,0,1")
-      ->delimiter(',')
-      ->check(cli::non_negative());
+  define_suite(app, *options);
   define_choice(app, evaluate);
   app.add_option("--split", options->split, "train, validate, test or all")->capture_default_str();
   app.add_option("--select", options->select,
