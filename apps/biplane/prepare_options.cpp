@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "biplane/core/error.h"
 #include "biplane/core/parallel.h"
@@ -160,7 +161,7 @@ void add_options(CLI::App& app, PrepareCommand& command, Words& words) {
          "rest trains")
       ->capture_default_str();
   app.add_option("--seed", command.options.seed, "of the split")
-      ->check(non_negative())
+      ->check(non_negative(std::ldexp(1.0, 64)))
       ->capture_default_str();
   app.add_option("--threads", command.options.threads, "0: one per core")
       ->check(non_negative())

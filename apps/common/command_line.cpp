@@ -97,14 +97,12 @@ bool parse_arguments(CLI::App& app, const Arguments& arguments) {
   }
 }
 
-CLI::Validator non_negative() {
-  return {[](std::string& text) -> std::string {
-            constexpr double kTooLarge = 9.2e18;
+CLI::Validator non_negative(double largest) {
+  return {[largest](std::string& text) -> std::string {
             double value = 0;
-            if (CLI::detail::lexical_cast(text, value) && value >= 0 && value < kTooLarge)
-              return {};
+            if (CLI::detail::lexical_cast(text, value) && value >= 0 && value <= largest) return {};
             return "'" + text + "' is no number of 0 or more" +
-                   (value >= kTooLarge ? " that 64 bits hold" : "");
+                   (value > largest ? " that 64 bits hold" : "");
           },
           ""};
 }

@@ -22,8 +22,8 @@ int guarded(const std::function<int()>& run);
 // value is an error.
 bool parse_arguments(CLI::App& app, const Arguments& arguments);
 
-// Accepts numbers of 0 or more that a 64-bit integer holds.
-CLI::Validator non_negative();
+// Accepts numbers from 0 to what the option's type holds, by default a signed integer of 64 bits.
+CLI::Validator non_negative(double largest = 9.2e18);
 
 // --shard PART/PARTS; `what`: "do only this part " is said before.
 void add_shard_option(CLI::App& app, WorkShare& share, const std::string& what);
