@@ -61,7 +61,9 @@ std::vector<SuiteHead> suite_heads(const std::vector<std::string>& given,
     SuiteHead head;
     head.corpus = text.substr(0, equals);
     head.protocol = file.stem().string();
-    head.settings = print_config(config);
+    FinetuneConfig unseeded = config;
+    if (!seeds.empty()) unseeded.seed = 0;  // the file's is not used
+    head.settings = print_config(unseeded);
     head.seeds = fmt::format("{}", fmt::join(seeds, ","));
     head.check = [config, head, seeds, max_bad](const EvaluateOptions& suite) {
       check_finetune(config, finetune_options(head, seeds, max_bad, suite));

@@ -125,10 +125,10 @@ void inherit(YAML::Node own, const YAML::Node& base, const std::string& prefix,
 
 // A file beside `file`, else one that comes with the program. Empty: there is none.
 fs::path find_base(const fs::path& file, const std::string& name) {
-  const fs::path beside = file.parent_path() / name;
-  if (fs::exists(beside)) return beside;
-  if (fs::path(name).has_parent_path()) return {};
   const std::string with_ending = fs::path(name).extension() == ".yaml" ? name : name + ".yaml";
+  for (const std::string& own : {name, with_ending})
+    if (fs::is_regular_file(file.parent_path() / own)) return file.parent_path() / own;
+  if (fs::path(name).has_parent_path()) return {};
   for (const char* kind : {"labels/", "configs/", "configs/tasks/", "configs/baselines/"}) {
     try {
       return share_file(kind + with_ending);

@@ -227,7 +227,8 @@ struct Evaluation::State {
     if (choosing->left_out > 0)
       notes.push_back("calibration: " + std::to_string(choosing->left_out) +
                       " studies of the split '" + options.choose_on +
-                      "' choose nothing, their patients are measured");
+                      "' choose nothing, their patients are measured or, under other names, "
+                      "their images");
     if (choosing->studies.empty()) return;
     choosing_input.emplace(EvaluationInput{.engine = engine,
                                            .manifest = choosing->manifest,

@@ -1,5 +1,6 @@
 #include "biplane/eval/json_lines.h"
 
+#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -18,8 +19,11 @@ LineAppender appender_of(const std::filesystem::path& file) {
   if (std::filesystem::is_regular_file(file)) {
     const std::string text = read_file(file, kMaxBytes);
     const std::size_t begin = text.find_last_of('\n') + 1;  // 0 where there is none
-    if (begin < text.size() && Json::accept(text.substr(begin)))
-      write_file_atomically(file, text + "\n");
+    if (begin < text.size() && Json::accept(text.substr(begin))) {
+      std::ofstream end(file, std::ios::app);
+      if (!(end << '\n') || !end.flush())
+        throw Error(ErrorKind::kIo, file.string() + ": cannot be appended to");
+    }
   }
   return LineAppender(file);
 }

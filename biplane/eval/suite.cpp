@@ -21,14 +21,17 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// Does it, and names the head in its errors.
+// Does it, and names the head in its errors, of whatever kind.
 template <class Work>
-void named(const SuiteHead& head, const Work& work) {
+auto named(const SuiteHead& head, const Work& work) {
+  const std::string name = "--finetune " + head.corpus + "=" + head.protocol + ": ";
   try {
-    work();
+    return work();
   } catch (const Error& error) {
-    throw Error(error.kind(),
-                "--finetune " + head.corpus + "=" + head.protocol + ": " + error.what());
+    throw Error(error.kind(), name + error.what());
+  } catch (const std::exception& error) {  // out of memory, on a device too
+    const std::string text = error.what();
+    throw Error(ErrorKind::kFailure, name + text.substr(0, text.find('\n')));
   }
 }
 
@@ -59,22 +62,24 @@ class Suite {
   // False where it was stopped.
   bool train(const SuiteHead& head, const EvaluateOptions& manifest) {
     Json terms = head_terms(head, manifest);
-    // More seeds go on in the same folder.
+    // More seeds and other repeats go on in the same folder.
     terms["several"] = !head.seeds.empty();
     const fs::path out = options_.evaluate.out / "heads" /
                          part_name(head.corpus, head.protocol, part_key(terms, head.protocol));
     terms["seeds"] = head.seeds;
+    terms["bootstrap"] = manifest.bootstrap;
     const std::string key = part_key(terms, head.protocol);
-    try {
-      named(head, [&] {
-        result_.stopped = !part_of(head.corpus, head.protocol, key, [&] {
-                             return head.run(manifest, out);
-                           }).has_value();
-      });
-    } catch (const Error& error) {
-      result_.notes.push_back(head.corpus + ": failed: " + error.what());
-      if (!result_.failure) result_.failure = error;
-    }
+    bool failed = false;
+    const auto make = [&]() -> std::optional<SuitePart> {
+      try {
+        return named(head, [&] { return head.run(manifest, out); });
+      } catch (const Error& error) {
+        failed = true;
+        note_failure(head, error);
+        return std::nullopt;
+      }
+    };
+    result_.stopped = !part_of(head.corpus, head.protocol, key, make, /*of_head=*/true) && !failed;
     return !result_.stopped;
   }
 
@@ -106,7 +111,8 @@ class Suite {
   // Of a corpus: read where it was done before, else made. Nothing where the making was stopped.
   std::optional<SuitePart> part_of(const std::string& corpus, const std::string& name,
                                    const std::string& key,
-                                   const std::function<std::optional<SuitePart>()>& make) {
+                                   const std::function<std::optional<SuitePart>()>& make,
+                                   bool of_head = false) {
     const fs::path file =
         options_.evaluate.out / "parts" / (part_name(corpus, name, key) + ".jsonl");
     std::optional<SuitePart> part = read_part(file);
@@ -118,7 +124,7 @@ class Suite {
     }
     (before ? result_.kept : result_.measured) += 1;
     append_missing_lines(result_.results_file, part->lines);
-    take(*part, corpus);
+    take(*part, of_head ? corpus + ", " + name : corpus);
     if (options_.log)
       options_.log(corpus + ", " + name +
                    (part->lines.empty() ? ": nothing to measure"
@@ -127,13 +133,20 @@ class Suite {
     return part;
   }
 
-  void take(const SuitePart& part, const std::string& corpus) {
+  void note_failure(const SuiteHead& head, const Error& error) {
+    result_.notes.push_back(head.corpus + ": failed: " + error.what());
+    if (options_.log) options_.log(result_.notes.back());
+    if (!result_.failure) result_.failure = error;
+  }
+
+  // `of`: what its notes are of.
+  void take(const SuitePart& part, const std::string& of) {
     for (const std::string& line : part.lines) {
       result_.rows.push_back(result_from_json(line));
       result_.lines.push_back(line);
     }
     for (const std::string& note : part.notes) {
-      const std::string named = corpus + ": " + note;
+      const std::string named = of + ": " + note;
       if (std::find(result_.notes.begin(), result_.notes.end(), named) == result_.notes.end())
         result_.notes.push_back(named);
     }

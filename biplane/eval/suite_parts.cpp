@@ -8,6 +8,7 @@
 #include "biplane/core/files.h"
 #include "biplane/core/sha256.h"
 #include "biplane/core/share.h"
+#include "biplane/corpus/named_manifest.h"
 #include "biplane/eval/origin.h"
 #include "biplane/model/package.h"
 
@@ -60,6 +61,7 @@ Json part_terms(const EvaluateOptions& options) {
                {"weights", file_hash(model / "model.safetensors")},
                {"run", run_of(options.model).filename().string()},
                {"manifest", sha256_file(manifest)},
+               {"funnel", file_hash(manifest.parent_path() / "funnel.json")},
                {"root", options.root.string()},
                {"share", share_hash()},
                {"pairs", file_hash(manifest.parent_path() / "minimal_pairs.jsonl")},
@@ -80,10 +82,11 @@ Json part_terms(const EvaluateOptions& options) {
                {"gradient_studies", options.gradient_studies},
                {"bootstrap", options.bootstrap},
                {"code", options.code}};
+  if (options.exclude_patients_of.empty()) return json;
+  const auto relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
   for (const std::string& other : options.exclude_patients_of) {
-    const std::size_t equals = other.find('=');
-    const fs::path path = equals == std::string::npos ? other : other.substr(equals + 1);
-    json["excluded"].push_back(file_hash(manifest_file(path)));
+    const NamedManifest named = read_named_manifest(other, "", relations);
+    json["excluded"].push_back({other, named.corpus, file_hash(named.manifest.path())});
   }
   return json;
 }
@@ -92,7 +95,7 @@ Json head_terms(const SuiteHead& head, const EvaluateOptions& options) {
   const Json all = part_terms(options);
   Json terms = {{"head", head.protocol}, {"settings", head.settings}};
   for (const char* key :
-       {"corpus", "model", "weights", "manifest", "root", "share", "bootstrap", "code"})
+       {"corpus", "model", "weights", "manifest", "funnel", "root", "share", "code"})
     terms[key] = all[key];
   return terms;
 }

@@ -35,6 +35,7 @@ struct SeedJob {
   int threads = 0;                  // 0: one per core
   double max_bad = 0.05;            // share of studies that may be unreadable
   std::vector<std::string>& notes;  // for the user, of what was left out
+  std::int64_t& broken_test;        // studies of the test that could not be read
 };
 
 // A kind of head with everything that the frame (finetune.h) does not know. State that seeds can

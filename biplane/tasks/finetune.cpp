@@ -1,10 +1,12 @@
 #include "biplane/tasks/finetune.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "biplane/core/config.h"
@@ -19,6 +21,7 @@
 #include "biplane/inference/task_model.h"
 #include "biplane/tasks/classification.h"
 #include "biplane/tasks/detection.h"
+#include "biplane/tasks/head_training.h"
 #include "biplane/tasks/seed_mean.h"
 #include "biplane/tasks/segmentation.h"
 #include "biplane/train/config_keys.h"
@@ -30,6 +33,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kResults = "results.jsonl";
+constexpr const char* kNotes = "notes.txt";  // what a run left out, a line each
 
 // The task of that name (checked before): where a task with another head joins.
 DownstreamTask task_of(const FinetuneConfig& config) {
@@ -118,9 +122,7 @@ class Finetuning {
       seeds.push_back(std::move(*rows));
     }
     result.results_file = options_.out / kResults;
-    for (std::string& note : notes_)
-      if (std::find(result.notes.begin(), result.notes.end(), note) == result.notes.end())
-        result.notes.push_back(std::move(note));
+    result.notes.insert(result.notes.end(), notes_.begin(), notes_.end());
     if (several) {
       add_means(seeds, result);
     } else {
@@ -158,6 +160,14 @@ class Finetuning {
       if (fs::exists(run / name)) refuse(std::string("holds other files, ") + name);
   }
 
+  // What a run left out, of each seed once.
+  void add_notes(const fs::path& run) {
+    if (!fs::exists(run / kNotes)) return;
+    std::istringstream lines(read_file(run / kNotes));
+    for (std::string line; std::getline(lines, line);)
+      if (std::find(notes_.begin(), notes_.end(), line) == notes_.end()) notes_.push_back(line);
+  }
+
   SeedRows complete(const fs::path& run, std::int64_t seed, std::vector<ResultRow> rows) {
     const Engine engine = Engine::open(run / "model", {.threads = options_.threads});
     const CorpusRelations relations = CorpusRelations::read(share_file("corpora/relations.yaml"));
@@ -178,6 +188,7 @@ class Finetuning {
   std::optional<SeedRows> finished(const fs::path& run, const FinetuneConfig& config) {
     check_finished(run, config, start_, data_);
     hooks_.log(run.string() + ": is done");
+    add_notes(run);
     SeedRows rows = complete(run, config.seed, task_.reread(run, bootstrap_, options_.threads));
     check_measured(run, origin_.split_sha256);
     return rows;
@@ -187,8 +198,11 @@ class Finetuning {
   std::optional<SeedRows> trained(const fs::path& run, const FinetuneConfig& config) {
     RunFolder folder({run, hooks_.wall_seconds, hooks_.log});
     folder.start(print_config(config), 0);
-    const SeedJob job{config,           start_,           data_, folder, hooks_,
-                      options_.threads, options_.max_bad, notes_};
+    std::vector<std::string> left_out;
+    std::int64_t broken_test = 0;
+    SeedRows rows;
+    const SeedJob job{config,           start_,           data_,    folder,     hooks_,
+                      options_.threads, options_.max_bad, left_out, broken_test};
     folder.log(fmt::format("{}: {} studies to train on, {} select, {} test", config.task,
                            data_.studies.train.size(), data_.studies.select.size(),
                            data_.studies.test.size()));
@@ -200,13 +214,14 @@ class Finetuning {
         folder.set_state("stopped");
         return std::nullopt;
       }
-      SeedRows rows = complete(run, config.seed, task_.measure(job, bootstrap_));
+      rows = complete(run, config.seed, task_.measure(job, bootstrap_));
       // Missing ones: a run that was killed behind some of them makes them again.
       std::vector<std::string> lines;
       for (const ResultRow& row : rows.rows) lines.push_back(result_to_json(row, origin_));
       append_missing_lines(run / kResults, lines);
+      if (!left_out.empty())
+        write_file_atomically(run / kNotes, fmt::format("{}\n", fmt::join(left_out, "\n")));
       folder.set_state("done");
-      return rows;
     } catch (const std::exception& error) {
       try {
         folder.log(std::string("failed: ") + error.what(), /*quiet=*/true);
@@ -215,6 +230,18 @@ class Finetuning {
       }
       throw;
     }
+    add_notes(run);
+    refuse_broken_test(run, broken_test);
+    return rows;
+  }
+
+  // Now that nothing is lost.
+  void refuse_broken_test(const fs::path& run, std::int64_t broken) const {
+    const std::int64_t studies = std::ssize(data_.studies.test);
+    if (!is_too_many(broken, studies, options_.max_bad)) return;
+    throw Error(ErrorKind::kBadContent,
+                run.string() + ": " + too_many_text("test", broken, studies, options_.max_bad) +
+                    "; its figures are of the others");
   }
 
   void add_means(const std::vector<SeedRows>& seeds, FinetuneResult& result) {

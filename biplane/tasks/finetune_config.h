@@ -23,7 +23,7 @@ struct TaskDataConfig {
   // studies without a mask as with one. study: the first ones by a hash of the study's name, so
   // that a smaller fraction is part of a larger one.
   std::string fraction_rule = "published";
-  bool allow_leak = false;  // go on where patients of the test split are trained on or select
+  bool allow_leak = false;  // go on where patients or images of the test train or select
   std::int64_t workers = 2;
   std::int64_t prefetch = 4;
   std::int64_t cache_mib = 1024;

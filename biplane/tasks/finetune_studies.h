@@ -27,7 +27,7 @@ std::vector<std::int64_t> fraction_of(const std::vector<std::int64_t>& ordered,
                                       const Manifest& manifest, const TaskDataConfig& config);
 
 // Studies by split and views; of the training studies the fraction, after those that are held out.
-// Throws Error: kUsage where a part is empty; kFailure where a patient of the test split is also
+// Throws Error: kUsage where a part is empty; kFailure where a patient or image of the test is also
 // trained on or selects, unless data.allow_leak.
 TaskStudies choose_task_studies(const Manifest& manifest, const TaskDataConfig& config);
 

@@ -119,17 +119,27 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
                     module_state(head));
 }
 
+std::string too_many_text(const char* what, std::int64_t broken, std::int64_t studies,
+                          double max_bad) {
+  return fmt::format(
+      "{}: {} of {} studies have an image that cannot be read, more than --max-bad {:g}", what,
+      broken, studies, max_bad);
+}
+
 void report_broken(const SeedJob& job, const char* what, std::int64_t studies,
                    const std::vector<BrokenStudy>& broken) {
   if (broken.empty()) return;
-  const std::string text =
-      fmt::format("{}: {} of {} studies are left out, an image cannot be read: {}", what,
-                  broken.size(), studies, broken.front().reason);
-  if (static_cast<double>(broken.size()) > job.max_bad * static_cast<double>(studies))
+  job.notes.push_back(fmt::format("{}: {} of {} studies are left out, an image cannot be read: {}",
+                                  what, broken.size(), studies, broken.front().reason));
+  job.folder.log(job.notes.back());
+}
+
+void refuse_broken(const SeedJob& job, const char* what, std::int64_t studies,
+                   const std::vector<BrokenStudy>& broken) {
+  if (is_too_many(std::ssize(broken), studies, job.max_bad))
     throw Error(ErrorKind::kBadContent,
-                fmt::format("{}; that is more than --max-bad {:g}", text, job.max_bad));
-  job.folder.log(text);
-  job.notes.push_back(text);
+                too_many_text(what, std::ssize(broken), studies, job.max_bad) +
+                    ", the first: " + broken.front().reason);
 }
 
 void log_fit(const SeedJob& job, const FitResult& result) {

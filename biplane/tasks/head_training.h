@@ -55,9 +55,19 @@ void save_task_model(const SeedJob& job, const TaskDescription& task,
                      const PreprocessOptions& image, const MultiviewModel& model,
                      const torch::nn::Module& head);
 
+// Whether unreadable studies are more than a share, and what is then said of them.
+inline bool is_too_many(std::int64_t broken, std::int64_t studies, double max_bad) {
+  return static_cast<double>(broken) > max_bad * static_cast<double>(studies);
+}
+std::string too_many_text(const char* what, std::int64_t broken, std::int64_t studies,
+                          double max_bad);
+
 // A line of the log and a note about studies that could not be read, if there are any of `studies`.
-// Throws Error kBadContent where they are more than the job allows.
 void report_broken(const SeedJob& job, const char* what, std::int64_t studies,
+                   const std::vector<BrokenStudy>& broken);
+
+// Throws Error kBadContent where they are more than the job allows; before anything is trained.
+void refuse_broken(const SeedJob& job, const char* what, std::int64_t studies,
                    const std::vector<BrokenStudy>& broken);
 
 // What `encode` makes of a frozen encoder's features of so many studies, with a progress bar and a
@@ -69,6 +79,7 @@ auto encode_once(const SeedJob& job, const char* what, std::int64_t studies, con
   auto encoded = encode(progress);
   progress.finish();
   report_broken(job, what, studies, encoded.broken);
+  refuse_broken(job, what, studies, encoded.broken);
   return encoded;
 }
 
@@ -120,6 +131,7 @@ struct HeadMeasure {
       std::vector<BrokenStudy> broken;
       const Predictions predictions = predict(engine, read_task(model).value(), job, &broken);
       report_broken(job, "test", std::ssize(job.data.studies.test), broken);
+      job.broken_test = std::ssize(broken);
       write(job.folder.path() / kPredictions, predictions);
       return rows(predictions, bootstrap, engine.threads());
     };

@@ -113,7 +113,9 @@ class Linear(FinetuneTest):
     def test_unreadable_images_are_noted_and_bounded(self):
         self.broken("test", 1)
         message = "test: 1 of 16 studies are left out, an image cannot be read"
-        self.expect_error(65, "more than --max-bad 0.05", *self.command("linear"))
+        self.expect_error(65, "more than --max-bad 0.05; its figures are of the others", *self.command("linear"))
+        self.assertEqual((self.out / "state").read_text(), "done\n")  # nothing is lost
+        self.assertTrue((self.out / "results.jsonl").exists())
         self.assertIn("note: " + message, self.expect_ok(*self.command("linear", "--max-bad", 0.1)))
         self.broken("train", 5)
         self.expect_error(65, "more than --max-bad 0.1", *self.command("linear", "--max-bad", 0.1, out=self.folder / "other"))

@@ -259,7 +259,12 @@ TEST(Suite, RefusesAModelToCompareWith) {
   const SmallEvaluation small(6);
   SuiteOptions options{options_for(small, {"zero_shot"}), {small.root()}};
   options.evaluate.against = options.evaluate.model;
-  EXPECT_THROW(run_suite(options), Error);
+  try {
+    run_suite(options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("--against"));
+  }
 }
 
 TEST(Suite, AHeadThatWasStoppedGoesOnAndIsAskedForOnce) {
@@ -293,7 +298,7 @@ TEST(Suite, AHeadThatWasStoppedGoesOnAndIsAskedForOnce) {
   EXPECT_FALSE(done.stopped);
   EXPECT_EQ(done.measured, 1);
   EXPECT_EQ(done.lines.back(), without.lines.front());
-  EXPECT_EQ(done.notes.back(), corpus_of(small.root()) + ": a note");
+  EXPECT_EQ(done.notes.back(), corpus_of(small.root()) + ", own: a note");
   EXPECT_TRUE(std::filesystem::exists(without.report_file));
   EXPECT_EQ(folders.size(), 1U) << "the same folder, so that it goes on";
   EXPECT_EQ(run_suite(options).measured, 0);
@@ -302,6 +307,45 @@ TEST(Suite, AHeadThatWasStoppedGoesOnAndIsAskedForOnce) {
   EXPECT_EQ(folders.size(), 2U);
   options.heads.front().corpus = "elsewhere";
   EXPECT_THROW(run_suite(options), Error);
+}
+
+TEST(Suite, AHeadThatFailsKeepsTheOthersFromNothing) {
+  const SmallEvaluation small(6);
+  SuiteOptions options{options_for(small, {"zero_shot"}), {small.root()}};
+  options.evaluate.corpus.clear();
+  const SuiteResult without = run_suite(options);
+  std::filesystem::remove(without.report_file);
+  SuiteHead head;
+  head.corpus = corpus_of(small.root());
+  head.check = [](const EvaluateOptions&) {};
+  int asked = 0;
+  for (const char* name : {"bad", "good"}) {
+    head.protocol = name;
+    head.run = [&, bad = std::string(name) == "bad"](
+                   const EvaluateOptions&,
+                   const std::filesystem::path&) -> std::optional<SuitePart> {
+      asked += bad;
+      if (bad) throw std::bad_alloc();
+      return SuitePart{{}, {without.lines.front()}};
+    };
+    options.heads.push_back(head);
+  }
+  for (int time = 1; time <= 2; ++time) {
+    const SuiteResult result = run_suite(options);
+    EXPECT_EQ(asked, time) << "the one that failed is tried again";
+    ASSERT_TRUE(result.failure.has_value());
+    EXPECT_EQ(result.failure->kind(), ErrorKind::kFailure);
+    EXPECT_THAT(result.failure->what(), HasSubstr("=bad: "));
+    EXPECT_THAT(result.notes, Contains(HasSubstr("failed: ")));
+    EXPECT_FALSE(result.stopped);
+    EXPECT_EQ(result.lines.back(), without.lines.front()) << "of the good one";
+    EXPECT_TRUE(std::filesystem::exists(result.report_file));
+  }
+  options.heads.front().check = [](const EvaluateOptions&) {
+    throw Error(ErrorKind::kUsage, "cannot be");
+  };
+  EXPECT_THROW(run_suite(options), Error);
+  EXPECT_EQ(asked, 2) << "refused before anything is trained";
 }
 
 }  // namespace
