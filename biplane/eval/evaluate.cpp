@@ -288,21 +288,19 @@ void Evaluation::run(const Evaluator& evaluator, EvaluationOutput& output) {
   const std::size_t before = output.rows.size();
   evaluator.run(state.input, output);
   const std::string split = split_text(state.options.studies);
-  const bool of_head =
-      state.task &&
-      std::any_of(output.rows.begin() + static_cast<std::ptrdiff_t>(before), output.rows.end(),
-                  [&](const ResultRow& row) { return is_of_head(row, state.task->task); });
+  bool of_head = false;
+  for (std::size_t i = before; i < output.rows.size(); ++i) {
+    output.rows[i].corpus = corpus_name(state.options);
+    output.rows[i].split = split;
+    output.rows[i].exposed = state.exposed;
+    if (!state.task || !is_of_head(output.rows[i], state.task->task)) continue;
+    of_head = true;
+    say_training(state.task->start, state.head_exposed, output.rows[i]);
+  }
   if (of_head && split != "test")
     output.notes.push_back(state.task->task + ": figures of the split " + split +
                            ", not of the test: epoch and thresholds of the head may have been "
                            "chosen on these studies, or it was trained on them");
-  for (std::size_t i = before; i < output.rows.size(); ++i) {
-    output.rows[i].corpus = corpus_name(state.options);
-    output.rows[i].split = split_text(state.options.studies);
-    output.rows[i].exposed = state.exposed;
-    if (state.task && is_of_head(output.rows[i], state.task->task))
-      say_training(state.task->start, state.head_exposed, output.rows[i]);
-  }
 }
 
 ResultOrigin Evaluation::origin() const { return make_origin(state_->options, state_->input); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -46,7 +47,7 @@ class Suite {
   }
 
   void measure(const EvaluateOptions& manifest) {
-    const Json terms = part_terms(manifest);
+    const Json& terms = terms_[manifest.corpus] = part_terms(manifest);
     std::optional<Evaluation> evaluation;  // only where a part is missing
     SuiteResult::Corpus corpus{manifest.corpus};
     for (const std::string& task : manifest.tasks) {
@@ -61,7 +62,7 @@ class Suite {
 
   // False where it was stopped.
   bool train(const SuiteHead& head, const EvaluateOptions& manifest) {
-    Json terms = head_terms(head, manifest);
+    Json terms = head_terms(head, terms_.at(head.corpus));
     // More seeds and other repeats go on in the same folder.
     terms["several"] = !head.seeds.empty();
     const fs::path out = options_.evaluate.out / "heads" /
@@ -166,6 +167,7 @@ class Suite {
 
   const SuiteOptions& options_;
   Progress* progress_;
+  std::map<std::string, Json> terms_;  // of each corpus: hashing weights takes long
   SuiteResult result_;
 };
 

@@ -91,12 +91,11 @@ Json part_terms(const EvaluateOptions& options) {
   return json;
 }
 
-Json head_terms(const SuiteHead& head, const EvaluateOptions& options) {
-  const Json all = part_terms(options);
+Json head_terms(const SuiteHead& head, const Json& manifest_terms) {
   Json terms = {{"head", head.protocol}, {"settings", head.settings}};
   for (const char* key :
        {"corpus", "model", "weights", "manifest", "funnel", "root", "share", "code"})
-    terms[key] = all[key];
+    terms[key] = manifest_terms.at(key);
   return terms;
 }
 

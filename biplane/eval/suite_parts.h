@@ -17,8 +17,9 @@ std::filesystem::path manifest_file(const std::filesystem::path& manifest);
 // All that the rows of a manifest's parts depend on, without the task; by content, not by name.
 nlohmann::ordered_json part_terms(const EvaluateOptions& options);
 // All that a head's training depends on, without its seeds. Its rows depend on these and on
-// `bootstrap` too.
-nlohmann::ordered_json head_terms(const SuiteHead& head, const EvaluateOptions& options);
+// `bootstrap` too. `manifest_terms`: part_terms() of its manifest.
+nlohmann::ordered_json head_terms(const SuiteHead& head,
+                                  const nlohmann::ordered_json& manifest_terms);
 
 // 16 hexadecimal digits of the terms with the task.
 std::string part_key(nlohmann::ordered_json terms, const std::string& task);
