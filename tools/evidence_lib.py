@@ -32,10 +32,14 @@ class Program:
 
 
 def make_phantom(program, folder, **options):
-    """A phantom, once: manifest.jsonl is there only when all of it is. An option that is True is a flag."""
+    """A phantom, once: manifest.jsonl is there only when all of it is. An option that is True is a flag. A folder that was made with others is refused."""
+    words = [str(word) for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value) if word is not True]
+    made = folder.parent / f"{folder.name}.options.json"
     if not (folder / "manifest.jsonl").exists():
-        words = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value) if word is not True]
         program("phantom", "--out", folder, *words)
+        made.write_text(json.dumps(words))
+    elif made.exists() and json.loads(made.read_text()) != words:
+        raise SystemExit(f"{folder} was made with other options ({made.name}); remove it or give another --out")
     return folder
 
 

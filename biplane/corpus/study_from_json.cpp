@@ -1,6 +1,7 @@
 #include "biplane/corpus/json_fields.h"
 #include "biplane/corpus/manifest.h"
 #include "biplane/corpus/manifest_lines.h"
+#include "biplane/corpus/marks_from_json.h"
 
 namespace biplane {
 namespace {
@@ -42,79 +43,6 @@ View read_view(const element& item, const Place& place) {
   element stored;
   if (fields.find("stored", stored)) view.stored = read_stored(Fields(stored, {"stored"}));
   return view;
-}
-
-std::int64_t read_view_index(const Fields& fields, std::size_t views) {
-  std::int64_t index = 0;
-  fields.read("view", index, 0);
-  if (static_cast<std::size_t>(index) >= views) {
-    throw_value(fields.name("view"), std::to_string(index),
-                "below the number of views, " + std::to_string(views));
-  }
-  return index;
-}
-
-// A number that must be there: where a box stands cannot be guessed.
-double required_number(const Fields& fields, const char* key) {
-  element there;
-  if (!fields.find(key, there)) throw_value(fields.name(key), "missing", "a number");
-  double value = 0;
-  fields.read(key, value);
-  return value;
-}
-
-Box read_box(const element& item, const Place& place, std::size_t views) {
-  const Fields fields(item, place);
-  Box box;
-  box.view = read_view_index(fields, views);
-  box.label = fields.required("label");
-  box.x = required_number(fields, "x");
-  box.y = required_number(fields, "y");
-  box.w = required_number(fields, "w");
-  box.h = required_number(fields, "h");
-  fields.read("reader", box.reader);
-  fields.read("phrase", box.phrase);
-  if (box.w < 0 || box.h < 0)
-    throw_value(place.text(), shown(item), "a box with w and h of at least 0");
-  return box;
-}
-
-// Largest mask that makes sense; sums of run lengths below cannot overflow.
-constexpr std::int64_t kMostPixels = std::int64_t{1} << 32;
-
-void check_mask(const Mask& mask, const Fields& fields) {
-  const std::string size = std::to_string(mask.rows) + " x " + std::to_string(mask.cols);
-  if (mask.rows < 1 || mask.cols < 1 || mask.rows > kMostPixels / mask.cols)
-    throw_value(fields.name("rows and .cols"), size, "the size of an image");
-  std::int64_t pixels = 0;
-  for (const std::int64_t length : mask.rle) {
-    pixels += length;
-    if (pixels > mask.rows * mask.cols) break;
-  }
-  if (pixels != mask.rows * mask.cols) {
-    throw_value(fields.name("rle"), std::to_string(pixels) + " pixels or more",
-                "run lengths of all " + size + " pixels");
-  }
-}
-
-Mask read_mask(const element& item, const Place& place, std::size_t views) {
-  const Fields fields(item, place);
-  Mask mask;
-  mask.view = read_view_index(fields, views);
-  mask.label = fields.required("label");
-  fields.read("rows", mask.rows, 0);
-  fields.read("cols", mask.cols, 0);
-  fields.each("rle", [&](const element& run, std::int64_t i) {
-    std::int64_t length = 0;
-    const bool whole = run.get(length) == simdjson::SUCCESS && length >= 0;
-    if (!whole || length > kMostPixels) {
-      throw_value(fields.name("rle") + "[" + std::to_string(i) + "]", shown(run),
-                  whole ? "a run length within the mask" : "a run length of at least 0");
-    }
-    mask.rle.push_back(length);
-  });
-  check_mask(mask, fields);
-  return mask;
 }
 
 // The names of an object stand in the order of the alphabet where this program wrote the line: each
@@ -230,12 +158,11 @@ Study read_study(const Fields& fields) {
   read_views_of_findings(fields, "visible_in", study.visible_in);
   read_views_of_findings(fields, "doubtful_in", study.doubtful_in);
   read_said(fields, study);
-  const std::size_t views = study.views.size();
   fields.each("boxes", [&](const element& item, std::int64_t i) {
-    study.boxes.push_back(read_box(item, {"boxes", i}, views));
+    study.boxes.push_back(json::read_box(item, {"boxes", i}, study.views));
   });
   fields.each("masks", [&](const element& item, std::int64_t i) {
-    study.masks.push_back(read_mask(item, {"masks", i}, views));
+    study.masks.push_back(json::read_mask(item, {"masks", i}, study.views));
   });
   element other;
   if (fields.find("counterfactual", other)) {

@@ -127,8 +127,12 @@ void check_choice(const EvaluateOptions& options) {
 }
 
 void check_groups(const EvaluateOptions& options) {
-  for (const std::string& field : options.subgroups)
+  std::set<std::string> named;
+  for (const std::string& field : options.subgroups) {
     require_one_of("--subgroups", field, manifest_groups());
+    if (!named.insert(field).second)
+      throw Error(ErrorKind::kUsage, "--subgroups names '" + field + "' twice");
+  }
 }
 
 void write_all(const EvaluateOptions& options, const EvaluationOutput& output,

@@ -21,8 +21,8 @@
 namespace biplane {
 namespace {
 
-constexpr std::array<const char*, 3> kMaps{"attention", "cosine", "gradient"};
-constexpr std::size_t kGradient = 2;  // of the pictures: what the contrast trains
+constexpr std::array<const char*, 4> kMaps{"attention", "cosine", "sentence", "gradient"};
+constexpr std::size_t kGradient = 3;  // of the pictures: what the contrast trains
 constexpr std::array<const char*, 3> kMetrics{"pointing_game", "mean_iou", "cnr"};
 constexpr Colour kTruthColour{64, 224, 208};
 
@@ -69,8 +69,8 @@ std::vector<Maps> draw_maps(const EvaluationInput& input, const StudyView& of,
   std::vector<Maps> maps;
   for (std::size_t i = 0; i < phrases.size(); ++i) {
     PhraseMap tokens = input.engine.ground(phrases[i], view);
-    maps.push_back(
-        {std::move(tokens.attention), std::move(tokens.cosine), std::move(gradients[i])});
+    maps.push_back({std::move(tokens.attention), std::move(tokens.cosine),
+                    std::move(tokens.sentence), std::move(gradients[i])});
   }
   return maps;
 }

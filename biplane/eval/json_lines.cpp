@@ -15,34 +15,28 @@ using Json = nlohmann::ordered_json;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 34;
 
 // Ends a last line that is whole but for its end.
-LineAppender appender_of(const std::filesystem::path& file) {
-  if (std::filesystem::is_regular_file(file)) {
-    const std::string text = read_file(file, kMaxBytes);
-    const std::size_t begin = text.find_last_of('\n') + 1;  // 0 where there is none
-    if (begin < text.size() && Json::accept(text.substr(begin))) {
-      std::ofstream end(file, std::ios::app);
-      if (!(end << '\n') || !end.flush())
-        throw Error(ErrorKind::kIo, file.string() + ": cannot be appended to");
-    }
-  }
-  return LineAppender(file);
+void end_last_line(const std::filesystem::path& file, const std::string& text) {
+  const std::size_t begin = text.find_last_of('\n') + 1;  // 0 where there is none
+  if (begin == text.size() || !Json::accept(text.substr(begin))) return;
+  std::ofstream end(file, std::ios::app);
+  if (!(end << '\n') || !end.flush())
+    throw Error(ErrorKind::kIo, file.string() + ": cannot be appended to");
 }
 
 }  // namespace
 
 void append_missing_lines(const std::filesystem::path& file,
                           const std::vector<std::string>& lines) {
-  LineAppender appender = appender_of(file);
   std::set<std::string> there;
-  std::istringstream text(read_file(file, kMaxBytes));
-  for (std::string line; std::getline(text, line);) there.insert(line);
+  if (std::filesystem::is_regular_file(file)) {
+    const std::string text = read_file(file, kMaxBytes);
+    end_last_line(file, text);
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) there.insert(line);
+  }
+  LineAppender appender(file);
   for (const std::string& line : lines)
     if (there.insert(line).second) appender.append(line);
-}
-
-void append_lines(const std::filesystem::path& file, const std::vector<std::string>& lines) {
-  LineAppender appender = appender_of(file);
-  for (const std::string& line : lines) appender.append(line);
 }
 
 std::string json_line(const Json& json) {

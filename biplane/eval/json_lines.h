@@ -14,11 +14,10 @@ namespace biplane {
 // One line; what is no UTF-8 is replaced.
 std::string json_line(const nlohmann::ordered_json& json);
 
-// Appends the lines that a file of JSON lines does not have yet. A last line that lacks its end
-// stays where it is whole, and goes where it is not: what was killed while it wrote left it.
+// Appends the lines that a file of JSON lines does not have yet: the same measured again is one
+// line. A last line that lacks its end stays where it is whole, and goes where it is not: what was
+// killed while it wrote left it.
 void append_missing_lines(const std::filesystem::path& file, const std::vector<std::string>& lines);
-// Appends all of them.
-void append_lines(const std::filesystem::path& file, const std::vector<std::string>& lines);
 
 // Calls `add` with every line and its number from 1. Throws Error kMissingInput, kIo, and
 // kBadContent naming file and line for what is no JSON, for whatever `add` throws, and for an empty

@@ -1,6 +1,7 @@
 #include "biplane/eval/minimal_pairs.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -42,9 +43,13 @@ Pairs read_pairs(const std::filesystem::path& file, const EvaluationInput& input
     row_of.emplace(study_of(input, row).study_id, row);
   Pairs pairs;
   if (std::filesystem::is_empty(file)) return pairs;  // a phantom without test studies
+  std::set<std::array<std::string, 4>> told;
   read_json_lines(file, [&](const nlohmann::ordered_json& line, std::int64_t) {
     Pair pair{0, text_of(line, "kind"), text_of(line, "change"), text_of(line, "text")};
-    const auto row = row_of.find(text_of(line, "study_id"));
+    const std::string study = text_of(line, "study_id");
+    if (!told.insert({study, pair.kind, pair.change, pair.text}).second)
+      throw Error(ErrorKind::kBadContent, "the same pair stands in a line before");
+    const auto row = row_of.find(study);
     if (row == row_of.end()) return;
     pair.row = row->second;
     if (study_of(input, pair.row).report.text.empty()) {

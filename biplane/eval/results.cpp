@@ -157,7 +157,7 @@ void append_results(const std::filesystem::path& file, std::span<const ResultRow
                     const ResultOrigin& origin) {
   std::vector<std::string> lines;
   for (const ResultRow& row : rows) lines.push_back(result_to_json(row, origin));
-  append_lines(file, lines);
+  append_missing_lines(file, lines);
 }
 
 }  // namespace biplane

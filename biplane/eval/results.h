@@ -94,7 +94,7 @@ std::string result_to_json(const ResultRow& row, const ResultOrigin& origin);
 // The row of such a line, without its repeats; a class "all" stays one. Throws Error kBadContent.
 ResultRow result_from_json(const std::string& line);
 
-// Appends to OUT/results.jsonl. Throws Error kIo.
+// Appends to OUT/results.jsonl the lines that are not there yet. Throws Error kIo.
 void append_results(const std::filesystem::path& file, std::span<const ResultRow> rows,
                     const ResultOrigin& origin);
 

@@ -130,6 +130,9 @@ GroupTable add_group_table(const std::filesystem::path& file, StudyGroups& group
         manifest_groups().end())
       throw Error(ErrorKind::kBadContent,
                   csv.name() + ": the column '" + name + "' is told by the manifest");
+    if (std::find(table.fields.begin(), table.fields.end(), name) != table.fields.end())
+      throw Error(ErrorKind::kBadContent,
+                  csv.name() + ": the column '" + name + "' is there twice");
     table.fields.push_back(name);
   }
   std::set<std::string> told;

@@ -8,6 +8,7 @@
 #include "biplane/core/parallel.h"
 #include "biplane/inference/model_text.h"
 #include "biplane/inference/tensor_image.h"
+#include "biplane/model/local_contrast.h"
 #include "biplane/model/losses.h"
 #include "biplane/model/mlm_input.h"
 #include "biplane/model/objective_state.h"
@@ -53,6 +54,16 @@ std::shared_ptr<MultiviewModel> make_model(ModelPackage& package) {
   package.weights.clear();
   model->eval();
   return model;
+}
+
+// PhraseFeatures::sentence of these wordings.
+torch::Tensor sentence_feature(const StudyBatch& batch, const torch::Tensor& tokens) {
+  const ReportSentences sentences =
+      report_sentences(batch, torch::arange(tokens.size(0)), tokens.scalar_type());
+  const torch::Tensor pooled =
+      at::bmm(sentences.pool, tokens)
+          .index({sentences.places.select(1, 0), sentences.places.select(1, 1)});
+  return pooled.size(0) > 0 ? unit(unit(pooled).mean(0)) : torch::zeros({tokens.size(2)});
 }
 
 }  // namespace
@@ -239,6 +250,7 @@ PhraseFeatures Engine::encode_phrase(const std::vector<std::string>& wordings) c
   phrase.word_mask =
       batch.word_mask & (batch.word_class != static_cast<std::int64_t>(WordClass::kPunctuation));
   phrase.global = unit(unit(text.global).mean(0));
+  phrase.sentence = sentence_feature(batch, text.tokens);
   return phrase;
 }
 
@@ -267,6 +279,7 @@ PhraseMap Engine::ground(const PhraseFeatures& phrase, const ViewFeatures& view)
   };
   map.attention = as_map(per_wording.mean(0));
   map.cosine = as_map(unit(view.patches[0]).matmul(phrase.global));
+  map.sentence = as_map(unit(view.patches[0]).matmul(phrase.sentence));
   return map;
 }
 

@@ -42,7 +42,8 @@ struct PromptFeatures {
 struct PhraseMap {
   FloatImage attention;  // first cross-attention of the alignment decoder, mean over heads and the
                          // phrase's words
-  FloatImage cosine;     // cosine of phrase and patch, in [-1, 1]
+  FloatImage cosine;     // cosine of the phrase's global feature and each patch, in [-1, 1]
+  FloatImage sentence;   // of the mean of its words and each patch, as L_local compares them
 };
 
 // A phrase's text features, ready for any number of images. With several wordings the map is their
@@ -52,6 +53,8 @@ struct PhraseFeatures {
   torch::Tensor token_mask;  // (P,T) bool
   torch::Tensor word_mask;   // (P,T) bool, words without punctuation
   torch::Tensor global;      // (D) normalised mean of the normalised globals
+  torch::Tensor sentence;    // (D) the same of each wording's sentences, the means of their words;
+                             // zeros where there is no word
 };
 
 // What the masked-word decoder may see of a batch and what it reads at the masked places (method

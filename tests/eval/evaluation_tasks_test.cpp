@@ -149,8 +149,11 @@ TEST(Subgroups, AreRowsOfTheirTask) {
   EXPECT_EQ(of("sex=F")->task, "zero_shot");
   EXPECT_EQ(of("sex=F")->n, 12);
   EXPECT_FALSE(of("sex=M")->value) << "fractures stand at multiples of four";
-  options.subgroups = {"height"};
-  EXPECT_THROW(evaluate(options), Error);
+  for (const std::vector<std::string>& fields :
+       {std::vector<std::string>{"height"}, {"sex", "age", "sex"}}) {
+    options.subgroups = fields;
+    EXPECT_THROW(evaluate(options), Error);
+  }
 }
 
 TEST(Exposure, StandsInEveryRow) {
@@ -192,6 +195,9 @@ TEST(MinimalPairs, CompareAReportWithItsFlip) {
               (*side->value + *negation->value) / 2, 1e-12);
   write_file_atomically(small.root() / "minimal_pairs.jsonl", lines + "{\"study_id\":3}\n");
   EXPECT_THROW(MinimalPairEvaluator().run(setup.input(), output), Error);
+  write_file_atomically(small.root() / "minimal_pairs.jsonl",
+                        lines + lines.substr(0, lines.find('\n') + 1));
+  EXPECT_THROW(MinimalPairEvaluator().run(setup.input(), output), Error) << "counted twice";
 }
 
 TEST(MinimalPairs, AreMadeByRulesWhereTheTruthIsNotTold) {

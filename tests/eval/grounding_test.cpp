@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "biplane/model/losses.h"
 #include "tests/eval/evaluation_fixture.h"
 
 namespace biplane {
@@ -54,7 +55,7 @@ TEST(Grounding, SmallFindingsHaveAMeanOfTheirOwn) {
   const Fixture setup(small);
   EvaluationOutput output;
   GroundingEvaluator().run(setup.input(), output);
-  for (const char* map : {"attention", "cosine", "gradient"}) {
+  for (const char* map : {"attention", "cosine", "sentence", "gradient"}) {
     for (const char* metric : {"pointing_game", "mean_iou", "cnr"}) {
       const auto row = [&](const char* label) { return grounding_row(output, metric, map, label); };
       EXPECT_EQ(row("macro_small").value, row("nodule").value) << map << metric;
@@ -160,6 +161,26 @@ TEST(Grounding, AttentionMapIsADistributionOverPatches) {
   for (const float value : maps.attention.pixels) sum += value;
   EXPECT_NEAR(sum, 1.0, 1e-5);
   for (const float value : maps.cosine.pixels) EXPECT_LE(std::abs(value), 1.0F + 1e-5F);
+}
+
+TEST(Grounding, SentenceMapIsTheCosineThatTheSentenceTermTrains) {
+  // Of one word, which is the mean of its pieces.
+  const SmallEvaluation small(3);
+  const Fixture setup(small);
+  const PhraseFeatures phrase = setup.engine.encode_phrase({"nodule."});
+  FloatImage image = make_float(testing::kSide, testing::kSide);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = static_cast<float>(i % 7) / 7;
+  const ViewFeatures view = setup.engine.encode_view(image, false);
+  const torch::Tensor words = phrase.tokens[0]
+                                  .masked_select(phrase.word_mask[0].unsqueeze(1))
+                                  .view({-1, view.patches.size(2)});
+  const torch::Tensor cosines = unit(view.patches[0]).matmul(unit(words.mean(0)));
+  const FloatImage map = setup.engine.ground(phrase, view).sentence;
+  for (std::size_t i = 0; i < map.pixels.size(); ++i)
+    EXPECT_NEAR(map.pixels[i], cosines[static_cast<std::int64_t>(i)].item<float>(), 1e-5);
+  const PhraseMap without = setup.engine.ground(setup.engine.encode_phrase({"."}), view);
+  for (const float value : without.sentence.pixels) EXPECT_EQ(value, 0.0F);
 }
 
 }  // namespace

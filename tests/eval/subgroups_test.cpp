@@ -43,8 +43,10 @@ TEST(StudyGroups, ATableAddsFields) {
   EXPECT_EQ(table.of_no_study, 0);
   EXPECT_EQ(groups.at("s0"), (GroupsOfStudy{{"sex", "M"}, {"device", "A"}, {"style", "film"}}));
   EXPECT_EQ(groups.at("s1"), (GroupsOfStudy{{"style", "soft"}}));
-  write_file_atomically(folder / "g.csv", "study_id,sex\ns0,F\n");
-  EXPECT_THROW(add_group_table(folder / "g.csv", groups), Error);
+  for (const char* table : {"study_id,sex\ns0,F\n", "study_id,device,device\ns0,A,B\n"}) {
+    write_file_atomically(folder / "g.csv", table);
+    EXPECT_THROW(add_group_table(folder / "g.csv", groups), Error) << table;
+  }
 }
 
 TEST(StudyGroups, RowsOfOtherStudiesAreCountedAndSecondOnesRefused) {
