@@ -172,7 +172,7 @@ ROWS = [
     learning_boxes("ecamp_det_object_cxr", "object-cxr", **{"dense.image_size": PLACES}),
     scores("native", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
     scores("mimic", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
-    scores("openi", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL),
+    scores("openi", "zero_shot,retrieval", *ZERO_SHOT_BOTH, *RETRIEVAL, prompts="share/prompts/openi.yaml"),
     scores("chexpert", "zero_shot", *ZERO_SHOT_BOTH),
     *(scores(corpus, "zero_shot", *ZERO_SHOT) for corpus in ("rsna", "siim", "nih")),
     scores("chexpert-5x200", "zero_shot,retrieval", Figure("accuracy", label="all"),

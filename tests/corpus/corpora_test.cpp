@@ -1,9 +1,11 @@
 // The frame of `prepare CORPUS`: what holds for all corpora.
 #include <gmock/gmock.h>
 
+#include "biplane/core/share.h"
 #include "biplane/corpus/corpora/fields.h"
 #include "biplane/corpus/corpora/tables.h"
 #include "biplane/corpus/label_mapping.h"
+#include "biplane/text/prompts.h"
 #include "tests/corpus/corpus_tree.h"
 
 namespace biplane {
@@ -180,6 +182,18 @@ TEST(Corpora, PresentOutranksUncertainOutranksAbsent) {
   EXPECT_EQ(chexpert_of("nih", {{"Mass", -1}, {"Nodule", 0}}), (Labels{{"Lung Lesion", -1}}));
   EXPECT_EQ(chexpert_of("nih", {{"Infiltration", 0}, {"Hernia", 1}}), Labels{});
   EXPECT_EQ(chexpert_of("pairs", {{"Mass", 1}}), Labels{});
+}
+
+// Otherwise a corpus would be read by the prompts of another one, which knows a part of it.
+TEST(ShippedPrompts, KnowEveryLabelOfTheirCorpus) {
+  for (const std::string corpus : {"nih", "openi", "padchest", "vindr"}) {
+    const PromptSet prompts = read_prompts(share_file("prompts") / (corpus + ".yaml"));
+    EXPECT_THAT(prompts.corpora, ::testing::ElementsAre(corpus));
+    std::vector<std::string> asked, known = known_labels(corpus);
+    for (const PromptClass& one : prompts.classes) asked.push_back(one.finding);
+    std::erase(known, "No Finding");  // of NIH
+    EXPECT_THAT(asked, ::testing::UnorderedElementsAreArray(known)) << corpus;
+  }
 }
 
 }  // namespace

@@ -122,7 +122,8 @@ TEST(Prompts, BadSlotsAreNamed) {
 }
 
 TEST(Prompts, EveryShippedFileIsRead) {
-  for (const char* name : {"chexpert", "chexpert_5x200", "covidx", "nih", "phantom"})
+  for (const char* name :
+       {"chexpert", "chexpert_5x200", "covidx", "nih", "openi", "padchest", "phantom", "vindr"})
     EXPECT_FALSE(read_prompts(std::string("share/prompts/") + name + ".yaml").classes.empty());
   EXPECT_EQ(read_prompts("share/prompts/chexpert_5x200.yaml").classes.size(), 5U);
 }
