@@ -1,13 +1,10 @@
 #include "biplane/model/config.h"
 
 #include "biplane/core/error.h"
+#include "biplane/nn/config_check.h"
 
 namespace biplane {
 namespace {
-
-void require(bool holds, const std::string& key, const std::string& problem) {
-  if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
-}
 
 void require_one_of(const std::string& value, const std::string& key,
                     const std::vector<std::string>& allowed) {
@@ -56,7 +53,8 @@ void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
   const std::string key = prefix + "key_semantics.";
   require(keys.rho > 0.0 && keys.rho <= 1.0, key + "rho", "must be in (0, 1]");
   require(keys.alpha > 0.0 && keys.alpha < 1.0, key + "alpha", "must be in (0, 1)");
-  require(keys.scale_init > 0.0, key + "scale_init", "must be positive");
+  require(keys.scale_init > 0.0 && keys.scale_init <= 1e6, key + "scale_init",
+          "must be above 0 and at most 1e6");
   require_one_of(keys.selection.text, key + "selection.text", {"visible", "full", "none"});
   require_one_of(keys.selection.self, key + "selection.self",
                  {"mean", "global", "attention", "none"});
@@ -71,28 +69,25 @@ void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
 
 void check_decoders(const ModelConfig& config, const std::string& prefix) {
   require_one_of(config.decoder.style, prefix + "decoder.style", {"figure", "reference"});
-  require(config.decoder.layers >= 1, prefix + "decoder.layers", "must be 1 or more");
-  require(config.alignment.layers >= 1, prefix + "alignment.layers", "must be 1 or more");
-  for (const auto& [heads, name] : {std::pair(config.decoder.heads, "decoder.heads"),
-                                    std::pair(config.alignment.heads, "alignment.heads")}) {
-    require(heads >= 1 && config.width % heads == 0, prefix + name,
-            std::to_string(heads) + " does not divide " + prefix + "width " +
-                std::to_string(config.width));
-  }
+  require_size(config.decoder.layers, prefix + "decoder.layers", kMostLayers);
+  require_size(config.alignment.layers, prefix + "alignment.layers", kMostLayers);
+  require_heads(config.decoder.heads, config.width, prefix + "decoder.heads");
+  require_heads(config.alignment.heads, config.width, prefix + "alignment.heads");
 }
 
 }  // namespace
 
 void check_config(const ModelConfig& config, const std::string& prefix) {
-  require(config.image_size >= 1, prefix + "image_size",
-          std::to_string(config.image_size) + " is not positive");
+  require_size(config.image_size, prefix + "image_size", kMostWidth);
+  require_size(config.width, prefix + "width", kMostWidth);
   check_tower(config.frontal, config.image_size, prefix + "frontal");
   check_tower(config.lateral, config.image_size, prefix + "lateral");
   check_text(config.text, config.max_tokens, prefix);
   require_one_of(config.fusion, prefix + "fusion", {"linear", "mean"});
   check_key_semantics(config, prefix);
   check_decoders(config, prefix);
-  require(config.prototypes.count >= 2, prefix + "prototypes.count", "must be 2 or more");
+  require(config.prototypes.count >= 2 && config.prototypes.count <= kMostRows,
+          prefix + "prototypes.count", "must be 2 to " + std::to_string(kMostRows));
   for (const auto& [rate, name] :
        {std::pair(config.view_dropout.frontal, "view_dropout.frontal"),
         std::pair(config.view_dropout.lateral, "view_dropout.lateral")}) {

@@ -2,17 +2,13 @@
 
 #include <cmath>
 
-#include "biplane/core/error.h"
+#include "biplane/nn/config_check.h"
 #include "biplane/nn/local_start.h"
 
 namespace biplane {
 namespace {
 
 constexpr double kEps = 1e-12;
-
-void require(bool holds, const std::string& key, const std::string& problem) {
-  if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
-}
 
 TransformerBlockConfig block_config(const BertConfig& config) {
   TransformerBlockConfig block;
@@ -28,20 +24,13 @@ TransformerBlockConfig block_config(const BertConfig& config) {
 }  // namespace
 
 void check_config(const BertConfig& config, const std::string& key) {
-  const auto positive = [&](std::int64_t value, const char* name) {
-    require(value >= 1, key + "." + name, std::to_string(value) + " is not positive");
-  };
-  positive(config.vocabulary, "vocabulary");
-  positive(config.width, "width");
-  positive(config.layers, "layers");
-  positive(config.heads, "heads");
-  positive(config.max_positions, "max_positions");
-  positive(config.token_types, "token_types");
-  require(
-      config.width % config.heads == 0, key + ".heads",
-      std::to_string(config.heads) + " does not divide the width " + std::to_string(config.width));
-  require(config.mlp_ratio * static_cast<double>(config.width) >= 1.0, key + ".mlp_ratio",
-          "leaves no hidden unit");
+  require_size(config.vocabulary, key + ".vocabulary", kMostRows);
+  require_size(config.width, key + ".width", kMostWidth);
+  require_size(config.layers, key + ".layers", kMostLayers);
+  require_heads(config.heads, config.width, key + ".heads");
+  require_size(config.max_positions, key + ".max_positions", kMostRows);
+  require_size(config.token_types, key + ".token_types", kMostWidth);
+  require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
   require(config.init_std > 0.0, key + ".init_std", "must be positive");
   require(!config.local_start || config.width / config.heads % 2 == 0, key + ".local_start",
           "needs heads of an even width, not " + std::to_string(config.width / config.heads));

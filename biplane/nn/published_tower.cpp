@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "biplane/core/error.h"
+#include "biplane/nn/config_check.h"
 
 namespace biplane {
 namespace {
 
 constexpr std::int64_t kUsualHeadWidth = 64;
-constexpr std::int64_t kMostLayers = 1000;
 
 [[noreturn]] void bad(const std::string& what) { throw Error(ErrorKind::kBadContent, what); }
 

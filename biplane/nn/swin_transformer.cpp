@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "biplane/core/error.h"
+#include "biplane/nn/config_check.h"
 
 namespace biplane {
 namespace {
@@ -14,10 +14,6 @@ constexpr double kEps = 1e-5;
 constexpr double kStd = 0.02;  // of all first weights
 constexpr std::int64_t kMaxWindow = 64;
 constexpr std::size_t kMaxStages = 8;
-
-void require(bool holds, const std::string& key, const std::string& problem) {
-  if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
-}
 
 TransformerBlockConfig block_config(const SwinTransformerConfig& config, std::size_t stage) {
   TransformerBlockConfig block;
@@ -42,11 +38,8 @@ torch::Tensor as_map(const torch::Tensor& x, const TokenGrid& grid) {
 }  // namespace
 
 void check_config(const SwinTransformerConfig& config, const std::string& key) {
-  const auto positive = [&](std::int64_t value, const std::string& name) {
-    require(value >= 1, key + "." + name, std::to_string(value) + " is not positive");
-  };
-  positive(config.patch, "patch");
-  positive(config.width, "width");
+  require_size(config.patch, key + ".patch", kMostWidth);
+  require_size(config.width, key + ".width", kMostWidth);
   require(config.window >= 1 && config.window <= kMaxWindow, key + ".window",
           std::to_string(config.window) + " is not in 1 to " + std::to_string(kMaxWindow));
   require(!config.depths.empty() && config.depths.size() <= kMaxStages, key + ".depths",
@@ -55,15 +48,14 @@ void check_config(const SwinTransformerConfig& config, const std::string& key) {
           std::to_string(config.heads.size()) + " values for the " +
               std::to_string(config.depths.size()) + " stages of depths");
   for (std::size_t stage = 0; stage < config.depths.size(); ++stage) {
-    positive(config.depths[stage], "depths");
-    positive(config.heads[stage], "heads");
+    require_size(config.depths[stage], key + ".depths", kMostLayers);
+    require_size(config.heads[stage], key + ".heads", kMostWidth);
     const std::int64_t width = config.width << stage;
     require(width % config.heads[stage] == 0, key + ".heads",
             std::to_string(config.heads[stage]) + " does not divide the width " +
                 std::to_string(width) + " of stage " + std::to_string(stage));
   }
-  require(config.mlp_ratio * static_cast<double>(config.width) >= 1.0, key + ".mlp_ratio",
-          "leaves no hidden unit");
+  require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
   check_pixel_statistics(config.mean, config.std, key);
 }
 

@@ -2,17 +2,13 @@
 
 #include <cmath>
 
-#include "biplane/core/error.h"
+#include "biplane/nn/config_check.h"
 
 namespace biplane {
 namespace {
 
 constexpr double kPositionStd = 0.02;  // timm's, of positions, class token and linear layers
 constexpr double kRegisterStd = 1e-6;  // DINOv2's
-
-void require(bool holds, const std::string& key, const std::string& problem) {
-  if (!holds) throw Error(ErrorKind::kUsage, key + ": " + problem);
-}
 
 TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
   const bool clip = config.style == "clip";
@@ -35,19 +31,17 @@ void check_config(const VisionTransformerConfig& config, const std::string& key)
   require(config.activation == "style" || config.activation == "quick_gelu" ||
               config.activation == "gelu",
           key + ".activation", "\"" + config.activation + "\" is none of: style, quick_gelu, gelu");
-  require(config.registers == 0 || (config.registers > 0 && config.style == "dinov2"),
+  require(config.registers == 0 ||
+              (config.registers > 0 && config.registers <= kMostWidth && config.style == "dinov2"),
           key + ".registers",
           std::to_string(config.registers) + " must be 0, or more with style dinov2");
   require(config.pooling == "class" || config.pooling == "mean", key + ".pooling",
           "\"" + config.pooling + "\" is neither class nor mean");
-  require(config.patch >= 1, key + ".patch", std::to_string(config.patch) + " is not positive");
-  require(config.width >= 1, key + ".width", std::to_string(config.width) + " is not positive");
-  require(config.layers >= 1, key + ".layers", std::to_string(config.layers) + " is not positive");
-  require(
-      config.heads >= 1 && config.width % config.heads == 0, key + ".heads",
-      std::to_string(config.heads) + " does not divide the width " + std::to_string(config.width));
-  require(config.mlp_ratio * static_cast<double>(config.width) >= 1.0, key + ".mlp_ratio",
-          "leaves no hidden unit");
+  require_size(config.patch, key + ".patch", kMostWidth);
+  require_size(config.width, key + ".width", kMostWidth);
+  require_size(config.layers, key + ".layers", kMostLayers);
+  require_heads(config.heads, config.width, key + ".heads");
+  require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
   require(config.image_size >= config.patch && config.image_size % config.patch == 0,
           key + ".patch",
           std::to_string(config.patch) + " does not divide the image size " +
@@ -57,7 +51,7 @@ void check_config(const VisionTransformerConfig& config, const std::string& key)
             "every stage halves the sides, so a patch side of " + std::to_string(config.patch) +
                 " does not go with " + std::to_string(config.stem.size()) + " stages");
     for (const std::int64_t channels : config.stem)
-      require(channels >= 1, key + ".stem", std::to_string(channels) + " is not positive");
+      require_size(channels, key + ".stem", kMostWidth);
   }
   check_pixel_statistics(config.mean, config.std, key);
 }

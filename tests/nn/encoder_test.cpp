@@ -149,6 +149,29 @@ TEST(VisionTransformer, RefusesSidesThatAreNoMultipleOfThePatch) {
   EXPECT_THROW(VisionTransformer{config}, Error);
 }
 
+// A damaged or hostile configuration must not take the machine's memory.
+TEST(Networks, RefuseSizesThatNoFileHas) {
+  constexpr std::int64_t kHuge = std::int64_t{1} << 40;
+  VisionTransformerConfig huge_layers = tiny_vit("clip"), huge_width = huge_layers,
+                          huge_mlp = huge_layers, huge_registers = tiny_vit("dinov2"),
+                          huge_stem = huge_layers;
+  huge_layers.layers = kHuge;
+  huge_width.width = kHuge;
+  huge_mlp.mlp_ratio = 1e300;
+  huge_registers.registers = kHuge;
+  huge_stem.stem = {16, kHuge, 16};
+  for (const auto& config : {huge_layers, huge_width, huge_mlp, huge_registers, huge_stem})
+    EXPECT_THROW(check_config(config, "vit"), Error);
+  for (std::int64_t BertConfig::*size :
+       {&BertConfig::vocabulary, &BertConfig::width, &BertConfig::layers, &BertConfig::heads,
+        &BertConfig::max_positions, &BertConfig::token_types}) {
+    BertConfig config;
+    check_config(config, "bert");
+    config.*size = kHuge;
+    EXPECT_THROW(check_config(config, "bert"), Error);
+  }
+}
+
 struct TinyBert {
   Bert bert{BertConfig{50, 16, 2, 2, 4.0, 12, 2, 0.2}};
   torch::Tensor ids = torch::arange(24).view({2, 12}).remainder(50);
