@@ -1,6 +1,7 @@
 // Lines of a manifest; a study that is accepted is written and read again as the same study.
 //
-// Guards: biplane/corpus/study_from_json.cpp biplane/corpus/study_to_json.cpp
+// Guards: biplane/corpus/study_from_json.cpp biplane/corpus/marks_from_json.cpp
+// biplane/corpus/study_to_json.cpp
 #include "biplane/core/error.h"
 #include "biplane/corpus/manifest.h"
 #include "fuzz/seed_corpus.h"
@@ -14,6 +15,8 @@ std::vector<std::string> seeds() {
       R"({"path":"b.png","view":"LATERAL"}],"report":{"findings":"Clear.","impression":"x",)"
       R"("other":"y","text":"Clear."},"labels":{"Edema":1,"Mass":null,"Nodule":-1},)"
       R"("labels_chexpert":{"Edema":0},"source":{"file":"a.csv","row":3}})",
+      R"({"study_id":"s","views":[{"path":"a","rows":20,"cols":30}],"boxes":[{"label":"m","x":28,"y":-2,)"
+      R"("w":4,"h":5}],"masks":[{"label":"m","rows":2,"cols":3,"rle":[6]}]})",
       R"({"study_id":"s","views":[{"path":"a"}],"visible_in":{"mass":["frontal","lateral"]},)"
       R"("doubtful_in":{"edema":["lateral"]},"said":{"mass":"stated","edema":"denied"},)"
       R"("boxes":[{"view":0,"label":"mass","x":1,"y":2.5,"w":3,"h":4,"reader":"r"}],)"

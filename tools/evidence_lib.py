@@ -32,12 +32,13 @@ class Program:
 
 
 def make_phantom(program, folder, **options):
-    """A phantom, once: manifest.jsonl is there only when all of it is. An option that is True is a flag. A folder that was made with others is refused."""
+    """A phantom, once: manifest.jsonl is there only when all of it is. An option that is True is a flag. A folder that says it was made with others is refused."""
     words = [str(word) for key, value in options.items() for word in (f"--{key.replace('_', '-')}", value) if word is not True]
     made = folder.parent / f"{folder.name}.options.json"
     if not (folder / "manifest.jsonl").exists():
-        program("phantom", "--out", folder, *words)
+        made.parent.mkdir(parents=True, exist_ok=True)
         made.write_text(json.dumps(words))
+        program("phantom", "--out", folder, *words)
     elif made.exists() and json.loads(made.read_text()) != words:
         raise SystemExit(f"{folder} was made with other options ({made.name}); remove it or give another --out")
     return folder

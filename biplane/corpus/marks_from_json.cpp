@@ -28,14 +28,14 @@ double required_number(const Fields& fields, const char* key) {
 // A box may stand over the edge of its image, but not beside it: it would count as no box.
 void check_place(const Box& box, const View& image, const std::string& where) {
   if (image.rows < 1 || image.cols < 1) return;  // not known
-  const bool touches = box.x < static_cast<double>(image.cols) && box.x + box.w >= 0 &&
-                       box.y < static_cast<double>(image.rows) && box.y + box.h >= 0;
-  if (!touches) {
-    throw Error(ErrorKind::kBadContent, where + " lies outside of its image, " + image.path +
-                                            ", which has " + std::to_string(image.cols) +
-                                            " columns and " + std::to_string(image.rows) +
-                                            " rows; boxes are in pixels of the original image");
-  }
+  const auto touches = [](double begin, double length, std::int64_t side) {
+    return begin < static_cast<double>(side) && (begin + length > 0 || begin == 0);
+  };
+  if (touches(box.x, box.w, image.cols) && touches(box.y, box.h, image.rows)) return;
+  throw Error(ErrorKind::kBadContent, where + " lies outside of its image, " + image.path +
+                                          ", which has " + std::to_string(image.cols) +
+                                          " columns and " + std::to_string(image.rows) +
+                                          " rows; boxes are in pixels of the original image");
 }
 
 // Largest mask that makes sense; sums of run lengths below cannot overflow.
@@ -62,7 +62,8 @@ void check_shape(const Mask& mask, const View& image, const Fields& fields) {
   if (image.rows < 1 || image.cols < 1) return;  // not known
   const auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols),
              own_rows = static_cast<double>(mask.rows), own_cols = static_cast<double>(mask.cols);
-  if (std::abs(own_rows * cols - own_cols * rows) <= std::max(rows, cols)) return;
+  if (std::abs(own_rows * cols - own_cols * rows) <= std::max({rows, cols, own_rows, own_cols}))
+    return;
   throw_value(
       fields.name("rows and .cols"), std::to_string(mask.rows) + " x " + std::to_string(mask.cols),
       "the shape of its image, " + std::to_string(image.rows) + " x " + std::to_string(image.cols));

@@ -21,7 +21,6 @@
 namespace biplane {
 namespace {
 
-constexpr std::array<const char*, 4> kMaps{"attention", "cosine", "sentence", "gradient"};
 constexpr std::size_t kGradient = 3;  // of the pictures: what the contrast trains
 constexpr std::array<const char*, 3> kMetrics{"pointing_game", "mean_iou", "cnr"};
 constexpr Colour kTruthColour{64, 224, 208};
@@ -33,7 +32,7 @@ struct Item {
   bool lateral = false;
   bool gradient = false;  // its gradient map was drawn
   double chance = 0;
-  std::array<std::array<std::optional<double>, kMetrics.size()>, kMaps.size()> values;
+  std::array<std::array<std::optional<double>, kMetrics.size()>, kMapNames.size()> values;
 };
 
 struct MeasuredMarks {
@@ -47,7 +46,7 @@ struct MeasuredMarks {
 };
 
 using Phrases = std::map<std::string, PhraseFeatures>;  // finding -> its prompts
-using Maps = std::array<FloatImage, kMaps.size()>;
+using Maps = std::array<FloatImage, kMapNames.size()>;
 
 // One view of a study.
 struct StudyView {
@@ -56,7 +55,7 @@ struct StudyView {
   bool gradient = true;  // draw that map, too
 };
 
-// The maps of phrases over a view, in the order of kMaps; one that is not drawn is empty.
+// The maps of phrases over a view, in the order of kMapNames; one that is not drawn is empty.
 std::vector<Maps> draw_maps(const EvaluationInput& input, const StudyView& of,
                             const std::vector<PhraseFeatures>& phrases) {
   const FloatImage image = model_input(input, of.study, of.lateral);
@@ -89,7 +88,7 @@ Item measure(const Maps& maps, const std::vector<std::uint8_t>& truth, int side)
   Item item;
   item.chance = static_cast<double>(std::count(truth.begin(), truth.end(), 1)) /
                 static_cast<double>(truth.size());
-  for (std::size_t kind = 0; kind < kMaps.size(); ++kind) {
+  for (std::size_t kind = 0; kind < kMapNames.size(); ++kind) {
     if (maps[kind].pixels.empty()) continue;
     const std::vector<double> heat = stretched(maps[kind], side);
     item.values[kind] = {pointing_hit(heat, truth) ? 1.0 : 0.0, mean_iou(heat, truth),
@@ -204,7 +203,8 @@ class ViewTable {
       ResultRow row = make_row(metric, map, finding);
       std::int64_t drawn = 0;
       for (const Item& item : items_) {
-        const bool own = item.mark.finding == finding && (map != kMaps[kGradient] || item.gradient);
+        const bool own =
+            item.mark.finding == finding && (map != kMapNames[kGradient] || item.gradient);
         values.push_back(own ? value(item) : std::nullopt);
         drawn += own;
         row.n += values.back().has_value();
@@ -274,18 +274,18 @@ void add_view(const EvaluationInput& input, const std::vector<Item>& all, bool l
   if (items.empty()) return;
   const ViewTable table(input, std::move(items), lateral);
   const bool attention = input.engine.description().provenance.alignment_trained;
-  for (std::size_t kind = attention ? 0 : 1; kind < kMaps.size(); ++kind) {
+  for (std::size_t kind = attention ? 0 : 1; kind < kMapNames.size(); ++kind) {
     if (kind == kGradient && input.gradient_studies == 0) continue;
     for (std::size_t metric = 0; metric < kMetrics.size(); ++metric) {
       table.add(
-          kMetrics[metric], kMaps[kind],
+          kMetrics[metric], kMapNames[kind],
           [&](const Item& item) { return item.values[kind][metric]; }, rows);
     }
   }
   const auto chance = [](const Item& item) { return std::optional<double>(item.chance); };
   table.add("pointing_chance", {}, chance, rows);
   if (input.gradient_studies > 0)  // of the masks that its maps are drawn of
-    table.add("pointing_chance", kMaps[kGradient], chance, rows);
+    table.add("pointing_chance", kMapNames[kGradient], chance, rows);
 }
 
 GroundingView example_view(const EvaluationInput& input, const Study& study, const Mark& mark,
@@ -296,7 +296,7 @@ GroundingView example_view(const EvaluationInput& input, const Study& study, con
   GroundingView view{lateral ? "lateral" : "frontal",
                      to_rgb(grey),
                      overlay_heatmap(grey, map),
-                     kMaps[kGradient],
+                     kMapNames[kGradient],
                      {}};
   const std::int64_t place = *first_view(study, lateral);
   const std::vector<std::uint8_t> truth = mark_mask(study, place, mark, options);

@@ -260,7 +260,7 @@ std::string grounding_table_html(std::span<const ResultRow> rows) {
   std::string body;
   const auto add = [&](const std::string& label, const std::string& title, bool total) {
     for (const char* views : {"frontal", "lateral"}) {
-      for (const char* map : {"attention", "cosine", "sentence", "gradient"}) {
+      for (const char* map : kMapNames) {
         const ResultRow* first =
             find_row(rows, {"grounding", kGrounding.front().first, views, label, "", "", map});
         if (first == nullptr || first->n == 0) continue;

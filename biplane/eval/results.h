@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -20,6 +21,10 @@ struct ResultOrigin {
   std::string split_sha256;  // over the ids of the studies evaluated, one a line, in byte order
   std::string code;          // program and version
 };
+
+// The maps of a phrase over a view (docs/evaluation.md, "Grounding").
+inline constexpr std::array<const char*, 4> kMapNames{"attention", "cosine", "sentence",
+                                                      "gradient"};
 
 // One figure: a line of results.jsonl. Empty strings and absent numbers are left out of the line;
 // `value` and its interval are always there, null where undefined, and then `note` says why;
@@ -45,7 +50,7 @@ struct ResultRow {
                            // rules
   std::int64_t pool = 0;   // retrieval: candidates of one query; of that with the fewest
   std::int64_t k = 0;      // of precision_at_k
-  std::string map;  // grounding, modules/alignment: attention, cosine, gradient; selection: score
+  std::string map;  // grounding: kMapNames; modules/alignment: attention, cosine; selection: score
   std::string condition;            // what the figure was measured under (docs/evaluation.md)
   std::string operating_point;      // youden, sensitivity>=0.9, ...: where a score decides
   std::optional<double> threshold;  // that it stands for; chosen on other studies

@@ -53,8 +53,8 @@ struct PhraseFeatures {
   torch::Tensor token_mask;  // (P,T) bool
   torch::Tensor word_mask;   // (P,T) bool, words without punctuation
   torch::Tensor global;      // (D) normalised mean of the normalised globals
-  torch::Tensor sentence;    // (D) the same of each wording's sentences, the means of their words;
-                             // zeros where there is no word
+  torch::Tensor sentence;    // (D) the same of the sentences of all wordings, each the mean of its
+                             // words; zeros where there is no word
 };
 
 // What the masked-word decoder may see of a batch and what it reads at the masked places (method

@@ -21,10 +21,10 @@ void check_tower(const TowerConfig& tower, std::int64_t image_size, const std::s
   if (tower.kind == "swin") {
     check_config(tower.swin, key + ".swin");
     // Other sizes would be filled up in between, and tokens no longer be equal parts of the image.
-    require(image_size % tower.swin.stride() == 0, key + ".swin.patch",
-            "the image size " + std::to_string(image_size) + " is no multiple of " +
-                std::to_string(tower.swin.stride()) +
-                ", the pixels along the side of a token of the last stage");
+    require_config(image_size % tower.swin.stride() == 0, key + ".swin.patch",
+                   "the image size " + std::to_string(image_size) + " is no multiple of " +
+                       std::to_string(tower.swin.stride()) +
+                       ", the pixels along the side of a token of the last stage");
     return;
   }
   VisionTransformerConfig vit = tower.vit;
@@ -36,12 +36,14 @@ void check_text(const TextTowerConfig& text, std::int64_t max_tokens, const std:
   require_one_of(text.kind, prefix + "text.kind", {"bert"});
   check_config(text.bert, prefix + "text.bert");
   require_one_of(text.pooling, prefix + "text.pooling", {"class", "mean"});
-  require(text.block_lr > 0.0, prefix + "text.block_lr", "must be positive");
-  require(text.dropout >= 0.0 && text.dropout < 1.0, prefix + "text.dropout", "must be in [0, 1)");
-  require(max_tokens >= 3, prefix + "max_tokens", "must leave room for [CLS], a word and [SEP]");
-  require(max_tokens <= text.bert.max_positions, prefix + "max_tokens",
-          std::to_string(max_tokens) + " is more than text.bert.max_positions " +
-              std::to_string(text.bert.max_positions));
+  require_config(text.block_lr > 0.0, prefix + "text.block_lr", "must be positive");
+  require_config(text.dropout >= 0.0 && text.dropout < 1.0, prefix + "text.dropout",
+                 "must be in [0, 1)");
+  require_config(max_tokens >= 3, prefix + "max_tokens",
+                 "must leave room for [CLS], a word and [SEP]");
+  require_config(max_tokens <= text.bert.max_positions, prefix + "max_tokens",
+                 std::to_string(max_tokens) + " is more than text.bert.max_positions " +
+                     std::to_string(text.bert.max_positions));
 }
 
 bool has_class_token(const TowerConfig& tower) {
@@ -51,20 +53,20 @@ bool has_class_token(const TowerConfig& tower) {
 void check_key_semantics(const ModelConfig& config, const std::string& prefix) {
   const KeySemanticsConfig& keys = config.key_semantics;
   const std::string key = prefix + "key_semantics.";
-  require(keys.rho > 0.0 && keys.rho <= 1.0, key + "rho", "must be in (0, 1]");
-  require(keys.alpha > 0.0 && keys.alpha < 1.0, key + "alpha", "must be in (0, 1)");
-  require(keys.scale_init > 0.0 && keys.scale_init <= 1e6, key + "scale_init",
-          "must be above 0 and at most 1e6");
+  require_config(keys.rho > 0.0 && keys.rho <= 1.0, key + "rho", "must be in (0, 1]");
+  require_config(keys.alpha > 0.0 && keys.alpha < 1.0, key + "alpha", "must be in (0, 1)");
+  require_config(keys.scale_init > 0.0 && keys.scale_init <= 1e6, key + "scale_init",
+                 "must be above 0 and at most 1e6");
   require_one_of(keys.selection.text, key + "selection.text", {"visible", "full", "none"});
   require_one_of(keys.selection.self, key + "selection.self",
                  {"mean", "global", "attention", "none"});
-  require(keys.selection.self != "attention" || has_class_token(config.frontal),
-          key + "selection.self",
-          "attention needs a frontal tower whose global feature is its class token");
-  require(keys.selection.text != "none" || keys.selection.self != "none", key + "selection",
-          "text and self are both none: nothing ranks the patches");
-  require(config.width >= 5, prefix + "width",
-          "must be 5 or more: the aggregation has floor(0.2 width) hidden units");
+  require_config(keys.selection.self != "attention" || has_class_token(config.frontal),
+                 key + "selection.self",
+                 "attention needs a frontal tower whose global feature is its class token");
+  require_config(keys.selection.text != "none" || keys.selection.self != "none", key + "selection",
+                 "text and self are both none: nothing ranks the patches");
+  require_config(config.width >= 5, prefix + "width",
+                 "must be 5 or more: the aggregation has floor(0.2 width) hidden units");
 }
 
 void check_decoders(const ModelConfig& config, const std::string& prefix) {
@@ -78,20 +80,20 @@ void check_decoders(const ModelConfig& config, const std::string& prefix) {
 }  // namespace
 
 void check_config(const ModelConfig& config, const std::string& prefix) {
-  require_size(config.image_size, prefix + "image_size", kMostWidth);
-  require_size(config.width, prefix + "width", kMostWidth);
+  require_size(config.image_size, prefix + "image_size", kMostSize);
+  require_size(config.width, prefix + "width", kMostSize);
   check_tower(config.frontal, config.image_size, prefix + "frontal");
   check_tower(config.lateral, config.image_size, prefix + "lateral");
   check_text(config.text, config.max_tokens, prefix);
   require_one_of(config.fusion, prefix + "fusion", {"linear", "mean"});
   check_key_semantics(config, prefix);
   check_decoders(config, prefix);
-  require(config.prototypes.count >= 2 && config.prototypes.count <= kMostRows,
-          prefix + "prototypes.count", "must be 2 to " + std::to_string(kMostRows));
+  require_config(config.prototypes.count >= 2 && config.prototypes.count <= kMostRows,
+                 prefix + "prototypes.count", "must be 2 to " + std::to_string(kMostRows));
   for (const auto& [rate, name] :
        {std::pair(config.view_dropout.frontal, "view_dropout.frontal"),
         std::pair(config.view_dropout.lateral, "view_dropout.lateral")}) {
-    require(rate >= 0.0 && rate <= 1.0, prefix + name, "is a probability, in [0, 1]");
+    require_config(rate >= 0.0 && rate <= 1.0, prefix + name, "is a probability, in [0, 1]");
   }
 }
 
@@ -104,10 +106,10 @@ void check_frozen_towers(const ModelConfig& config, const ImportedWeights& impor
       return found != names.end() && found->starts_with(name + ".") ? *found : std::string();
     };
     const std::string missing = first(imported.missing);
-    require(!first(imported.names).empty(), "model." + name + ".frozen",
-            "the tower has no imported weights; " + either);
-    require(missing.empty(), "model." + name + ".frozen",
-            "the imported weights have no " + missing + "; " + either);
+    require_config(!first(imported.names).empty(), "model." + name + ".frozen",
+                   "the tower has no imported weights; " + either);
+    require_config(missing.empty(), "model." + name + ".frozen",
+                   "the imported weights have no " + missing + "; " + either);
   };
   check(config.frontal.frozen, config.frontal.allow_random_frozen, "frontal");
   check(config.lateral.frozen, config.lateral.allow_random_frozen, "lateral");

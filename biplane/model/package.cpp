@@ -11,6 +11,7 @@
 #include "biplane/model/checkpoint.h"
 #include "biplane/model/json_config.h"
 #include "biplane/model/model_card.h"
+#include "biplane/nn/least_parameters.h"
 
 namespace biplane {
 namespace {
@@ -144,6 +145,30 @@ void check_weights(const TensorMap& weights, const fs::path& file) {
   refuse_not_finite(weights, file, ErrorKind::kBadContent);
 }
 
+double least_parameters_of(const TowerConfig& tower, std::int64_t image_size) {
+  if (tower.kind == "swin") return least_parameters(tower.swin);
+  VisionTransformerConfig vit = tower.vit;
+  vit.image_size = image_size;
+  return least_parameters(vit);
+}
+
+// Or a few numbers in config.json could make the weights take any amount of memory.
+void refuse_hollow(const ModelPackage& package) {
+  const ModelConfig& config = package.description.config;
+  double there = 0;
+  for (const auto& [name, tensor] : package.weights) there += static_cast<double>(tensor.numel());
+  const double needed =
+      least_parameters_of(config.frontal, config.image_size) +
+      least_parameters_of(config.lateral, config.image_size) + least_parameters(config.text.bert) +
+      least_block_parameters(config.decoder.layers + config.alignment.layers, config.width, 0) +
+      static_cast<double>(config.prototypes.count) * static_cast<double>(config.width);
+  if (is_hollow(there, needed))
+    throw Error(ErrorKind::kBadContent,
+                (package.folder / kConfigFile).string() + ": describes a model of at least " +
+                    std::to_string(static_cast<std::int64_t>(needed)) + " numbers, but " +
+                    kWeightsFile + " holds " + std::to_string(static_cast<std::int64_t>(there)));
+}
+
 }  // namespace
 
 ModelPackage load_model_package(const fs::path& path) {
@@ -153,6 +178,7 @@ ModelPackage load_model_package(const fs::path& path) {
                        load_safetensors(folder / kWeightsFile), sha256_file(folder / kWeightsFile),
                        sha256_file(folder / kPreprocess)};
   check_weights(package.weights, folder / kWeightsFile);
+  refuse_hollow(package);
   return package;
 }
 

@@ -25,15 +25,16 @@ TransformerBlockConfig block_config(const BertConfig& config) {
 
 void check_config(const BertConfig& config, const std::string& key) {
   require_size(config.vocabulary, key + ".vocabulary", kMostRows);
-  require_size(config.width, key + ".width", kMostWidth);
+  require_size(config.width, key + ".width", kMostSize);
   require_size(config.layers, key + ".layers", kMostLayers);
   require_heads(config.heads, config.width, key + ".heads");
   require_size(config.max_positions, key + ".max_positions", kMostRows);
-  require_size(config.token_types, key + ".token_types", kMostWidth);
+  require_size(config.token_types, key + ".token_types", kMostSize);
   require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
-  require(config.init_std > 0.0, key + ".init_std", "must be positive");
-  require(!config.local_start || config.width / config.heads % 2 == 0, key + ".local_start",
-          "needs heads of an even width, not " + std::to_string(config.width / config.heads));
+  require_config(config.init_std > 0.0, key + ".init_std", "must be positive");
+  require_config(
+      !config.local_start || config.width / config.heads % 2 == 0, key + ".local_start",
+      "needs heads of an even width, not " + std::to_string(config.width / config.heads));
 }
 
 Bert::Bert(const BertConfig& config) : config_(config) {

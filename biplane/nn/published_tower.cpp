@@ -7,6 +7,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/nn/config_check.h"
+#include "biplane/nn/least_parameters.h"
 
 namespace biplane {
 namespace {
@@ -192,22 +193,10 @@ void refuse_hollow(const MappedTower& mapped, const PublishedTower& tower) {
   double there = 0, needed = 0;
   for (const auto& [name, tensor] : mapped.tensors)
     there += static_cast<double>(tensor.tensor.numel());
-  const auto add = [&](std::int64_t layers, std::int64_t width, double ratio) {
-    needed += static_cast<double>(layers) * (4 + 2 * ratio) * static_cast<double>(width) *
-              static_cast<double>(width);
-  };
-  if (tower.kind == "vit") add(tower.vit.layers, tower.vit.width, tower.vit.mlp_ratio);
-  if (tower.kind == "bert") add(tower.bert.layers, tower.bert.width, tower.bert.mlp_ratio);
-  if (tower.kind == "swin") {
-    const auto side = static_cast<double>(2 * tower.swin.window - 1);
-    for (std::size_t stage = 0; stage < tower.swin.depths.size(); ++stage) {
-      add(tower.swin.depths[stage], tower.swin.width << std::min<std::size_t>(stage, 30),
-          tower.swin.mlp_ratio);
-      needed +=
-          static_cast<double>(tower.swin.depths[stage] * tower.swin.heads[stage]) * side * side;
-    }
-  }
-  if (needed > 2 * there + 1e6)
+  if (tower.kind == "vit") needed = least_parameters(tower.vit);
+  if (tower.kind == "bert") needed = least_parameters(tower.bert);
+  if (tower.kind == "swin") needed = least_parameters(tower.swin);
+  if (is_hollow(there, needed))
     bad("the tensors under \"" + mapped.prefix + "\" describe a network of " +
         std::to_string(static_cast<std::int64_t>(needed)) + " numbers but hold only " +
         std::to_string(static_cast<std::int64_t>(there)));

@@ -38,22 +38,22 @@ torch::Tensor as_map(const torch::Tensor& x, const TokenGrid& grid) {
 }  // namespace
 
 void check_config(const SwinTransformerConfig& config, const std::string& key) {
-  require_size(config.patch, key + ".patch", kMostWidth);
-  require_size(config.width, key + ".width", kMostWidth);
-  require(config.window >= 1 && config.window <= kMaxWindow, key + ".window",
-          std::to_string(config.window) + " is not in 1 to " + std::to_string(kMaxWindow));
-  require(!config.depths.empty() && config.depths.size() <= kMaxStages, key + ".depths",
-          "needs one to eight stages");
-  require(config.heads.size() == config.depths.size(), key + ".heads",
-          std::to_string(config.heads.size()) + " values for the " +
-              std::to_string(config.depths.size()) + " stages of depths");
+  require_size(config.patch, key + ".patch", kMostSize);
+  require_size(config.width, key + ".width", kMostSize);
+  require_config(config.window >= 1 && config.window <= kMaxWindow, key + ".window",
+                 std::to_string(config.window) + " is not in 1 to " + std::to_string(kMaxWindow));
+  require_config(!config.depths.empty() && config.depths.size() <= kMaxStages, key + ".depths",
+                 "needs one to eight stages");
+  require_config(config.heads.size() == config.depths.size(), key + ".heads",
+                 std::to_string(config.heads.size()) + " values for the " +
+                     std::to_string(config.depths.size()) + " stages of depths");
   for (std::size_t stage = 0; stage < config.depths.size(); ++stage) {
     require_size(config.depths[stage], key + ".depths", kMostLayers);
-    require_size(config.heads[stage], key + ".heads", kMostWidth);
+    require_size(config.heads[stage], key + ".heads", kMostSize);
     const std::int64_t width = config.width << stage;
-    require(width % config.heads[stage] == 0, key + ".heads",
-            std::to_string(config.heads[stage]) + " does not divide the width " +
-                std::to_string(width) + " of stage " + std::to_string(stage));
+    require_config(width % config.heads[stage] == 0, key + ".heads",
+                   std::to_string(config.heads[stage]) + " does not divide the width " +
+                       std::to_string(width) + " of stage " + std::to_string(stage));
   }
   require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
   check_pixel_statistics(config.mean, config.std, key);

@@ -26,32 +26,35 @@ TransformerBlockConfig block_config(const VisionTransformerConfig& config) {
 }  // namespace
 
 void check_config(const VisionTransformerConfig& config, const std::string& key) {
-  require(config.style == "clip" || config.style == "timm" || config.style == "dinov2",
-          key + ".style", "\"" + config.style + "\" is none of: clip, timm, dinov2");
-  require(config.activation == "style" || config.activation == "quick_gelu" ||
-              config.activation == "gelu",
-          key + ".activation", "\"" + config.activation + "\" is none of: style, quick_gelu, gelu");
-  require(config.registers == 0 ||
-              (config.registers > 0 && config.registers <= kMostWidth && config.style == "dinov2"),
-          key + ".registers",
-          std::to_string(config.registers) + " must be 0, or more with style dinov2");
-  require(config.pooling == "class" || config.pooling == "mean", key + ".pooling",
-          "\"" + config.pooling + "\" is neither class nor mean");
-  require_size(config.patch, key + ".patch", kMostWidth);
-  require_size(config.width, key + ".width", kMostWidth);
+  require_config(config.style == "clip" || config.style == "timm" || config.style == "dinov2",
+                 key + ".style", "\"" + config.style + "\" is none of: clip, timm, dinov2");
+  require_config(config.activation == "style" || config.activation == "quick_gelu" ||
+                     config.activation == "gelu",
+                 key + ".activation",
+                 "\"" + config.activation + "\" is none of: style, quick_gelu, gelu");
+  if (config.registers != 0) {
+    require_size(config.registers, key + ".registers", kMostSize);
+    require_config(config.style == "dinov2", key + ".registers",
+                   std::to_string(config.registers) + " must be 0, or more with style dinov2");
+  }
+  require_config(config.pooling == "class" || config.pooling == "mean", key + ".pooling",
+                 "\"" + config.pooling + "\" is neither class nor mean");
+  require_size(config.patch, key + ".patch", kMostSize);
+  require_size(config.width, key + ".width", kMostSize);
   require_size(config.layers, key + ".layers", kMostLayers);
   require_heads(config.heads, config.width, key + ".heads");
   require_mlp(config.mlp_ratio, config.width, key + ".mlp_ratio");
-  require(config.image_size >= config.patch && config.image_size % config.patch == 0,
-          key + ".patch",
-          std::to_string(config.patch) + " does not divide the image size " +
-              std::to_string(config.image_size));
+  require_config(config.image_size >= config.patch && config.image_size % config.patch == 0,
+                 key + ".patch",
+                 std::to_string(config.patch) + " does not divide the image size " +
+                     std::to_string(config.image_size));
   if (!config.stem.empty()) {
-    require(config.patch == std::int64_t{1} << config.stem.size(), key + ".stem",
-            "every stage halves the sides, so a patch side of " + std::to_string(config.patch) +
-                " does not go with " + std::to_string(config.stem.size()) + " stages");
+    require_config(config.patch == std::int64_t{1} << config.stem.size(), key + ".stem",
+                   "every stage halves the sides, so a patch side of " +
+                       std::to_string(config.patch) + " does not go with " +
+                       std::to_string(config.stem.size()) + " stages");
     for (const std::int64_t channels : config.stem)
-      require_size(channels, key + ".stem", kMostWidth);
+      require_size(channels, key + ".stem", kMostSize);
   }
   check_pixel_statistics(config.mean, config.std, key);
 }

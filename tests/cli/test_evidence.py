@@ -8,7 +8,7 @@ from pathlib import Path
 from program import BUILD, ProgramTest, run_tests
 
 sys.path.insert(0, str(Path("tools").resolve()))
-from evidence_lib import Predictions, macro_over, paired_difference, two_level_difference  # noqa: E402 (the folder is no package)
+from evidence_lib import Predictions, macro_over, make_phantom, paired_difference, two_level_difference  # noqa: E402 (the folder is no package)
 
 
 class Compared(ProgramTest):
@@ -49,6 +49,18 @@ class Compared(ProgramTest):
         alike = two_level_difference([(heads[0], heads[1])] * 3)
         apart = two_level_difference([(heads[0], heads[1]), (heads[1], heads[2]), (heads[2], heads[3])])
         self.assertLess(alike["high"] - alike["low"], apart["high"] - apart["low"])
+
+
+class Phantoms(ProgramTest):
+    def test_a_folder_of_other_options_is_not_taken(self):
+        def program(*words):
+            (self.folder / "made").mkdir()
+            (self.folder / "made" / "manifest.jsonl").write_text(" ".join(map(str, words)))
+
+        make_phantom(program, self.folder / "made", studies=3, seed=1)
+        self.assertEqual(make_phantom(None, self.folder / "made", studies=3, seed=1), self.folder / "made")
+        with self.assertRaisesRegex(SystemExit, "other options"):
+            make_phantom(None, self.folder / "made", studies=4, seed=1)
 
 
 class Tasks(ProgramTest):

@@ -122,6 +122,35 @@ TEST(StudyJson, NamesKeyAndValueOfABadOne) {
   }
 }
 
+Study with_box(const std::string& x, const std::string& y) {
+  return study_from_json(
+      R"({"study_id": "a", "views": [{"path": "i", "rows": 20, "cols": 30}], "boxes": [{"label": "m", "w": 4, "h": 5, "x": )" +
+      x + R"(, "y": )" + y + "}]}");
+}
+
+TEST(Manifest, ABoxStandsOnItsImage) {
+  for (const auto& [x, y] : {std::pair("-3.5", "1"), {"29.5", "1"}, {"1", "-4.5"}, {"1", "19.5"}})
+    EXPECT_EQ(with_box(x, y).boxes.size(), 1U) << "over the edge: " << x << ", " << y;
+  for (const auto& [x, y] : {std::pair("-4", "1"), {"30", "1"}, {"1", "-5"}, {"1", "20"}})
+    EXPECT_THROW(with_box(x, y), Error) << "beside: " << x << ", " << y;
+}
+
+TEST(Manifest, AMaskHasTheShapeOfItsImageWhateverItsSize) {
+  const auto with_mask = [](const std::string& image, const std::string& mask,
+                            const std::string& pixels) {
+    return study_from_json(R"({"study_id": "a", "views": [{"path": "i", )" + image +
+                           R"(}], "masks": [{"label": "m", )" + mask + R"(, "rle": [)" + pixels +
+                           "]}]}");
+  };
+  EXPECT_NO_THROW(
+      with_mask(R"("rows": 3056, "cols": 2544)", R"("rows": 256, "cols": 213)", "54528"));
+  EXPECT_NO_THROW(
+      with_mask(R"("rows": 256, "cols": 213)", R"("rows": 3056, "cols": 2544)", "7774464"));
+  EXPECT_NO_THROW(with_mask(R"("path2": "")", R"("rows": 2, "cols": 9)", "18")) << "not known";
+  EXPECT_THROW(with_mask(R"("rows": 3056, "cols": 2544)", R"("rows": 256, "cols": 256)", "65536"),
+               Error);
+}
+
 TEST(Manifest, IsWrittenWholeOrNotAtAll) {
   const testing::TemporaryFolder folder;
   const std::filesystem::path path = folder / "out/manifest.jsonl";

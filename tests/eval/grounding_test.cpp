@@ -55,7 +55,7 @@ TEST(Grounding, SmallFindingsHaveAMeanOfTheirOwn) {
   const Fixture setup(small);
   EvaluationOutput output;
   GroundingEvaluator().run(setup.input(), output);
-  for (const char* map : {"attention", "cosine", "sentence", "gradient"}) {
+  for (const char* map : kMapNames) {
     for (const char* metric : {"pointing_game", "mean_iou", "cnr"}) {
       const auto row = [&](const char* label) { return grounding_row(output, metric, map, label); };
       EXPECT_EQ(row("macro_small").value, row("nodule").value) << map << metric;
@@ -164,23 +164,36 @@ TEST(Grounding, AttentionMapIsADistributionOverPatches) {
 }
 
 TEST(Grounding, SentenceMapIsTheCosineThatTheSentenceTermTrains) {
-  // Of one word, which is the mean of its pieces.
   const SmallEvaluation small(3);
   const Fixture setup(small);
-  const PhraseFeatures phrase = setup.engine.encode_phrase({"nodule."});
+  const Engine& engine = setup.engine;
   FloatImage image = make_float(testing::kSide, testing::kSide);
   for (std::size_t i = 0; i < image.pixels.size(); ++i)
     image.pixels[i] = static_cast<float>(i % 7) / 7;
-  const ViewFeatures view = setup.engine.encode_view(image, false);
+  const ViewFeatures view = engine.encode_view(image, false);
+  // Every word weighs the same, whatever its pieces.
+  const std::int64_t pieces =
+      engine.encode_phrase({"fracture"}).word_mask.sum().item<std::int64_t>();
+  ASSERT_NE(pieces, engine.encode_phrase({"no"}).word_mask.sum().item<std::int64_t>());
+  const PhraseFeatures phrase = engine.encode_phrase({"fracture no."});
   const torch::Tensor words = phrase.tokens[0]
                                   .masked_select(phrase.word_mask[0].unsqueeze(1))
                                   .view({-1, view.patches.size(2)});
-  const torch::Tensor cosines = unit(view.patches[0]).matmul(unit(words.mean(0)));
-  const FloatImage map = setup.engine.ground(phrase, view).sentence;
+  const torch::Tensor sentence =
+      unit((words.slice(0, 0, pieces).mean(0) + words.slice(0, pieces).mean(0)) / 2);
+  const torch::Tensor cosines = unit(view.patches[0]).matmul(sentence);
+  const FloatImage map = engine.ground(phrase, view).sentence;
   for (std::size_t i = 0; i < map.pixels.size(); ++i)
     EXPECT_NEAR(map.pixels[i], cosines[static_cast<std::int64_t>(i)].item<float>(), 1e-5);
-  const PhraseMap without = setup.engine.ground(setup.engine.encode_phrase({"."}), view);
-  for (const float value : without.sentence.pixels) EXPECT_EQ(value, 0.0F);
+  // Of several wordings the mean of their sentences.
+  const auto of = [&](const std::string& wording) {
+    return engine.encode_phrase({wording}).sentence;
+  };
+  const torch::Tensor both = unit((of("A nodule.") + of("Round fracture.")) / 2);
+  EXPECT_TRUE(
+      engine.encode_phrase({"A nodule.", "Round fracture."}).sentence.allclose(both, 1e-4, 1e-5));
+  for (const float value : engine.ground(engine.encode_phrase({"."}), view).sentence.pixels)
+    EXPECT_EQ(value, 0.0F) << "no word";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <sstream>
 
 #include "biplane/core/config.h"
@@ -108,6 +109,29 @@ TEST(ModelPackage, AnotherArchitectureIsRefusedByName) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
     EXPECT_THAT(error.what(), ::testing::HasSubstr("other"));
+  }
+}
+
+TEST(ModelPackage, AConfigurationOfMoreNumbersThanTheFileHoldsTakesNoMemory) {
+  const SmallEvaluation small(3);
+  using Change = std::function<void(ModelConfig&)>;
+  for (const Change& change : std::vector<Change>{
+           [](ModelConfig& c) { c.frontal.vit.layers = 900, c.frontal.vit.width = 8192; },
+           [](ModelConfig& c) { c.image_size = 1 << 15, c.frontal.vit.patch = 1; },
+           [](ModelConfig& c) { c.text.bert.vocabulary = 1 << 22; },
+           [](ModelConfig& c) { c.alignment.layers = 1000, c.width = 8192; },
+           [](ModelConfig& c) { c.prototypes.count = 1 << 22; }}) {
+    ModelDescription hollow = small.description();
+    change(hollow.config);
+    save_model_package(small.root() / "hollow", hollow,
+                       SmallEvaluation::random_weights(small.description().config));
+    try {
+      load_model_package(small.root() / "hollow");
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadContent);
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("hollow/config.json: "));
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/nn/bert.h"
+#include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 #include "biplane/nn/weights.h"
 #include "tests/nn/tensor_checks.h"
@@ -149,26 +150,57 @@ TEST(VisionTransformer, RefusesSidesThatAreNoMultipleOfThePatch) {
   EXPECT_THROW(VisionTransformer{config}, Error);
 }
 
+template <class Config>
+std::string key_of_refusal(const Config& config) {
+  try {
+    check_config(config, "net");
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    return what.substr(0, what.find(": "));
+  }
+  return "";
+}
+
 // A damaged or hostile configuration must not take the machine's memory.
 TEST(Networks, RefuseSizesThatNoFileHas) {
   constexpr std::int64_t kHuge = std::int64_t{1} << 40;
-  VisionTransformerConfig huge_layers = tiny_vit("clip"), huge_width = huge_layers,
-                          huge_mlp = huge_layers, huge_registers = tiny_vit("dinov2"),
-                          huge_stem = huge_layers;
-  huge_layers.layers = kHuge;
-  huge_width.width = kHuge;
-  huge_mlp.mlp_ratio = 1e300;
-  huge_registers.registers = kHuge;
-  huge_stem.stem = {16, kHuge, 16};
-  for (const auto& config : {huge_layers, huge_width, huge_mlp, huge_registers, huge_stem})
-    EXPECT_THROW(check_config(config, "vit"), Error);
-  for (std::int64_t BertConfig::*size :
-       {&BertConfig::vocabulary, &BertConfig::width, &BertConfig::layers, &BertConfig::heads,
-        &BertConfig::max_positions, &BertConfig::token_types}) {
+  const std::pair<const char*, std::function<void(VisionTransformerConfig&)>> of_vit[] = {
+      {"net.layers", [](auto& c) { c.layers = kHuge; }},
+      {"net.width", [](auto& c) { c.width = kHuge; }},
+      {"net.patch", [](auto& c) { c.patch = kHuge; }},
+      {"net.mlp_ratio", [](auto& c) { c.mlp_ratio = 1e300; }},
+      {"net.registers", [](auto& c) { c.style = "dinov2", c.registers = kHuge; }},
+      {"net.stem", [](auto& c) {
+         c.stem = {16, kHuge, 16};
+       }}};
+  for (const auto& [key, change] : of_vit) {
+    VisionTransformerConfig config = tiny_vit("clip");
+    EXPECT_EQ(key_of_refusal(config), "");
+    change(config);
+    EXPECT_EQ(key_of_refusal(config), key);
+  }
+  const std::pair<const char*, std::function<void(SwinTransformerConfig&)>> of_swin[] = {
+      {"net.width", [](auto& c) { c.width = kHuge; }},
+      {"net.depths", [](auto& c) { c.depths[1] = kHuge; }},
+      {"net.mlp_ratio", [](auto& c) { c.mlp_ratio = 1e300; }}};
+  for (const auto& [key, change] : of_swin) {
+    SwinTransformerConfig config;
+    EXPECT_EQ(key_of_refusal(config), "");
+    change(config);
+    EXPECT_EQ(key_of_refusal(config), key);
+  }
+  const std::pair<const char*, std::int64_t BertConfig::*> of_bert[] = {
+      {"net.vocabulary", &BertConfig::vocabulary},
+      {"net.width", &BertConfig::width},
+      {"net.layers", &BertConfig::layers},
+      {"net.heads", &BertConfig::heads},
+      {"net.max_positions", &BertConfig::max_positions},
+      {"net.token_types", &BertConfig::token_types}};
+  for (const auto& [key, size] : of_bert) {
     BertConfig config;
-    check_config(config, "bert");
+    EXPECT_EQ(key_of_refusal(config), "");
     config.*size = kHuge;
-    EXPECT_THROW(check_config(config, "bert"), Error);
+    EXPECT_EQ(key_of_refusal(config), key);
   }
 }
 
