@@ -14,9 +14,10 @@ torch::Tensor patch_map(const VisionTokens& view, const torch::Tensor& tokens) {
       .reshape({tokens.size(0), tokens.size(2), view.grid_rows, view.grid_columns});
 }
 
+// Of all layers in their order, those of a stem first.
 std::vector<torch::Tensor> all_maps(const VisionTransformer& network, const torch::Tensor& pixels) {
   std::vector<torch::Tensor> tokens, maps;
-  const VisionTokens view = network.forward(pixels, nullptr, &tokens);
+  const VisionTokens view = network.forward(pixels, nullptr, &tokens, &maps);
   tokens.back() = view.tokens;
   for (const torch::Tensor& layer : tokens) maps.push_back(patch_map(view, layer));
   return maps;
@@ -58,9 +59,11 @@ std::vector<torch::Tensor> ImageTower::maps(const torch::Tensor& pixels,
   const torch::AutoGradMode gradients(at::GradMode::is_enabled() && !frozen_);
   const std::vector<torch::Tensor> all =
       std::visit([&](const auto& network) { return all_maps(*network, pixels); }, network_);
+  const auto* vit = std::get_if<std::shared_ptr<VisionTransformer>>(&network_);
+  const std::int64_t of_stem = vit == nullptr ? 0 : std::ssize((*vit)->config().stem);
   std::vector<torch::Tensor> chosen;
   for (const std::int64_t layer : layers)
-    chosen.push_back(all.at(static_cast<std::size_t>(layer - 1)));
+    chosen.push_back(all.at(static_cast<std::size_t>(of_stem + layer - 1)));
   return chosen;
 }
 
@@ -82,12 +85,22 @@ std::int64_t layer_count(const TowerConfig& config) {
                                : config.vit.layers;
 }
 
+std::int64_t stem_stages(const TowerConfig& config) {
+  return config.kind == "swin" ? 0 : std::ssize(config.vit.stem);
+}
+
 MapShape map_shape(const TowerConfig& config, std::int64_t layer) {
-  const std::int64_t count = layer_count(config);
-  if (layer < 1 || layer > count)
-    throw Error(ErrorKind::kUsage, "layer " + std::to_string(layer) + " of a tower of " +
-                                       std::to_string(count) +
-                                       (config.kind == "swin" ? " stages" : " blocks"));
+  const std::int64_t count = layer_count(config), of_stem = stem_stages(config);
+  if (layer < 1 - of_stem || layer > count)
+    throw Error(
+        ErrorKind::kUsage,
+        "layer " + std::to_string(layer) + " of a tower of " + std::to_string(count) +
+            (config.kind == "swin" ? " stages" : " blocks") +
+            (of_stem > 0 ? " and " + std::to_string(of_stem) + " stages of a stem, 0 and below"
+                         : ""));
+  if (layer < 1)
+    return {config.vit.stem[static_cast<std::size_t>(of_stem - 1 + layer)],
+            config.vit.patch >> -layer};
   if (config.kind != "swin") return {config.vit.width, config.vit.patch};
   return {config.swin.width << (layer - 1), config.swin.patch << (layer - 1)};
 }

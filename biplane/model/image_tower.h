@@ -24,7 +24,8 @@ class ImageTower {
   VisionTokens forward(const torch::Tensor& pixels,
                        torch::Tensor* global_attention = nullptr) const;
   // Maps (B,w,h,w') of the chosen `layers`, counted from 1: blocks of a vision transformer, their
-  // patches; stages of a Swin. The last layer's after the final norm. Shapes: map_shapes().
+  // patches; stages of a Swin. The last layer's after the final norm. Stages of a stem come before:
+  // 0 is the last one, -1 the one before it, ... Shapes: map_shape().
   std::vector<torch::Tensor> maps(const torch::Tensor& pixels,
                                   const std::vector<std::int64_t>& layers) const;
   void initialise(const Initializer& init);
@@ -44,6 +45,9 @@ class ImageTower {
 
 // Layers of a tower: blocks of a vision transformer, stages of a Swin.
 std::int64_t layer_count(const TowerConfig& config);
+
+// Stages of the convolutional stem of a tower, 0 without one.
+std::int64_t stem_stages(const TowerConfig& config);
 
 // What a layer's map is.
 struct MapShape {

@@ -47,13 +47,15 @@ torch::Tensor ConvStem::kernel(std::size_t stage) const {
   return ((flat - mean) * scale).view_as(weights_[stage]);
 }
 
-torch::Tensor ConvStem::forward(const torch::Tensor& pixels) const {
+torch::Tensor ConvStem::forward(const torch::Tensor& pixels,
+                                std::vector<torch::Tensor>* stages) const {
   const bool grey = pixels.stride(1) == 0;
   torch::Tensor x = channels_last(grey ? pixels.narrow(1, 0, 1) : pixels);
   for (std::size_t stage = 0; stage < weights_.size(); ++stage) {
     torch::Tensor weight = kernel(stage);
     if (stage == 0 && grey) weight = weight.sum(1, true);
     x = at::relu(at::conv2d(x, channels_last(weight), biases_[stage], /*stride=*/2, /*padding=*/1));
+    if (stages != nullptr) stages->push_back(x);
   }
   return x;
 }

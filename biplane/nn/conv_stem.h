@@ -20,8 +20,10 @@ class ConvStem : public torch::nn::Module {
   // One stage for each entry of `channels`, all positive; each halves the sides, rounded up.
   ConvStem(std::int64_t inputs, const std::vector<std::int64_t>& channels);
   // (B, inputs, H, W) f32 or f64 -> (B, channels.back(), h, w), at 0 or above. Input planes that
-  // are one plane expanded (stride 0) are read once.
-  torch::Tensor forward(const torch::Tensor& pixels) const;
+  // are one plane expanded (stride 0) are read once. `stages`, if set, receives what each stage
+  // gives, the last one too.
+  torch::Tensor forward(const torch::Tensor& pixels,
+                        std::vector<torch::Tensor>* stages = nullptr) const;
   void initialise(const Initializer& init);
   std::int64_t channels() const;  // of the last stage
   // Kernel of a stage as it is applied: mean 0 over its inputs, variance gain^2 / number of inputs.

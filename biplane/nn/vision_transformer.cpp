@@ -86,18 +86,18 @@ VisionTransformer::VisionTransformer(const VisionTransformerConfig& config) : co
   ln_post = register_module("ln_post", std::make_shared<LayerNorm>(config.width, eps));
 }
 
-torch::Tensor VisionTransformer::embed_with_stem(const torch::Tensor& pixels) const {
+torch::Tensor VisionTransformer::embed_with_stem(const torch::Tensor& pixels, Stages stages) const {
   // One plane shown three times is normalised once where its statistics are the same.
   const bool once = pixels.stride(1) == 0 && config_.mean.size() == 1 && config_.std.size() == 1;
   const std::int64_t planes = once ? 1 : kPixelChannels;
   const torch::Tensor mean = pixels_.mean.narrow(0, 0, planes).view({1, planes, 1, 1});
   const torch::Tensor std = pixels_.std.narrow(0, 0, planes).view({1, planes, 1, 1});
   const torch::Tensor x = ((pixels.narrow(1, 0, planes) - mean) / std).expand_as(pixels);
-  return at::linear(stem->forward(x).flatten(2).transpose(1, 2), patch_weight, patch_bias);
+  return at::linear(stem->forward(x, stages).flatten(2).transpose(1, 2), patch_weight, patch_bias);
 }
 
-torch::Tensor VisionTransformer::embed_patches(const torch::Tensor& pixels) const {
-  if (stem) return embed_with_stem(pixels);
+torch::Tensor VisionTransformer::embed_patches(const torch::Tensor& pixels, Stages stages) const {
+  if (stem) return embed_with_stem(pixels, stages);
   return project_patches(pixels, patch_weight, patch_bias, pixels_);
 }
 
@@ -117,8 +117,8 @@ torch::Tensor resample_positions(const torch::Tensor& table, std::int64_t rows,
                  1);
 }
 
-torch::Tensor VisionTransformer::embed(const torch::Tensor& pixels) const {
-  const torch::Tensor patches = embed_patches(pixels);
+torch::Tensor VisionTransformer::embed(const torch::Tensor& pixels, Stages stages) const {
+  const torch::Tensor patches = embed_patches(pixels, stages);
   const torch::Tensor first =
       class_embedding.to(patches.scalar_type()).expand({pixels.size(0), 1, config_.width});
   const torch::Tensor x = at::cat({first, patches}, 1) +
@@ -140,13 +140,14 @@ torch::Tensor VisionTransformer::attention_of_class(const torch::Tensor& x,
 }
 
 VisionTokens VisionTransformer::forward(const torch::Tensor& pixels, torch::Tensor* class_attention,
-                                        std::vector<torch::Tensor>* hidden_states) const {
+                                        std::vector<torch::Tensor>* hidden_states,
+                                        std::vector<torch::Tensor>* stem_stages) const {
   check_pixels(pixels);
   TORCH_CHECK(pixels.size(2) >= config_.patch && pixels.size(2) % config_.patch == 0 &&
                   pixels.size(3) >= config_.patch && pixels.size(3) % config_.patch == 0,
               "image sides must be multiples of the patch side ", config_.patch, ", not ",
               pixels.sizes());
-  torch::Tensor x = embed(pixels);
+  torch::Tensor x = embed(pixels, stem_stages);
   const TokenLayout layout = TokenLayout::padded(x.size(0), x.size(1));
   x = layout.flatten(x);
   if (ln_pre) x = ln_pre->forward(x);

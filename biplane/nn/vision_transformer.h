@@ -71,9 +71,11 @@ class VisionTransformer : public torch::nn::Module {
   // is read once. Tokens: class token, registers, patches, after the final norm; with pooling
   // "mean" not normed. `class_attention`, if set, receives the last layer's attention of the class
   // token to the patches, mean over heads, without gradient: (B,N). With `hidden_states` also the
-  // tokens (B, first_patch + N, W) after each block, before the final norm.
+  // tokens (B, first_patch + N, W) after each block, before the final norm; with `stem_stages` what
+  // each stage of the stem gives (B, channels, h, w).
   VisionTokens forward(const torch::Tensor& pixels, torch::Tensor* class_attention = nullptr,
-                       std::vector<torch::Tensor>* hidden_states = nullptr) const;
+                       std::vector<torch::Tensor>* hidden_states = nullptr,
+                       std::vector<torch::Tensor>* stem_stages = nullptr) const;
   void initialise(const Initializer& init);
   const VisionTransformerConfig& config() const { return config_; }
 
@@ -87,10 +89,11 @@ class VisionTransformer : public torch::nn::Module {
   std::vector<std::shared_ptr<TransformerBlock>> blocks;
 
  private:
+  using Stages = std::vector<torch::Tensor>*;
   // (B, first_patch + N, W)
-  torch::Tensor embed(const torch::Tensor& pixels) const;
-  torch::Tensor embed_patches(const torch::Tensor& pixels) const;
-  torch::Tensor embed_with_stem(const torch::Tensor& pixels) const;
+  torch::Tensor embed(const torch::Tensor& pixels, Stages stages) const;
+  torch::Tensor embed_patches(const torch::Tensor& pixels, Stages stages) const;
+  torch::Tensor embed_with_stem(const torch::Tensor& pixels, Stages stages) const;
   // x (B*T,W), what enters the last block -> (B,N)
   torch::Tensor attention_of_class(const torch::Tensor& x, const TokenLayout& layout) const;
 

@@ -111,6 +111,31 @@ TEST(ImageTower, AFrontalGlobalIsTheProjectionOfWhatTheTowerPools) {
   }
 }
 
+TEST(ImageTower, MapsOfAStemComeBeforeThoseOfTheBlocks) {
+  TowerConfig config = tiny_dinov2();
+  config.vit.stem = {4, 6, 10};  // of patches of 8 pixels
+  config.vit.mean = {0.5};
+  config.vit.std = {0.25};
+  ImageTower tower(config, kSide);
+  tower.initialise(Initializer(1, "frontal."));
+  const std::vector<torch::Tensor> maps = tower.maps(images(1), {-2, -1, 0, 1, 2});
+  for (std::int64_t layer = -2; layer <= 2; ++layer) {
+    const MapShape shape = map_shape(config, layer);
+    const torch::Tensor& map = maps[static_cast<std::size_t>(layer + 2)];
+    EXPECT_EQ(map.size(1), shape.width) << layer;
+    EXPECT_EQ(map.size(2), kSide / shape.stride) << layer;
+  }
+  EXPECT_EQ(map_shape(config, -2).width, 4);
+  EXPECT_EQ(map_shape(config, -2).stride, 2);
+  const auto vit = std::dynamic_pointer_cast<VisionTransformer>(tower.module());
+  ASSERT_NE(vit, nullptr);
+  std::vector<torch::Tensor> stages;
+  expect_near(maps[2], vit->stem->forward((images(1) - 0.5) / 0.25, &stages), 1e-5, "the last");
+  expect_near(maps[0], stages[0], 1e-5, "the first");
+  EXPECT_THROW(map_shape(config, -3), Error);
+  EXPECT_THROW(map_shape(tiny_dinov2(), 0), Error) << "no stem";
+}
+
 TEST(ImageTower, AFrozenTowerIsNoPartOfTheGraph) {
   for (TowerConfig tower : {tiny_swin(), tiny_dinov2()}) {
     tower.frozen = tower.allow_random_frozen = true;

@@ -128,6 +128,33 @@ TEST(SegmentationHead, StandsOnTheLayersItNames) {
   EXPECT_THROW(SegmentationHead(config, vit(8, 12, 16)), Error);
 }
 
+TEST(FeaturePyramid, TheStemJoinsTheLevelsOfItsStrides) {
+  TowerConfig tower = vit(8, 2, 16);
+  tower.vit.stem = {3, 4, 5, 6};
+  const std::vector<std::int64_t> layers = default_layers(tower, false);
+  EXPECT_THAT(layers, ElementsAre(-2, -1, 2));
+  EXPECT_THAT(default_layers(tower, true), ElementsAre(2));
+  FeaturePyramid pyramid(tower, layers, 16);
+  pyramid.initialise(Initializer(3));
+  EXPECT_THAT(pyramid.strides(), ElementsAre(4, 8, 16, 32));
+  std::vector<torch::Tensor> maps{noise({1, 4, 12, 12}, "-2"), noise({1, 5, 6, 6}, "-1"),
+                                  noise({1, 8, 3, 3}, "blocks")};
+  const std::vector<torch::Tensor> before = pyramid.forward(maps);
+  const std::int64_t sides[] = {12, 6, 3, 2};
+  for (std::size_t i = 0; i < 4; ++i)
+    EXPECT_EQ(before[i].sizes(), (std::vector<std::int64_t>{1, 16, sides[i], sides[i]}));
+  for (std::size_t stage = 0; stage < 2; ++stage) {
+    std::vector<torch::Tensor> other = maps;
+    other[stage] = noise(maps[stage].sizes(), "other");
+    const std::vector<torch::Tensor> after = pyramid.forward(other);
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(after[i].equal(before[i]), i != stage) << i;
+  }
+  for (const std::int64_t stage : {0, -3})
+    EXPECT_THROW(FeaturePyramid(tower, {stage, 2}, 16), Error) << stage;
+  tower.vit.stem.clear();
+  EXPECT_THROW(FeaturePyramid(tower, {-1, 2}, 16), Error) << "there is no stem";
+}
+
 TEST(SegmentationHead, TheAuxiliaryHeadIsForTrainingAlone) {
   SegmenterConfig config;
   config.names = {"a"};
