@@ -172,10 +172,12 @@ TEST(Grounding, SentenceMapIsTheCosineThatTheSentenceTermTrains) {
     image.pixels[i] = static_cast<float>(i % 7) / 7;
   const ViewFeatures view = engine.encode_view(image, false);
   // Every word weighs the same, whatever its pieces.
-  const std::int64_t pieces =
-      engine.encode_phrase({"fracture"}).word_mask.sum().item<std::int64_t>();
-  ASSERT_NE(pieces, engine.encode_phrase({"no"}).word_mask.sum().item<std::int64_t>());
-  const PhraseFeatures phrase = engine.encode_phrase({"fracture no."});
+  const auto pieces_of = [&](const std::string& word) {
+    return engine.encode_phrase({word}).word_mask.sum().item<std::int64_t>();
+  };
+  const std::int64_t pieces = pieces_of("lungs"), others = pieces_of("nodule");
+  ASSERT_NE(pieces, others);
+  const PhraseFeatures phrase = engine.encode_phrase({"lungs nodule."});
   const torch::Tensor words = phrase.tokens[0]
                                   .masked_select(phrase.word_mask[0].unsqueeze(1))
                                   .view({-1, view.patches.size(2)});

@@ -118,7 +118,7 @@ TEST(ModelPackage, AConfigurationOfMoreNumbersThanTheFileHoldsTakesNoMemory) {
   for (const Change& change : std::vector<Change>{
            [](ModelConfig& c) { c.frontal.vit.layers = 900, c.frontal.vit.width = 8192; },
            [](ModelConfig& c) { c.image_size = 1 << 15, c.frontal.vit.patch = 1; },
-           [](ModelConfig& c) { c.text.bert.vocabulary = 1 << 22; },
+           [](ModelConfig& c) { c.text.bert.max_positions = 1 << 22; },
            [](ModelConfig& c) { c.alignment.layers = 1000, c.width = 8192; },
            [](ModelConfig& c) { c.prototypes.count = 1 << 22; }}) {
     ModelDescription hollow = small.description();
