@@ -138,7 +138,8 @@ FROZEN_SIZE = 112
 FROZEN_BOXES = {"dense.image_size": FROZEN_SIZE, "dense.channels": 64, "dense.layers": "[]", "train.batch": 16, "train.steps": 600, "train.warmup": 10, "train.lr": 0.002,
                 "data.fraction": 1, "train.select_from": 1, "train.select_every_steps": 100, "detection.confidence": 0.05, **BALANCED}
 BY_STEPS = {"train.select_every_steps": 75}
-AUXILIARY = {"segmentation.auxiliary_layer": 0, "segmentation.auxiliary_channels": 32}
+# Of the start's two blocks the last one: UperNet as it is published reads no stem.
+AUXILIARY = {"dense.layers": "[2]", "segmentation.auxiliary_layer": 0, "segmentation.auxiliary_channels": 32}
 
 ROWS = [
     *two_views("linear", "native", "linear", LINEAR),

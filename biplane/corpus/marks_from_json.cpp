@@ -1,7 +1,6 @@
 #include "biplane/corpus/marks_from_json.h"
 
-#include <algorithm>
-#include <cmath>
+#include "biplane/corpus/marks.h"
 
 namespace biplane::json {
 namespace {
@@ -25,13 +24,9 @@ double required_number(const Fields& fields, const char* key) {
   return value;
 }
 
-// A box may stand over the edge of its image, but not beside it: it would count as no box.
+// A box beside its image would count as no box.
 void check_place(const Box& box, const View& image, const std::string& where) {
-  if (image.rows < 1 || image.cols < 1) return;  // not known
-  const auto touches = [](double begin, double length, std::int64_t side) {
-    return begin < static_cast<double>(side) && (begin + length > 0 || begin == 0);
-  };
-  if (touches(box.x, box.w, image.cols) && touches(box.y, box.h, image.rows)) return;
+  if (stands_on(box, image)) return;
   throw Error(ErrorKind::kBadContent, where + " lies outside of its image, " + image.path +
                                           ", which has " + std::to_string(image.cols) +
                                           " columns and " + std::to_string(image.rows) +
@@ -56,14 +51,8 @@ void check_mask(const Mask& mask, const Fields& fields) {
   }
 }
 
-// A mask may be smaller or larger than its image, but must have its shape, up to the rounding of a
-// row or column: otherwise it would stand elsewhere.
 void check_shape(const Mask& mask, const View& image, const Fields& fields) {
-  if (image.rows < 1 || image.cols < 1) return;  // not known
-  const auto rows = static_cast<double>(image.rows), cols = static_cast<double>(image.cols),
-             own_rows = static_cast<double>(mask.rows), own_cols = static_cast<double>(mask.cols);
-  if (std::abs(own_rows * cols - own_cols * rows) <= std::max({rows, cols, own_rows, own_cols}))
-    return;
+  if (has_shape_of(mask, image)) return;
   throw_value(
       fields.name("rows and .cols"), std::to_string(mask.rows) + " x " + std::to_string(mask.cols),
       "the shape of its image, " + std::to_string(image.rows) + " x " + std::to_string(image.cols));

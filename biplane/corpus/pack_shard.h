@@ -16,7 +16,7 @@ class Progress;
 
 // An image that could not be packed.
 struct LostImage {
-  std::string reason;  // "missing image", "broken image", "changed image"
+  std::string reason;  // "missing image", "broken image", "changed image", "misplaced mark"
   std::string example;
 };
 

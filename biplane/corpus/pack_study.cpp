@@ -8,6 +8,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/core/sha256.h"
+#include "biplane/corpus/marks.h"
 #include "biplane/imaging/encode.h"
 
 namespace biplane {
@@ -113,16 +114,22 @@ class StudyPacker {
   PreparedStudy prepare() {
     std::vector<std::size_t> kept;
     for (std::size_t v = 0; v < prepared_.study.views.size(); ++v)
-      if (add(prepared_.study.views[v])) kept.push_back(v);
+      if (add(v)) kept.push_back(v);
     keep_views(prepared_.study, kept);
     return std::move(prepared_);
   }
 
  private:
   // Whether the view is in the pack now.
-  bool add(View& view) {
+  bool add(std::size_t place) {
+    View& view = prepared_.study.views[place];
     try {
       PackedImage image = pack_image(manifest_, form_, view);
+      if (const std::string mark = misplaced_mark(place); !mark.empty()) {
+        lose("misplaced mark", fmt::format("{}: {} does not fit its {} x {} pixels", view.path,
+                                           mark, view.rows, view.cols));
+        return false;
+      }
       const char* kind = kind_of(view.view);
       image.name = fmt::format("{}.{}{}.{}", prepared_.key, kind, count_[kind]++, image.name);
       view.path = image.name;
@@ -136,6 +143,20 @@ class StudyPacker {
       lose(missing ? "missing image" : "broken image", without_root(error.what(), manifest_));
     }
     return false;
+  }
+
+  // Of a view whose size the manifest did not say: truth that is nowhere on it. Empty: all fit.
+  std::string misplaced_mark(std::size_t place) const {
+    const Study& study = prepared_.study;
+    const View& view = study.views[place];
+    const auto own = [&](const auto& mark) {
+      return mark.view == static_cast<std::int64_t>(place);
+    };
+    for (const Box& box : study.boxes)
+      if (own(box) && !stands_on(box, view)) return "a box of " + box.label;
+    for (const Mask& mask : study.masks)
+      if (own(mask) && !has_shape_of(mask, view)) return "a mask of " + mask.label;
+    return {};
   }
 
   void lose(const std::string& reason, const std::string& what) {

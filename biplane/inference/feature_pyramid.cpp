@@ -54,8 +54,11 @@ FeaturePyramid::FeaturePyramid(const TowerConfig& tower, const std::vector<std::
   std::map<std::int64_t, std::size_t> of_stem;  // stage -> place among the layers
   std::vector<std::size_t> deep;                // places of the others
   for (std::size_t i = 0; i < layers.size(); ++i) {
+    map_shape(tower, layers[i]);  // it has that layer
     if (layers[i] < 1) {
-      of_stem[layers[i]] = i;
+      if (!of_stem.emplace(layers[i], i).second)
+        throw Error(ErrorKind::kUsage,
+                    "dense.layers: " + std::to_string(layers[i]) + " is there twice");
     } else {
       deep.push_back(i);
     }

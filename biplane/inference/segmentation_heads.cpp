@@ -24,7 +24,9 @@ torch::Tensor drop_channels(const torch::Tensor& x, const KeyedDropout* dropout,
 
 // Where the auxiliary head's layer stands among the layers.
 std::size_t auxiliary_map(const SegmenterConfig& config) {
-  if (config.auxiliary_layer == 0) return config.layers.size() - 1;
+  if (config.auxiliary_layer == 0)
+    return static_cast<std::size_t>(std::max_element(config.layers.begin(), config.layers.end()) -
+                                    config.layers.begin());
   const auto found = std::find(config.layers.begin(), config.layers.end(), config.auxiliary_layer);
   if (found == config.layers.end())
     throw Error(ErrorKind::kUsage,

@@ -27,9 +27,7 @@ void check_tower(const TowerConfig& tower, std::int64_t image_size, const std::s
                        ", the pixels along the side of a token of the last stage");
     return;
   }
-  VisionTransformerConfig vit = tower.vit;
-  vit.image_size = image_size;
-  check_config(vit, key + ".vit");
+  check_config(sized_vit(tower, image_size), key + ".vit");
 }
 
 void check_text(const TextTowerConfig& text, std::int64_t max_tokens, const std::string& prefix) {
@@ -78,6 +76,12 @@ void check_decoders(const ModelConfig& config, const std::string& prefix) {
 }
 
 }  // namespace
+
+VisionTransformerConfig sized_vit(const TowerConfig& tower, std::int64_t image_size) {
+  VisionTransformerConfig vit = tower.vit;
+  vit.image_size = image_size;
+  return vit;
+}
 
 void check_config(const ModelConfig& config, const std::string& prefix) {
   require_size(config.image_size, prefix + "image_size", kMostSize);

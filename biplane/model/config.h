@@ -28,6 +28,9 @@ struct TowerConfig {
   }
 };
 
+// The vision transformer of a tower for images of that side.
+VisionTransformerConfig sized_vit(const TowerConfig& tower, std::int64_t image_size);
+
 struct TextTowerConfig {
   std::string kind = "bert";
   BertConfig bert;

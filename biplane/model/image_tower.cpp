@@ -39,8 +39,7 @@ ImageTower::ImageTower(const TowerConfig& config, std::int64_t image_size)
     patches_ = side * side;
     return;
   }
-  VisionTransformerConfig vit = config.vit;
-  vit.image_size = image_size;
+  const VisionTransformerConfig vit = sized_vit(config, image_size);
   network_ = std::make_shared<VisionTransformer>(vit);
   patches_ = vit.patches();
 }

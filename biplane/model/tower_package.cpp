@@ -14,6 +14,7 @@
 #include "biplane/formats/guarded_json.h"
 #include "biplane/formats/weight_file.h"
 #include "biplane/model/json_config.h"
+#include "biplane/nn/least_parameters.h"
 #include "biplane/nn/tensor_file.h"
 
 namespace biplane {
@@ -189,6 +190,8 @@ TowerPackage read_tower_folder(const fs::path& folder) {
   package.tower.vit.image_size = package.tower.image_size = file.image_size;
   package.tower.weights = load_safetensors(folder / kWeightsFile);
   refuse_not_finite(package.tower.weights, folder / kWeightsFile, ErrorKind::kBadContent);
+  refuse_hollow(numbers_of(package.tower.weights), least_parameters(package.tower),
+                (folder / kConfigFile).string());
   check_tower_weights(package, folder / kWeightsFile);
   if (fs::exists(folder / kVocabularyFile)) package.vocabulary = folder / kVocabularyFile;
   return package;

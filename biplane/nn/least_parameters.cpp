@@ -1,8 +1,19 @@
 #include "biplane/nn/least_parameters.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "biplane/core/error.h"
+
 namespace biplane {
+namespace {
+
+constexpr double kChannels = 3;  // of an image
+constexpr double kKernel = 9;    // places of a kernel of a stem
+constexpr double kSlack = 1e6;
+
+}  // namespace
 
 double least_block_parameters(std::int64_t layers, std::int64_t width, double mlp_ratio) {
   return static_cast<double>(layers) * (4 + 2 * mlp_ratio) * static_cast<double>(width) *
@@ -10,14 +21,23 @@ double least_block_parameters(std::int64_t layers, std::int64_t width, double ml
 }
 
 double least_parameters(const VisionTransformerConfig& config) {
-  const double side = static_cast<double>(config.image_size) / static_cast<double>(config.patch);
-  return least_block_parameters(config.layers, config.width, config.mlp_ratio) +
-         side * side * static_cast<double>(config.width);
+  const auto patch = static_cast<double>(config.patch), width = static_cast<double>(config.width);
+  const double side = static_cast<double>(config.image_size) / patch;
+  double numbers = least_block_parameters(config.layers, config.width, config.mlp_ratio) +
+                   side * side * width + static_cast<double>(config.registers) * width;
+  if (config.stem.empty()) return numbers + kChannels * patch * patch * width;
+  double in = kChannels;
+  for (const std::int64_t channels : config.stem) {
+    numbers += kKernel * in * static_cast<double>(channels);
+    in = static_cast<double>(channels);
+  }
+  return numbers + in * width;
 }
 
 double least_parameters(const SwinTransformerConfig& config) {
-  const auto side = static_cast<double>(2 * config.window - 1);
-  double numbers = 0;
+  const auto side = static_cast<double>(2 * config.window - 1),
+             patch = static_cast<double>(config.patch);
+  double numbers = kChannels * patch * patch * static_cast<double>(config.width);
   for (std::size_t stage = 0; stage < config.depths.size(); ++stage) {
     numbers +=
         least_block_parameters(config.depths[stage],
@@ -36,6 +56,17 @@ double least_parameters(const BertConfig& config) {
          rows * static_cast<double>(config.width);
 }
 
-bool is_hollow(double there, double needed) { return needed > 2 * there + 1e6; }
+double numbers_of(const TensorMap& tensors) {
+  double numbers = 0;
+  for (const auto& [name, tensor] : tensors) numbers += static_cast<double>(tensor.numel());
+  return numbers;
+}
+
+void refuse_hollow(double there, double needed, const std::string& what) {
+  if (needed <= 2 * there + kSlack) return;
+  throw Error(ErrorKind::kBadContent, fmt::format("{}: describes a network of at least {:.0f} "
+                                                  "numbers, but holds only {:.0f}",
+                                                  what, needed, there));
+}
 
 }  // namespace biplane

@@ -187,19 +187,11 @@ void refuse_other_blocks(const MappedTower& mapped, const TowerHints& hints) {
         " is not supported, only gelu");
 }
 
-// A file must hold about as many numbers as the network it describes, or a few small tensors could
-// make it take any amount of memory.
-void refuse_hollow(const MappedTower& mapped, const PublishedTower& tower) {
-  double there = 0, needed = 0;
+double numbers_of(const MappedTower& mapped) {
+  double there = 0;
   for (const auto& [name, tensor] : mapped.tensors)
     there += static_cast<double>(tensor.tensor.numel());
-  if (tower.kind == "vit") needed = least_parameters(tower.vit);
-  if (tower.kind == "bert") needed = least_parameters(tower.bert);
-  if (tower.kind == "swin") needed = least_parameters(tower.swin);
-  if (is_hollow(there, needed))
-    bad("the tensors under \"" + mapped.prefix + "\" describe a network of " +
-        std::to_string(static_cast<std::int64_t>(needed)) + " numbers but hold only " +
-        std::to_string(static_cast<std::int64_t>(there)));
+  return there;
 }
 
 std::shared_ptr<torch::nn::Module> make_encoder(const PublishedTower& tower) {
@@ -242,6 +234,11 @@ void take_weights(const MappedTower& mapped, const torch::nn::Module& network,
 
 }  // namespace
 
+double least_parameters(const PublishedTower& tower) {
+  if (tower.kind == "vit") return least_parameters(tower.vit);
+  return tower.kind == "swin" ? least_parameters(tower.swin) : least_parameters(tower.bert);
+}
+
 const char* status_name(TensorStatus status) {
   switch (status) {
     case TensorStatus::kLoaded:
@@ -273,7 +270,8 @@ PublishedTower build_tower(const MappedTower& mapped, const TowerHints& hints) {
   if (mapped.kind == "vit") describe_vit(mapped, hints, tower);
   if (mapped.kind == "swin") describe_swin(mapped, hints, tower);
   if (mapped.kind == "bert") describe_bert(mapped, hints, tower);
-  refuse_hollow(mapped, tower);
+  refuse_hollow(numbers_of(mapped), least_parameters(tower),
+                "the tensors under \"" + mapped.prefix + "\"");
   try {
     take_weights(mapped, *make_encoder(tower), tower);
   } catch (const Error& error) {

@@ -56,6 +56,9 @@ struct PublishedTower {
   std::vector<std::string> notes;  // what had to be assumed, a line each
 };
 
+// Numbers that its network holds at least (nn/least_parameters.h).
+double least_parameters(const PublishedTower& tower);
+
 // The network that a mapped tower's tensors describe: sizes come from their shapes. Throws Error
 // kBadContent naming the tensor for shapes that describe none, for blocks with tensors of another
 // architecture, for a model type or an activation whose arithmetic is another, and for numbers that

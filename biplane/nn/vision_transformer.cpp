@@ -49,6 +49,8 @@ void check_config(const VisionTransformerConfig& config, const std::string& key)
                  std::to_string(config.patch) + " does not divide the image size " +
                      std::to_string(config.image_size));
   if (!config.stem.empty()) {
+    constexpr std::size_t kMostStages = 16;  // of patches of kMostSize
+    require_config(config.stem.size() <= kMostStages, key + ".stem", "has more than 16 stages");
     require_config(config.patch == std::int64_t{1} << config.stem.size(), key + ".stem",
                    "every stage halves the sides, so a patch side of " +
                        std::to_string(config.patch) + " does not go with " +

@@ -139,7 +139,7 @@ void check_dense(const FinetuneConfig& config) {
   require_between<std::int64_t>("dense.channels", dense.channels, 1, kMostChannels);
   require_between<std::int64_t>("dense.cache_mib", dense.cache_mib, 0, kMost);
   for (const std::int64_t layer : dense.layers)
-    require_between<std::int64_t>("dense.layers", layer, -16, 1024);
+    require_between<std::int64_t>("dense.layers", layer, -15, 1000);  // stages of a stem, blocks
   require(config.data.views != "both",
           "data.views = both: a mask or a box lies in one view; task " + config.task +
               " needs frontal or lateral");

@@ -161,8 +161,9 @@ struct DenseConfig {
   // Side of the whole image that the tower sees, pixels; a vision transformer interpolates its
   // positions. 0: the side of the model's own input.
   std::int64_t image_size = 0;
-  // Of the tower, counted from 1: blocks of a vision transformer, stages of a Swin. Empty: the last
-  // one for setr_pup and yolov3, else four at equal distances, or all stages.
+  // Of the tower, counted from 1: blocks of a vision transformer, stages of a Swin; 0 and below:
+  // stages of a stem (ImageTower::maps). Empty: the last one for setr_pup and yolov3, else four at
+  // equal distances, or all stages, and those of a stem that a pyramid reads.
   std::vector<std::int64_t> layers;
   std::int64_t channels = 256;  // width of the head
   // Maps of a frozen encoder are computed once where nothing is drawn anew (of the training studies

@@ -54,6 +54,7 @@ class Compared(ProgramTest):
 class Phantoms(ProgramTest):
     def test_a_folder_of_other_options_is_not_taken(self):
         def program(*words):
+            self.assertTrue((self.folder / "made.options.json").exists())  # a killed phantom is known, too
             (self.folder / "made").mkdir()
             (self.folder / "made" / "manifest.jsonl").write_text(" ".join(map(str, words)))
 

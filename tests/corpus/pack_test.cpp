@@ -331,6 +331,17 @@ TEST_F(Pack, WhatCannotBeReadIsCountedAndLeftOutWithItsBoxes) {
   EXPECT_TRUE(audit(after, {}).clean());
 }
 
+TEST_F(Pack, AnImageThatItsMarksDoNotFitIsLost) {
+  // The manifest does not say its size, so only the packer can tell.
+  View& view = studies_[0].views[0];
+  view.rows = view.cols = 0;
+  write_file_atomically(root() / view.path, encode_png(make_grey(20, 31)));
+  const PackOptions options = this->options("pack");
+  const Manifest after = packed(options, 1);
+  EXPECT_EQ(after.study(0).views.size(), studies_[0].views.size() - 1);
+  EXPECT_THAT(read_file(options.out / "funnel.json"), HasSubstr("misplaced mark"));
+}
+
 TEST_F(Pack, ARootWithoutTheImagesIsRefused) {
   const Manifest all(manifest().read_all(), out("elsewhere"), root() / "manifest.jsonl");
   const PackOptions options = this->options("pack");

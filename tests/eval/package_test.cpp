@@ -119,6 +119,20 @@ TEST(ModelPackage, AConfigurationOfMoreNumbersThanTheFileHoldsTakesNoMemory) {
            [](ModelConfig& c) { c.frontal.vit.layers = 900, c.frontal.vit.width = 8192; },
            [](ModelConfig& c) { c.image_size = 1 << 15, c.frontal.vit.patch = 1; },
            [](ModelConfig& c) { c.text.bert.max_positions = 1 << 22; },
+           [](ModelConfig& c) {
+             c.image_size = c.lateral.vit.patch = c.frontal.vit.patch = 1 << 13;
+           },
+           [](ModelConfig& c) {
+             c.lateral.vit.stem = {1 << 12, 1 << 12, 8};
+           },
+           [](ModelConfig& c) {
+             c.lateral.kind = "swin", c.lateral.swin.width = 1 << 12, c.image_size = 64;
+           },
+           [](ModelConfig& c) {
+             c.image_size = 1 << 14, c.frontal.kind = c.lateral.kind = "swin";
+             c.frontal.swin =
+                 c.lateral.swin = {.patch = 1, .width = 4, .depths = {1}, .heads = {1}};
+           },
            [](ModelConfig& c) { c.alignment.layers = 1000, c.width = 8192; },
            [](ModelConfig& c) { c.prototypes.count = 1 << 22; }}) {
     ModelDescription hollow = small.description();

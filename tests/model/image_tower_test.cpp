@@ -131,7 +131,7 @@ TEST(ImageTower, MapsOfAStemComeBeforeThoseOfTheBlocks) {
   ASSERT_NE(vit, nullptr);
   std::vector<torch::Tensor> stages;
   expect_near(maps[2], vit->stem->forward((images(1) - 0.5) / 0.25, &stages), 1e-5, "the last");
-  expect_near(maps[0], stages[0], 1e-5, "the first");
+  for (std::size_t i = 0; i < 3; ++i) expect_near(maps[i], stages[i], 1e-5, "stage");
   EXPECT_THROW(map_shape(config, -3), Error);
   EXPECT_THROW(map_shape(tiny_dinov2(), 0), Error) << "no stem";
 }

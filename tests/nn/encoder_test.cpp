@@ -5,6 +5,7 @@
 
 #include "biplane/core/error.h"
 #include "biplane/nn/bert.h"
+#include "biplane/nn/least_parameters.h"
 #include "biplane/nn/swin_transformer.h"
 #include "biplane/nn/vision_transformer.h"
 #include "biplane/nn/weights.h"
@@ -170,9 +171,11 @@ TEST(Networks, RefuseSizesThatNoFileHas) {
       {"net.patch", [](auto& c) { c.patch = kHuge; }},
       {"net.mlp_ratio", [](auto& c) { c.mlp_ratio = 1e300; }},
       {"net.registers", [](auto& c) { c.style = "dinov2", c.registers = kHuge; }},
-      {"net.stem", [](auto& c) {
+      {"net.stem",
+       [](auto& c) {
          c.stem = {16, kHuge, 16};
-       }}};
+       }},
+      {"net.stem", [](auto& c) { c.stem.assign(64, 4); }}};
   for (const auto& [key, change] : of_vit) {
     VisionTransformerConfig config = tiny_vit("clip");
     EXPECT_EQ(key_of_refusal(config), "");
@@ -202,6 +205,28 @@ TEST(Networks, RefuseSizesThatNoFileHas) {
     config.*size = kHuge;
     EXPECT_EQ(key_of_refusal(config), key);
   }
+}
+
+template <class Network, class Config>
+void expect_least(const Config& config) {
+  const Network network(config);
+  double numbers = 0;
+  for (const torch::Tensor& parameter : network.parameters())
+    numbers += static_cast<double>(parameter.numel());
+  EXPECT_LE(least_parameters(config), numbers);
+  EXPECT_GE(least_parameters(config), 0.5 * numbers);
+}
+
+TEST(Networks, LeastParametersAreALowerBound) {
+  for (const char* style : {"clip", "timm", "dinov2"}) {
+    VisionTransformerConfig config = tiny_vit(style);
+    config.width = 64;
+    expect_least<VisionTransformer>(config);
+    config.stem = {16, 32, 64};
+    expect_least<VisionTransformer>(config);
+  }
+  expect_least<SwinTransformer>(SwinTransformerConfig{});
+  expect_least<Bert>(BertConfig{500, 64, 2, 2, 4.0, 12, 2, 0.2});
 }
 
 struct TinyBert {

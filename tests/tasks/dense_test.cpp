@@ -151,6 +151,10 @@ TEST(FeaturePyramid, TheStemJoinsTheLevelsOfItsStrides) {
   }
   for (const std::int64_t stage : {0, -3})
     EXPECT_THROW(FeaturePyramid(tower, {stage, 2}, 16), Error) << stage;
+  EXPECT_THROW(FeaturePyramid(tower, {-1, -1, 2}, 16), Error) << "twice";
+  TowerConfig swin;
+  swin.kind = "swin";
+  EXPECT_THROW(FeaturePyramid(swin, {-1, 1, 2, 3, 4}, 16), Error) << "a Swin has no stem";
   tower.vit.stem.clear();
   EXPECT_THROW(FeaturePyramid(tower, {-1, 2}, 16), Error) << "there is no stem";
 }

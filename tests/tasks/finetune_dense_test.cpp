@@ -139,6 +139,14 @@ class DenseRun : public ::testing::Test {
     return changed;
   }
 
+  // Towers with a stem in the place of the patch projection.
+  void give_stems() {
+    ModelDescription description = small_.description();
+    description.config.frontal.vit.stem = description.config.lateral.vit.stem = {4, 6, 8};
+    save_model_package(small_.model_path(), description,
+                       SmallEvaluation::random_weights(description.config));
+  }
+
   fs::path folder() const { return small_.root() / "phantom"; }
 
   SmallEvaluation small_{2};
@@ -233,6 +241,27 @@ TEST_F(FrozenMapsOf, EveryHeadGiveTheSameBitsKeptAndAnew) {
   config.augment.flip = 0.5;  // keeps those of the studies that select
   expect_the_same(config, {""});
   expect_the_same(frozen("detection"), {""});
+}
+
+TEST_F(FrozenMapsOf, AStemGivesTheSameBitsKeptAndAnew) {
+  give_stems();
+  expect_the_same(frozen("segmentation"), {""});
+  expect_the_same(frozen("detection"), {""});
+}
+
+TEST_F(DenseRun, AStemLearnsWithItsTowerAndIsReadAgain) {
+  give_stems();
+  FinetuneConfig config = this->config("detection");
+  config.train.epochs = 2;
+  const FinetuneResult result = run(config, "a");
+  EXPECT_THAT(read_task(small_.root() / "a/model")->detector.layers,
+              ::testing::ElementsAre(-2, -1, 1));
+  const TensorMap before = load_safetensors(small_.model_path() / "model.safetensors"),
+                  after = load_safetensors(small_.root() / "a/model/model.safetensors");
+  for (const char* stage :
+       {"frontal.stem.weight_0", "frontal.stem.weight_1", "frontal.stem.weight_2"})
+    EXPECT_FALSE(after.at(stage).equal(before.at(stage))) << stage;
+  expect_same_rows(result, evaluated("a", "detection"));
 }
 
 TEST_F(FrozenMapsOf, SeveralSeedsAreSharedUnlessEachHasItsOwnEncoder) {
