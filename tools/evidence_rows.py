@@ -94,7 +94,8 @@ def fractions(task, corpus, config, **settings):
 def shortened(config, corpus, **settings):
     """A published protocol whose steps and batches are made for 100,000 images."""
     task = "linear" if "linear" in config else "finetune"
-    return Row(task, corpus, "frontal", config, {"train.steps": 500, "train.batch": 64, "train.warmup": 20, **settings}, [main_figure(corpus)])
+    figure = Figure("auroc") if config.startswith("benchx") else main_figure(corpus)  # BenchX's COVID-19 is a label, not one of three classes
+    return Row(task, corpus, "frontal", config, {"train.steps": 500, "train.batch": 64, "train.warmup": 20, **settings}, [figure])
 
 
 def places(task, config, corpus, metric, target=None, **settings):
