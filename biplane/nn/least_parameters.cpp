@@ -1,8 +1,8 @@
 #include "biplane/nn/least_parameters.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <iomanip>
+#include <sstream>
 
 #include "biplane/core/error.h"
 
@@ -64,9 +64,10 @@ double numbers_of(const TensorMap& tensors) {
 
 void refuse_hollow(double there, double needed, const std::string& what) {
   if (needed <= 2 * there + kSlack) return;
-  throw Error(ErrorKind::kBadContent, fmt::format("{}: describes a network of at least {:.0f} "
-                                                  "numbers, but holds only {:.0f}",
-                                                  what, needed, there));
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(0) << what << ": describes a network of at least "
+       << needed << " numbers, but holds only " << there;
+  throw Error(ErrorKind::kBadContent, text.str());
 }
 
 }  // namespace biplane
