@@ -136,8 +136,8 @@ SMALL_PLACES = {"dense.image_size": PLACES, "dense.channels": 32, "dense.layers"
 # A frozen tower knows large findings as it saw them, in 80 pixels: of 80, 112 and 160 this was best on the selecting studies.
 FROZEN_SIZE = 112
 # Rare boxes have low scores.
-FROZEN_BOXES = {"dense.image_size": FROZEN_SIZE, "dense.channels": 64, "dense.layers": "[]", "train.batch": 16, "train.steps": 600, "train.warmup": 10, "train.lr": 0.002,
-                "data.fraction": 1, "train.select_from": 1, "train.select_every_steps": 100, "detection.confidence": 0.05, **BALANCED}
+FROZEN_BOXES = {**SMALL_PLACES, "dense.image_size": FROZEN_SIZE, "dense.channels": 64, "train.steps": 600, "train.lr": 0.002, "train.select_from": 1,
+                "train.select_every_steps": 100, "detection.confidence": 0.05, **BALANCED}
 BY_STEPS = {"train.select_every_steps": 75}
 # Of the start's two blocks the last one: UperNet as it is published reads no stem.
 AUXILIARY = {"dense.layers": "[2]", "segmentation.auxiliary_layer": 0, "segmentation.auxiliary_channels": 32}
